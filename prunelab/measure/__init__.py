@@ -1,0 +1,1 @@
+"""What a model scores and costs: quality, size, MACs, latency."""

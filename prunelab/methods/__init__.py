@@ -1,0 +1,1 @@
+"""One file a method: a function that scores, higher stays."""

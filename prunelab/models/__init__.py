@@ -1,0 +1,1 @@
+"""One file a model: a function that builds it for given data."""

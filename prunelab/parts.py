@@ -1,0 +1,131 @@
+"""Data as arrays, split once for everybody: train, validation and test, standardised on train."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prunelab.spec import SpecError
+
+
+@dataclass(frozen=True)
+class Part:
+    """Examples ``x`` (n, ...) float32 and their classes ``y`` (n,) int64."""
+
+    x: NDArray[np.float32]
+    y: NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """What a data set's loader returns; ``test`` where the source fixes its own test part.
+
+    ``x`` is (n, features), or (n, channels, height, width) for images.
+    """
+
+    x: NDArray[np.float32]
+    y: NDArray[np.int64]
+    classes: tuple[str, ...]
+    features: tuple[str, ...] = ()
+    test: Part | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """The three parts of a data set. Only ``test_once`` gives the test part."""
+
+    classes: tuple[str, ...]
+    features: tuple[str, ...]
+    train: Part
+    validation: Part
+    digest: str
+    _test: Part
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one example."""
+        return self.train.x.shape[1:]
+
+    def test_once(self) -> Part:
+        """The test part, for the last line of a run: it never chooses anything."""
+        return self._test
+
+
+def split(table: Table) -> Parts:
+    """Stratified parts, the same for every run: 60/20/20, or 90/10 beside a given test part.
+
+    Standardises each feature (each channel of an image) by the mean and deviation of train alone.
+
+    Raises:
+        SpecError: data nothing can be learned from; the message says what is wrong with them.
+    """
+    check(table)
+    digest = _digest(table)
+    if table.test is None:
+        rest, test = _cut(Part(table.x, table.y), 0.2)
+        train, validation = _cut(rest, 0.25)
+    else:
+        test = table.test
+        train, validation = _cut(Part(table.x, table.y), 0.1)
+    axes = (0, 2, 3) if table.x.ndim == 4 else (0,)
+    mean = train.x.mean(axes, keepdims=True, dtype=np.float64)
+    deviation = train.x.std(axes, keepdims=True, dtype=np.float64)
+    deviation[deviation < 1e-12] = 1.0  # a constant feature stays constant, at zero
+
+    def scaled(part: Part) -> Part:
+        return replace(part, x=((part.x - mean) / deviation).astype(np.float32))
+
+    return Parts(
+        classes=table.classes,
+        features=table.features,
+        train=scaled(train),
+        validation=scaled(validation),
+        _test=scaled(test),
+        digest=digest,
+    )
+
+
+def check(table: Table) -> None:
+    """Refuse data nothing can be learned from.
+
+    Raises:
+        SpecError: empty, not finite, one class, or a class with fewer than five examples.
+    """
+    if len(table.x) == 0 or table.x[:1].size == 0:
+        raise SpecError("The data are empty: they need rows and at least one feature.")
+    if len(table.x) != len(table.y):
+        raise SpecError(f"There are {len(table.x)} examples but {len(table.y)} labels.")
+    if not np.isfinite(table.x).all():
+        rows = len(table.x) - int(np.isfinite(table.x).reshape(len(table.x), -1).all(1).sum())
+        raise SpecError(f"{rows} rows have missing or infinite values; fill or drop them first.")
+    counts = np.bincount(table.y, minlength=len(table.classes))
+    if len(table.classes) < 2 or np.count_nonzero(counts) < 2:
+        raise SpecError("There is only one class; a classifier needs at least two.")
+    if counts.min() < 5:
+        name = table.classes[int(counts.argmin())]
+        raise SpecError(
+            f"Class {name!r} has {counts.min()} examples; each needs at least 5 so that every part "
+            f"gets one. Is the target a number to predict rather than a class?"
+        )
+
+
+def _cut(part: Part, share: float) -> tuple[Part, Part]:
+    from sklearn.model_selection import train_test_split
+
+    rest, other = train_test_split(
+        np.arange(len(part.y)), test_size=share, stratify=part.y, random_state=0
+    )
+    return Part(part.x[rest], part.y[rest]), Part(part.x[other], part.y[other])
+
+
+def _digest(table: Table) -> str:
+    parts = (
+        (table.x, table.y) if table.test is None else (table.x, table.y, table.test.x, table.test.y)
+    )
+    hashed = hashlib.sha256()
+    for array in parts:
+        hashed.update(np.ascontiguousarray(array).data)
+    return hashed.hexdigest()[:16]

@@ -1,0 +1,54 @@
+"""How sparsity grows over a run: at once, in rounds, or along a cubic curve while training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from prunelab.registry import Range
+
+Share = Annotated[float, Range(0, 1, 0.05), "share of training"]
+
+
+def one_shot(sparsity: float) -> tuple[float, ...]:
+    """All at once."""
+    return (sparsity,)
+
+
+def rounds(
+    sparsity: float,
+    *,
+    rounds: Annotated[int, Range(1, 30), "prune and retrain so many times"] = 5,
+) -> tuple[float, ...]:
+    """The sparsity after each round when every round removes the same share of what is left.
+
+    >>> [round(s, 4) for s in rounds(0.75, rounds=2)]
+    [0.5, 0.75]
+    """
+    kept = (1 - sparsity) ** (1 / rounds)
+    return (*(1 - kept**r for r in range(1, rounds)), sparsity)
+
+
+def cubic(
+    sparsity: float,
+    *,
+    begin: Share = 0.1,
+    end: Share = 0.7,
+    updates: Annotated[int, Range(1, 500), "times the mask is chosen anew"] = 20,
+) -> dict[float, float]:
+    """Sparsity by share of training: fast at first, then slower (Zhu & Gupta 2017, equation 1).
+
+    >>> [round(s, 4) for s in cubic(0.9, begin=0, end=1, updates=10).values()][:3]
+    [0.0, 0.2439, 0.4392]
+    """
+    if begin > end:
+        raise ValueError(f"begin must not be after end, got {begin} and {end}.")
+    times = [k / updates for k in range(updates + 1)]
+    return {begin + t * (end - begin): sparsity - sparsity * (1 - t) ** 3 for t in times}
+
+
+SCHEDULES: dict[str, Callable[..., tuple[float, ...] | dict[float, float]]] = {
+    "one-shot": one_shot,
+    "rounds": rounds,
+    "cubic": cubic,
+}
