@@ -1,0 +1,104 @@
+"""Where files live: the home folder, and one's own data kept under the hash of their content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from prunelab.spec import SpecError
+
+SUFFIXES = (".csv", ".parquet", ".npz")
+LIMIT = 200 * 2**20  # bytes of one file, as the app's upload limit
+_CONTENT = re.compile(r"[0-9a-f]{64}\.(csv|parquet|npz)")
+
+
+def home() -> Path:
+    """The folder that holds everything PruneLab writes: PRUNELAB_HOME, or ~/.prunelab."""
+    folder = Path(os.environ.get("PRUNELAB_HOME") or Path.home() / ".prunelab")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def keep_upload(name: str, content: bytes | Path) -> str:
+    """Keep a file under the hash of its content; returns the name that ``find`` knows.
+
+    Only the ending of ``name`` is used, so no name can reach outside the folder.
+
+    Raises:
+        SpecError: an ending nobody can read, or more than ``LIMIT`` bytes.
+    """
+    suffix = Path(name).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise SpecError(f"A file must end in {', '.join(SUFFIXES)}, got {name!r}.")
+    size = len(content) if isinstance(content, bytes) else content.stat().st_size
+    within_limit(name, size)
+    stored = _digest(content) + suffix
+    target = _uploads() / stored
+    if not target.exists():
+        _write(target, content)
+    return stored
+
+
+def find(file: str, *suffixes: str) -> Path:
+    """The file a run names: an upload by its stored name, otherwise a plain path.
+
+    Where the variable PRUNELAB_UPLOADS_ONLY is set (an app open to others), only uploads are found.
+
+    Raises:
+        SpecError: no name, a way up ("..") in it, another ending, no such file, or one too large.
+    """
+    if not file:
+        raise SpecError("Name a file: data-knob file=PATH, or upload one in the app.")
+    path = _uploads() / file if _CONTENT.fullmatch(file) else _plain(file)
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise SpecError(f"The file must end in {' or '.join(suffixes)}, got {file!r}.")
+    if not path.is_file():
+        raise SpecError(f"There is no file {file!r}.")
+    within_limit(file, path.stat().st_size)
+    return path
+
+
+def within_limit(name: str, size: int) -> None:
+    """Refuse more than ``LIMIT`` bytes.
+
+    Raises:
+        SpecError: more than that; it says how much.
+    """
+    if size > LIMIT:
+        raise SpecError(f"{name} takes {size / 2**20:,.0f} MiB; the limit is {LIMIT >> 20} MiB.")
+
+
+def _plain(file: str) -> Path:
+    path = Path(file).expanduser()
+    if ".." in path.parts or "\0" in file:
+        raise SpecError(f"The path must not go up with '..', got {file!r}; give the full path.")
+    if os.environ.get("PRUNELAB_UPLOADS_ONLY"):
+        raise SpecError(f"This app reads uploaded files only, got the path {file!r}.")
+    return path
+
+
+def _uploads() -> Path:
+    return home() / "uploads"
+
+
+def _digest(content: bytes | Path) -> str:
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    with content.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write(target: Path, content: bytes | Path) -> None:
+    """All or nothing: a reader never sees half a file."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        partial = Path(folder) / target.name
+        if isinstance(content, bytes):
+            partial.write_bytes(content)
+        else:
+            shutil.copyfile(content, partial)
+        partial.replace(target)
