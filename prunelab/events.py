@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 Stage = Literal["dense", "pruned", "recovered"]
@@ -167,67 +167,45 @@ def fold(events: Iterable[Event], start: Result | None = None) -> Result:
     return result
 
 
-def _add(result: Result, event: Event) -> Result:
-    match event:
-        case Started():
-            return _started(event)
-        case Epoch():
-            return replace(result, epochs=(*result.epochs, event))
-        case Histogram():
-            name = f"{event.quantity} {event.stage}"
-            return replace(result, histograms={**result.histograms, name: event})
-        case Pruned():
-            return _pruned(result, event)
-        case Measured():
-            return _measured(result, event)
-        case Warned():
-            return replace(result, warnings=(*result.warnings, event.message))
-        case Finished():
-            return replace(result, status="finished", seconds=event.seconds)
-        case Cancelled():
-            return replace(result, status="cancelled", reason=event.reason)
-    return replace(
-        result,
-        status="failed",
-        reason=event.reason,
-        advice=event.advice,
-        traceback=event.traceback,
-    )
+def _add(result: Result, event: Any) -> Result:
+    changes = _CHANGES[type(event)](result, event)
+    return replace(result, **changes)
 
 
-def _started(event: Started) -> Result:
-    return Result(
-        key=event.key,
-        status="running",
-        spec=event.spec,
-        settings=event.settings,
-        manifest=event.manifest,
-        unit=event.unit,
-        plan=event.plan,
-        sparsity={"asked": None, "achieved": 0.0, "of": event.of},
-    )
+def _started(result: Result, event: Started) -> dict[str, Any]:
+    """A run that starts again (after a crash) says everything anew."""
+    share = {"asked": None, "achieved": 0.0, "of": event.of}
+    fresh = {f.name: getattr(Result(), f.name) for f in fields(Result)}
+    told = {f.name: getattr(event, f.name) for f in fields(event) if f.name != "of"}
+    return fresh | told | {"status": "running", "sparsity": share}
 
 
-def _pruned(result: Result, event: Pruned) -> Result:
+def _pruned(result: Result, event: Pruned) -> dict[str, Any]:
     achieved = 1 - event.kept / event.of if event.of else 0.0
     share = {"asked": event.asked, "achieved": achieved, "of": event.of}
-    return replace(result, sparsity=share, layers=event.layers, masks=(*result.masks, event))
+    return {"sparsity": share, "layers": event.layers, "masks": (*result.masks, event)}
 
 
-def _measured(result: Result, event: Measured) -> Result:
+def _measured(result: Result, event: Measured) -> dict[str, Any]:
     """Test numbers keep their plain names; those of the validation part say so."""
-    values = (
-        dict(event.values)
-        if event.part == "test"
-        else {
-            "validation_" + k if k in ("accuracy", "loss") else k: v
-            for k, v in event.values.items()
-        }
-    )
-    merged = {**getattr(result, event.stage), **values}
-    match event.stage:
-        case "dense":
-            return replace(result, dense=merged)
-        case "pruned":
-            return replace(result, pruned=merged)
-    return replace(result, recovered=merged)
+    of_data = () if event.part == "test" else ("accuracy", "loss", "confusion")
+    values = {f"validation_{k}" if k in of_data else k: v for k, v in event.values.items()}
+    return {event.stage: {**getattr(result, event.stage), **values}}
+
+
+def _histogram(result: Result, event: Histogram) -> dict[str, Any]:
+    name = f"{event.quantity} {event.stage}"
+    return {"histograms": {**result.histograms, name: event}}
+
+
+_CHANGES: dict[Any, Any] = {
+    Started: _started,
+    Epoch: lambda result, event: {"epochs": (*result.epochs, event)},
+    Histogram: _histogram,
+    Pruned: _pruned,
+    Measured: _measured,
+    Warned: lambda result, event: {"warnings": (*result.warnings, event.message)},
+    Finished: lambda result, event: {"status": "finished", "seconds": event.seconds},
+    Failed: lambda result, event: {"status": "failed", **vars(event)},
+    Cancelled: lambda result, event: {"status": "cancelled", **vars(event)},
+}

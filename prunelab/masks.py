@@ -118,7 +118,7 @@ def _uniform(scores: Scores, keep: int, _: object) -> dict[str, float]:
 
 
 def _uniform_plus(scores: Scores, keep: int, _: object) -> dict[str, float]:
-    """Gale et al. 2019: uniform, but a first convolution stays dense and the last layer keeps 20 %."""
+    """Gale et al. 2019: uniform, but a first convolution stays dense, the last layer keeps 20 %."""
     fixed = {}
     names = list(scores)
     if scores[names[0]].ndim > 2:
@@ -144,7 +144,7 @@ def _er(scores: Scores, keep: int, _: object) -> dict[str, float]:
 
 
 def _erk(scores: Scores, keep: int, _: object) -> dict[str, float]:
-    """Evci et al. 2020: Erdős-Rényi-kernel, keep in proportion to the sum of a layer's dimensions."""
+    """Evci et al. 2020: Erdős-Rényi-kernel, keep as the sum of a layer's dimensions."""
     return _saturate(scores, keep, {n: float(sum(s.shape)) for n, s in scores.items()})
 
 
@@ -165,7 +165,7 @@ def _saturate(scores: Scores, keep: int, weight: Mapping[str, float]) -> dict[st
 
 
 def _lamp(scores: Scores, keep: int, within: Mapping[str, Tensor] | None) -> dict[str, float]:
-    """Lee et al. 2021: each squared score over the sum of the squares at least as large, globally."""
+    """Lee et al. 2021: squared scores over the sum of those at least as large, globally."""
     return _global({name: _lamp_scores(score) for name, score in scores.items()}, keep, within)
 
 
@@ -192,7 +192,7 @@ SCOPES: dict[str, Callable[[Scores, int, Mapping[str, Tensor] | None], dict[str,
 def _round(
     wanted: Mapping[str, float], keep: int, room: Mapping[str, int], floor: int
 ) -> dict[str, int]:
-    """Whole counts that sum to ``keep``: largest remainders first, within the room of each group."""
+    """Whole counts that sum to ``keep``: largest remainders first, within each group's room."""
     counts = {
         n: min(room[n], max(min(floor, room[n]), math.floor(w + 1e-9))) for n, w in wanted.items()
     }
@@ -211,7 +211,7 @@ def _round(
 
 
 def _keys(name: str, score: Tensor, within: Tensor | None) -> Tensor:
-    """Flat int32 or int64 keys in the order of the scores; a unit not ``within`` gets the lowest."""
+    """Flat int32 or int64 keys in the order of the scores; a unit not ``within`` is lowest."""
     flat = score.detach().flatten()
     if not torch.isfinite(flat).all():
         raise ValueError(f"The scores of {name} must be finite, got NaN or infinity.")

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
 PRUNABLE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
-def weights(net: nn.Module) -> dict[str, nn.Parameter]:
+def weights(net: nn.Module) -> dict[str, Tensor]:
     """The prunable weights by layer name: those of linear and convolutional layers, tied ones once.
 
     Biases, normalisation and embeddings are not prunable (``Conventions`` of the method cards).
     """
     embedded = {id(m.weight) for m in net.modules() if isinstance(m, nn.Embedding)}
     seen: set[int] = set(embedded)
-    found = {}
+    found: dict[str, Tensor] = {}
     for name, layer in net.named_modules():
         if isinstance(layer, PRUNABLE) and id(layer.weight) not in seen:
             if hasattr(layer, "parametrizations"):

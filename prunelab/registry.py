@@ -17,7 +17,6 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from prunelab.spec import SpecError
 
-
 # What a method may ask for by name, beside its knobs: the unit it scores, the seed of the run.
 GIVEN = ("unit", "seed")
 
@@ -159,7 +158,7 @@ DATASETS = Registry("data set", "prunelab.datasets")
 UNITS = Registry("unit", "prunelab.units")
 
 
-def method(
+def method(  # noqa: PLR0913 - each is one fact of the method's card
     *,
     unit: str | tuple[str, ...],
     when: Literal["init", "trained", "training"] = "trained",
@@ -177,7 +176,7 @@ def method(
     Higher stays. ``unit`` is what is removed (several: the first that fits the model), ``when`` it
     scores, ``schedule`` how the sparsity grows, ``scope`` and ``recover`` the defaults, ``label``
     what a score is called on an axis, ``baseline`` the random method to compare with.
-    ``whole_ties``: units of equal score go or stay together, so the count may exceed what was asked.
+    ``whole_ties``: units of equal score go or stay together, so more may go than was asked.
     """
     units = (unit,) if isinstance(unit, str) else unit
     facts = {

@@ -1,0 +1,42 @@
+"""PruneLab: see, measure and argue about pruning. ``import prunelab as pl`` costs nothing.
+
+Public names are loaded on first use (PEP 562), so that neither torch nor scikit-learn is imported
+until something needs it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from prunelab.catalogue import catalogue
+    from prunelab.experiment import prune
+    from prunelab.notebook import load, run, sweep
+    from prunelab.spec import RunSpec, SpecError
+
+_HOMES = {
+    "run": "prunelab.notebook",
+    "sweep": "prunelab.notebook",
+    "load": "prunelab.notebook",
+    "prune": "prunelab.experiment",
+    "catalogue": "prunelab.catalogue",
+    "RunSpec": "prunelab.spec",
+    "SpecError": "prunelab.spec",
+}
+__all__ = ["RunSpec", "SpecError", "catalogue", "load", "prune", "run", "sweep"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"prunelab has no {name!r}; it has {', '.join(__all__)}.")
+    module = importlib.import_module(_HOMES[name])
+    # A submodule of the same name must not hide the function: bind it once, here.
+    value = globals()[name] = getattr(module, name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,221 @@
+"""What there is to choose from, as plain data asked of another process: nothing heavy loads.
+
+``python -m prunelab.catalogue`` prints it; the answer is kept on disk until a shelf changes.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from prunelab.files import home
+from prunelab.registry import unknown
+from prunelab.spec import RunSpec, Scalar, SpecError
+
+RECOVERS = {
+    "none": "Stop after pruning.",
+    "finetune": "Go on training what is left, at a tenth of the learning rate.",
+    "rewind": "Set what is left back to its first values and train again.",
+    "reinit": "Draw new first values for what is left and train again.",
+}
+SCOPES = {
+    "global": "One ranking over all layers.",
+    "uniform": "The same share of every layer.",
+    "uniform-plus": "Uniform, but a first convolution stays dense and the last layer keeps 20 %.",
+    "er": "Erdős-Rényi: larger layers lose more, by their channels.",
+    "erk": "Erdős-Rényi-kernel: larger layers lose more, by all their dimensions.",
+    "lamp": "Global, each score relative to the larger ones of its layer.",
+}
+LIMITS = {
+    "seed": (0, 2**31 - 1),
+    "epochs": (1, 1000),
+    "recover_epochs": (1, 1000),
+    "batch_size": (1, 65536),
+}
+SHELVES = ("methods", "models", "datasets", "units")
+
+
+@functools.cache
+def catalogue() -> dict[str, Any]:
+    """Methods, models, data sets, units, scopes and recoveries, and the files that are broken."""
+    kept = home() / f"catalogue-{_fingerprint()}.json"
+    if kept.exists():
+        return _read(kept.read_text(encoding="utf-8"))
+    command = [sys.executable, "-m", "prunelab.catalogue"]
+    root = Path(__file__).parents[1]
+    answer = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    if answer.returncode:
+        raise RuntimeError(f"The catalogue could not be read:\n{answer.stderr}")
+    found = _read(answer.stdout)
+    partial = kept.with_suffix(f".{os.getpid()}")
+    partial.write_text(answer.stdout, encoding="utf-8")
+    partial.replace(kept)
+    return found
+
+
+def describe() -> dict[str, Any]:
+    """The catalogue as the registries of this process have it; imports every shelf."""
+    from prunelab import registry
+    from prunelab.schedules import SCHEDULES
+
+    shelves = {
+        "methods": registry.METHODS,
+        "models": registry.MODELS,
+        "datasets": registry.DATASETS,
+        "units": registry.UNITS,
+    }
+    found: dict[str, Any] = {
+        shelf: {name: _plain(entry) for name, entry in entries.items()}
+        for shelf, entries in shelves.items()
+    }
+    for entry in found["methods"].values():
+        schedule = registry.knobs_of(SCHEDULES[entry["schedule"]])
+        entry["knobs"] += [vars(knob) for knob in schedule]
+    broken = {shelf: entries.broken for shelf, entries in shelves.items()}
+    return {**found, "scopes": SCOPES, "recovers": RECOVERS, "broken": broken}
+
+
+def fits(known: Mapping[str, Any], method: str, model: str) -> str:
+    """Why a method cannot prune a model, as a sentence; empty if it can."""
+    chosen, traits = known["methods"][method], known["models"][model]["traits"]
+    missing = [need for need in chosen["needs"] if need not in traits]
+    if not missing and unit_of(known, method, model):
+        return ""
+    needs = missing or sorted({n for u in chosen["units"] for n in known["units"][u]["needs"]})
+    return f"{method} needs a {' and a '.join(needs)}; {model} is a {' and a '.join(traits)}."
+
+
+def fits_data(known: Mapping[str, Any], model: str, data: str) -> str:
+    """Why a model cannot learn from a data set, as a sentence; empty if it can."""
+    traits = known["datasets"][data]["traits"]
+    missing = [need for need in known["models"][model]["needs"] if need not in traits]
+    return f"{model} needs {' and '.join(missing)}; {data} has none." if missing else ""
+
+
+def unit_of(known: Mapping[str, Any], method: str, model: str) -> str:
+    """The unit a method removes from a model: the first of its units that fits, or empty."""
+    traits = set(known["models"][model]["traits"])
+    units = known["methods"][method]["units"]
+    return next((u for u in units if set(known["units"][u]["needs"]) <= traits), "")
+
+
+def recoveries(known: Mapping[str, Any], model: str) -> tuple[str, ...]:
+    """The recoveries that make sense for a model: a tree has nothing to train further."""
+    return tuple(RECOVERS) if "network" in known["models"][model]["traits"] else ("none",)
+
+
+def validate(spec: RunSpec, known: Mapping[str, Any] | None = None) -> None:
+    """Refuse a spec that cannot run, before anything starts.
+
+    Raises:
+        SpecError: an unknown name, a value out of bounds, or parts that do not fit together.
+    """
+    known = known or catalogue()
+    _known("method", spec.method, known["methods"], known["broken"]["methods"])
+    _known("model", spec.model, known["models"], known["broken"]["models"])
+    _known("data set", spec.data, known["datasets"], known["broken"]["datasets"])
+    reason = fits(known, spec.method, spec.model) or fits_data(known, spec.model, spec.data)
+    if reason:
+        raise SpecError(reason)
+    _numbers(spec)
+    if spec.scope:
+        _known("scope", spec.scope, known["scopes"])
+    if spec.optimizer:
+        _known("optimizer", spec.optimizer, ("sgd", "adam"))
+    if spec.recover and spec.recover not in recoveries(known, spec.model):
+        allowed = ", ".join(recoveries(known, spec.model))
+        raise SpecError(f"recover must be one of {allowed} for {spec.model}, got {spec.recover!r}.")
+    _knobs(f"method {spec.method}", spec.knobs, known["methods"][spec.method]["knobs"])
+    _knobs(f"model {spec.model}", spec.model_knobs, known["models"][spec.model]["knobs"])
+    _knobs(f"data set {spec.data}", spec.data_knobs, known["datasets"][spec.data]["knobs"])
+
+
+def parse(knob: Mapping[str, Any], text: str) -> Scalar:
+    """The value of a knob from text typed by a person.
+
+    Raises:
+        SpecError: text that is not a value of the knob's kind.
+    """
+    kind = knob["kind"]
+    if kind == "bool" and text.lower() in ("true", "yes", "1", "false", "no", "0"):
+        return text.lower() in ("true", "yes", "1")
+    try:
+        if kind in ("int", "float"):
+            return int(text) if kind == "int" else float(text)
+    except ValueError:
+        raise SpecError(f"{knob['name']} must be a {kind}, got {text!r}.") from None
+    if kind == "bool":
+        raise SpecError(f"{knob['name']} must be true or false, got {text!r}.")
+    return text
+
+
+def _numbers(spec: RunSpec) -> None:
+    for name, value in (("sparsity", spec.sparsity), *spec.layers.items()):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+            raise SpecError(f"{name} must be at least 0 and below 1, got {value!r}.")
+    for name, (low, high) in LIMITS.items():
+        value = getattr(spec, name)
+        if value is not None and (type(value) is not int or not low <= value <= high):
+            raise SpecError(f"{name} must be a whole number from {low} to {high}, got {value!r}.")
+    if spec.lr is not None and not (isinstance(spec.lr, int | float) and 0 < spec.lr <= 10):
+        raise SpecError(f"lr must be above 0 and at most 10, got {spec.lr!r}.")
+
+
+def _knobs(owner: str, given: Mapping[str, Any], knobs: Sequence[Mapping[str, Any]]) -> None:
+    known = {knob["name"]: knob for knob in knobs}
+    for name, value in given.items():
+        if name not in known:
+            raise SpecError(unknown(f"knob of the {owner}", name, known))
+        _knob(known[name], value)
+
+
+def _knob(knob: Mapping[str, Any], value: Any) -> None:
+    name, kind = knob["name"], knob["kind"]
+    if kind == "choice":
+        if value not in knob["choices"]:
+            choices = ", ".join(map(str, knob["choices"]))
+            raise SpecError(f"{name} must be one of {choices}, got {value!r}.")
+        return
+    kinds: dict[str, Any] = {"bool": bool, "int": int, "float": (int, float), "text": str}
+    if not isinstance(value, kinds[kind]) or (isinstance(value, bool) and kind != "bool"):
+        raise SpecError(f"{name} must be a {kind}, got {value!r}.")
+    low, high = knob["low"], knob["high"]
+    if low is not None and not (math.isfinite(value) and low <= value <= high):
+        raise SpecError(f"{name} must be from {low} to {high}, got {value!r}.")
+
+
+def _known(kind: str, name: str, names: Any, broken: Mapping[str, str] | None = None) -> None:
+    if name not in names:
+        raise SpecError(unknown(kind, name, names, broken or {}))
+
+
+def _plain(entry: Any) -> dict[str, Any]:
+    facts = {k: sorted(v) if isinstance(v, frozenset) else v for k, v in entry.facts.items()}
+    knobs = [vars(knob) for knob in entry.knobs]
+    return {"summary": entry.summary, "doc": entry.doc, "knobs": knobs, **facts}
+
+
+def _fingerprint() -> str:
+    """Changes when a file of a shelf, or what describes the shelves, changes."""
+    here = Path(__file__).parent
+    files = [here / "registry.py", here / "schedules.py", Path(__file__)]
+    for shelf in SHELVES:
+        files += sorted((here / shelf).glob("*.py"))
+    stats = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    return hashlib.sha256(repr(stats).encode()).hexdigest()[:12]
+
+
+def _read(text: str) -> dict[str, Any]:
+    return json.loads(text)  # type: ignore[no-any-return]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(describe()))

@@ -1,0 +1,153 @@
+"""Putting it together: run(spec) says what happens; prune(model, ...) prunes one's own model."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from prunelab import artefacts, run_network, run_tree
+from prunelab.events import Cancelled, Event, Failed, Finished, Started, fold
+from prunelab.job import Job, manifest, prepare, score
+from prunelab.masks import allocate, removed, select
+from prunelab.registry import METHODS, UNITS
+from prunelab.spec import RunSpec, SpecError
+from prunelab.training import Diverged
+
+
+def run(spec: RunSpec, *, files: Path | None = None, dense: Path | None = None) -> Iterator[Event]:
+    """Run a spec: first Started, last Finished, Failed or Cancelled, whatever happens.
+
+    Args:
+        spec: what to run.
+        files: folder for the model, the masks and ``run.json``; None keeps nothing.
+        dense: folder of dense models that runs share; None trains one's own.
+    """
+    start = time.perf_counter()
+    events: list[Event] = []
+    try:
+        with one_thread():
+            for event in _steps(spec, files, dense):
+                events.append(event)
+                yield event
+    except (KeyboardInterrupt, GeneratorExit) as stop:
+        if isinstance(stop, KeyboardInterrupt):
+            yield Cancelled()
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a method does, a run ends with an event
+        if not events:
+            yield _bare(spec)
+        yield _failed(error)
+        return
+    last = Finished(seconds=time.perf_counter() - start)
+    if files:
+        artefacts.save_result(files, fold([*events, last]))
+    yield last
+
+
+def _steps(spec: RunSpec, files: Path | None, dense: Path | None) -> Iterator[Event]:
+    job = prepare(spec)
+    yield _started(job)
+    tree = "tree" in job.unit_entry.needs
+    steps = run_tree.run_tree(job, files) if tree else run_network.run_network(job, files, dense)
+    result = fold([])
+    for event in steps:
+        result = fold([event], result)
+        yield event
+    _exact(job, result.sparsity)
+
+
+def prune(
+    model: Any,
+    method: str,
+    sparsity: float,
+    data: Any = None,
+    *,
+    scope: str = "",
+    seed: int = 0,
+    **knobs: Any,
+) -> Any:
+    """Prune a model of your own: a torch module or a fitted scikit-learn tree or forest.
+
+    Returns a new model of the same kind; the given one is untouched. ``data`` is one example batch
+    of inputs, where the method removes whole filters.
+
+    Raises:
+        SpecError: an unknown method, one that does not fit the model, or one that must train.
+        ValueError: a sparsity outside 0 <= sparsity < 1.
+    """
+    entry = METHODS[method]
+    if entry.when != "trained" or entry.schedule != "one-shot":
+        raise SpecError(f"{method} prunes while it trains; use pl.run(...) with it.")
+    kind = "network" if isinstance(model, torch.nn.Module) else "tree"
+    if kind == "tree" and not hasattr(model, "tree_") and not hasattr(model, "estimators_"):
+        raise SpecError(
+            f"prune needs a torch module or a fitted scikit-learn tree or forest, got "
+            f"{type(model).__name__}."
+        )
+    name = next((u for u in entry.units if kind in UNITS[u].needs), None)
+    if name is None:
+        raise SpecError(f"{method} does not prune a {kind}.")
+    unit = UNITS[name].function()
+    spec = RunSpec(method=method, sparsity=sparsity, seed=seed, knobs=knobs)
+    scores = score(entry, unit, model, data, spec)
+    keep = allocate(scores, sparsity, scope or entry.scope, floor=int(UNITS[name].structured))
+    return unit.keep(model, data, select(scores, keep, whole_ties=entry.whole_ties))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One torch thread: the same numbers everywhere, and the fastest for small networks."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _started(job: Job) -> Started:
+    network = "network" in job.unit_entry.needs
+    return Started(
+        key=job.spec.key,
+        spec=job.spec.to_json(),
+        settings=job.settings(),
+        manifest=manifest(job),
+        plan=run_network.plan(job) if network else {},
+        unit=job.unit_entry.noun,
+        of=0,
+    )
+
+
+def _bare(spec: RunSpec) -> Started:
+    key, data = spec.key, spec.to_json()
+    return Started(key=key, spec=data, settings={}, manifest={}, plan={}, unit="", of=0)
+
+
+def _exact(job: Job, share: Any) -> None:
+    """A run that did not remove what was asked has failed, never silently."""
+    of = share["of"]
+    gone, asked = round(share["achieved"] * of), removed(share["asked"], of)
+    slack = len(job.spec.layers)  # each layer given by hand is rounded by itself
+    if abs(gone - asked) > slack and not (job.method.whole_ties and gone > asked):
+        raise RuntimeError(f"{asked} of {of} units should have gone, but {gone} did.")
+
+
+def _failed(error: Exception) -> Failed:
+    advice = {
+        SpecError: "Change the setting it names.",
+        Diverged: "Lower the learning rate, or use the adam optimizer.",
+        MemoryError: "Choose a smaller model or a smaller batch.",
+        OSError: "Free some disk space or choose another folder with PRUNELAB_HOME.",
+    }
+    found = next((text for kind, text in advice.items() if isinstance(error, kind)), "")
+    reason = str(error) or type(error).__name__
+    if not isinstance(error, tuple(advice)):
+        reason = f"{type(error).__name__}: {reason}"
+        found = "This looks like a mistake in the method or the model; the details are below."
+    return Failed(reason=reason, advice=found, traceback=traceback.format_exc())

@@ -1,0 +1,177 @@
+"""A spec made ready to run: every default filled in, data split, entries looked up."""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import sklearn
+import torch
+
+import prunelab
+from prunelab.catalogue import describe, recoveries, unit_of, validate
+from prunelab.masks import Masks, Scores, allocate, select
+from prunelab.parts import Parts, split
+from prunelab.registry import DATASETS, METHODS, MODELS, UNITS, Entry, Unit, knobs_of
+from prunelab.schedules import SCHEDULES
+from prunelab.spec import RunSpec
+from prunelab.training import Recipe, seeded
+
+RETRAIN_LR = 0.1  # Han et al. 2015: retrain at a tenth of the learning rate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """All that a run needs to know before it starts."""
+
+    spec: RunSpec
+    method: Entry
+    unit: Unit
+    unit_entry: Entry
+    parts: Parts
+    scope: str
+    recover: str
+    recipe: Recipe
+    retrain: Recipe
+    steps: Any  # the schedule: sparsities by round, or by share of training
+    structured: bool
+
+    def build(self) -> Any:
+        """The model with its first values, by the seed of the run."""
+        entry = MODELS[self.spec.model]
+        torch.manual_seed(seeded(self.spec.seed, "init").initial_seed())
+        return entry.function(self.parts.shape, len(self.parts.classes), **self.spec.model_knobs)
+
+    def choose(self, model: Any, sparsity: float, within: Masks | None = None) -> Choice:
+        """Score, allocate, select: which units of the model stay at a sparsity."""
+        scores = score(self.method, self.unit, model, self.parts, self.spec)
+        keep = allocate(
+            scores,
+            sparsity,
+            self.scope,
+            within=within or None,
+            floor=int(self.structured),
+            layers=self.layers_at(sparsity),
+        )
+        whole = self.method.whole_ties
+        mask = select(scores, keep, within=within or None, whole_ties=whole)
+        return Choice(scores=scores, mask=mask)
+
+    def layers_at(self, sparsity: float) -> dict[str, float] | None:
+        """Sparsity by layer where the spec gives it, as far along as the whole is."""
+        end = self.spec.sparsity
+        far = math.log(1 - sparsity) / math.log(1 - end) if end else 1.0
+        return {name: 1 - (1 - s) ** far for name, s in self.spec.layers.items()} or None
+
+    def asked(self, scores: Scores, sparsity: float) -> float:
+        """The sparsity asked for: of the whole, also where it was given layer by layer."""
+        layers = self.layers_at(sparsity)
+        if not layers:
+            return sparsity
+        gone = sum(layers.get(name, 0.0) * s.numel() for name, s in scores.items())
+        return gone / sum(s.numel() for s in scores.values())
+
+    def settings(self) -> dict[str, Any]:
+        """What the spec left open, filled in."""
+        return {
+            "scope": self.scope,
+            "recover": self.recover,
+            "recipe": asdict(self.recipe),
+            "retrain": asdict(self.retrain),
+            "schedule": self.method.schedule,
+            "parts": {"train": len(self.parts.train.y), "validation": len(self.parts.validation.y)},
+            "classes": list(self.parts.classes),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Scores and the mask they led to, by group."""
+
+    scores: Scores
+    mask: Masks
+
+
+def prepare(spec: RunSpec) -> Job:
+    """Check a spec and fill in every default.
+
+    Raises:
+        SpecError: the spec cannot run; the message says what to change.
+    """
+    known = describe()
+    validate(spec, known)
+    method = METHODS[spec.method]
+    name = unit_of(known, spec.method, spec.model)
+    unit_entry = UNITS[name]
+    data = DATASETS[spec.data]
+    recipe = _recipe(spec, MODELS[spec.model].recipe, data.epochs)
+    schedule = SCHEDULES[method.schedule]
+    names = {knob.name for knob in knobs_of(schedule)}
+    knobs = {k: v for k, v in spec.knobs.items() if k in names}
+    recover = spec.recover or method.recover
+    return Job(
+        spec=spec,
+        method=method,
+        unit=unit_entry.function(),
+        unit_entry=unit_entry,
+        parts=split(data.function(**spec.data_knobs)),
+        scope=spec.scope or method.scope,
+        recover=recover if recover in recoveries(known, spec.model) else "none",
+        recipe=recipe,
+        retrain=_retrain(spec, recipe, recover),
+        steps=schedule(spec.sparsity, **knobs),
+        structured=unit_entry.structured,
+    )
+
+
+def score(method: Entry, unit: Unit, model: Any, parts: Any, spec: RunSpec) -> Scores:
+    """The scores of a method, with whatever it asks for by name, in the order the unit obeys."""
+    given = {"unit": unit, "seed": spec.seed}
+    wanted = method.function.__kwdefaults__ or {}
+    code = method.function.__code__
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    extra = {k: v for k, v in given.items() if k in names}
+    knobs = {k: v for k, v in spec.knobs.items() if k in wanted}
+    scores: Scores = method.function(model, parts, **extra, **knobs)
+    return unit.order(model, scores) if unit.order else scores
+
+
+def manifest(job: Job) -> dict[str, Any]:
+    """What a second machine needs to know to get the same numbers."""
+    return {
+        "prunelab": prunelab.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "scikit-learn": sklearn.__version__,
+        "numpy": np.__version__,
+        "platform": platform.platform(),
+        "device": str(device()),
+        "threads": torch.get_num_threads(),
+        "seed": job.spec.seed,
+        "data": job.parts.digest,
+    }
+
+
+def device() -> torch.device:
+    """A GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _recipe(spec: RunSpec, recommended: Mapping[str, Any], epochs: int) -> Recipe:
+    asked = {"lr": spec.lr, "batch_size": spec.batch_size, "optimizer": spec.optimizer or None}
+    chosen = {k: v for k, v in asked.items() if v is not None}
+    if chosen.get("optimizer", recommended.get("optimizer")) != recommended.get("optimizer"):
+        chosen.setdefault("lr", 1e-3 if chosen["optimizer"] == "adam" else 0.05)
+    return Recipe(epochs=spec.epochs or epochs, **{**recommended, **chosen})
+
+
+def _retrain(spec: RunSpec, recipe: Recipe, recover: str) -> Recipe:
+    changes: dict[str, Any] = {"epochs": spec.recover_epochs or recipe.epochs}
+    if recover == "finetune":
+        changes = {"epochs": spec.recover_epochs or max(1, recipe.epochs // 2)}
+        changes |= {"lr": recipe.lr * RETRAIN_LR}
+    return Recipe(**{**asdict(recipe), **changes})

@@ -1,0 +1,40 @@
+"""How well a network predicts: accuracy, loss and confusion on one part of the data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from prunelab.parts import Part
+
+BATCH = 1024
+
+
+@torch.no_grad()
+def quality(net: nn.Module, part: Part, classes: int) -> dict[str, Any]:
+    """Accuracy (0..1), mean cross-entropy (nats) and confusion counts, rows the true class.
+
+    The network is left as it was found, in training or evaluation mode.
+    """
+    device = next(net.parameters()).device
+    training = net.training
+    net.eval()
+    total = 0.0
+    confusion = torch.zeros(classes * classes, dtype=torch.int64)
+    for start in range(0, len(part.y), BATCH):
+        x = torch.from_numpy(part.x[start : start + BATCH]).to(device)
+        y = torch.from_numpy(part.y[start : start + BATCH]).to(device)
+        logits = net(x)
+        total += float(cross_entropy(logits, y, reduction="sum"))
+        cells = y * classes + logits.argmax(1)
+        confusion += torch.bincount(cells.cpu(), minlength=classes * classes)
+    net.train(training)
+    table = confusion.reshape(classes, classes)
+    return {
+        "accuracy": int(table.trace()) / len(part.y),
+        "loss": total / len(part.y),
+        "confusion": table.tolist(),
+    }

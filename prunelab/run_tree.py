@@ -1,0 +1,74 @@
+"""A run on a decision tree or a forest: fit, cut, measure. There is nothing to train further."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from prunelab import artefacts
+from prunelab.events import Event, Measured, Pruned
+from prunelab.histograms import lowest, scores_histogram
+from prunelab.job import Job
+from prunelab.measure.latency import latency
+from prunelab.measure.trees import measure_tree
+from prunelab.parts import Part
+from prunelab.trees import tree_arrays
+
+BATCH = 64  # of the latency measurement
+
+
+def run_tree(job: Job, files: Path | None) -> Iterator[Event]:
+    """The events of a run on a scikit-learn tree or forest."""
+    train = job.parts.train
+    model = job.build().set_params(random_state=job.spec.seed)
+    model.fit(_flat(train.x), train.y)
+    yield _measured(job, model, "dense", "validation")
+    choice = job.choose(model, job.steps[-1])
+    table = job.unit.rows(model, job.parts, choice.mask)
+    pruned = job.unit.keep(model, job.parts, choice.mask)
+    yield Pruned(
+        round=1,
+        rounds=1,
+        asked=job.asked(choice.scores, job.spec.sparsity),
+        kept=sum(int(mask.sum()) for mask in choice.mask.values()),
+        of=sum(mask.numel() for mask in choice.mask.values()),
+        layers=[{**r, "threshold": _threshold(r["name"], choice)} for r in table],
+    )
+    yield scores_histogram(job.method.label, choice.scores, choice.mask)
+    yield _measured(job, pruned, "pruned", "validation")
+    yield _measured(job, pruned, "recovered", "validation")
+    if files:
+        artefacts.save_tree(files, pruned, tree_arrays(model, choice.mask))
+    yield from _results(job, model, pruned)
+
+
+def _results(job: Job, dense: Any, pruned: Any) -> Iterator[Event]:
+    test = job.parts.test_once()
+    x = _flat(job.parts.validation.x[:BATCH])
+    timed = latency({"dense": lambda: dense.predict(x), "pruned": lambda: pruned.predict(x)})
+    about = {"batch": len(x), "threads": 1}
+    before = _values(job, dense, test) | {"latency_ms": timed["dense"] | about}
+    after = _values(job, pruned, test) | {"latency_ms": timed["pruned"] | about}
+    yield Measured(stage="dense", part="test", values=before)
+    yield Measured(stage="pruned", part="test", values=after)
+    yield Measured(stage="recovered", part="test", values=after)
+
+
+def _measured(job: Job, model: Any, stage: Any, part: Any) -> Measured:
+    return Measured(stage=stage, part=part, values=_values(job, model, job.parts.validation))
+
+
+def _values(job: Job, model: Any, part: Part) -> dict[str, Any]:
+    values: dict[str, Any] = measure_tree(model, Part(_flat(part.x), part.y))
+    return values
+
+
+def _threshold(name: str, choice: Any) -> float | None:
+    return lowest(choice.scores[name], choice.mask[name]) if name in choice.scores else None
+
+
+def _flat(x: Any) -> Any:
+    return np.ascontiguousarray(x.reshape(len(x), -1))
