@@ -1,0 +1,51 @@
+# make app: everything a user needs, then the app. make test: everything the tests need, then the tests.
+PYTHON ?= python3
+RUN := .venv/bin/python
+
+.PHONY: setup dev app test slow lint notebooks docs bench browser clean
+
+setup: .venv/ready
+
+.venv/ready: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "PruneLab needs Python 3.11 or newer; say which: make PYTHON=python3.12 app"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+dev: .venv/ready-dev
+
+.venv/ready-dev: .venv/ready requirements-dev.txt
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+app: setup
+	@exec $(RUN) -m prunelab app
+
+browser: dev
+	@$(RUN) tests/browser/install.py
+
+test: dev browser
+	$(RUN) -m pytest
+
+slow: dev
+	$(RUN) -m pytest -m slow --timeout 3600
+
+lint: dev
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+
+notebooks: dev
+	$(RUN) notebooks/execute.py
+
+docs: setup
+	$(RUN) -m prunelab docs
+
+bench: dev
+	$(RUN) benchmarks/sweep_vs_plain.py
+	$(RUN) benchmarks/responsiveness.py
+
+clean:
+	rm -rf .venv build *.egg-info
