@@ -1,0 +1,20 @@
+"""Rows or events to figures: the numbers first, the drawing second. Plain plotly, no app.
+
+Every drawing function returns a ``Picture``: title, figure, alt text and the table of its numbers.
+"""
+
+from prunelab.figures.by_layer import heatmap, layer_table, layers
+from prunelab.figures.classes import confusion
+from prunelab.figures.comparison import tradeoff
+from prunelab.figures.cost import latency, macs, size
+from prunelab.figures.curves import curve, live
+from prunelab.figures.histograms import histogram
+from prunelab.figures.look import PALETTES, Picture, Theme, accuracy, count, percent, strokes
+from prunelab.figures.matrix import weights
+from prunelab.figures.trees import tree
+
+__all__ = [
+    "PALETTES", "Picture", "Theme", "accuracy", "confusion", "count", "curve", "heatmap",
+    "histogram", "latency", "layer_table", "layers", "live", "macs", "percent", "size", "strokes",
+    "tradeoff", "tree", "weights",
+]  # fmt: skip

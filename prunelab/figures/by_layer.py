@@ -1,0 +1,200 @@
+"""Layer by layer: a table of what is left, and the sparsity of each layer over the run."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from prunelab.events import Result
+from prunelab.figures.look import PALETTES, Picture, Theme, count, layout, percent, scale
+
+TEXT = 16  # a grid up to so many columns has room for numbers in its cells
+
+
+class Grid(NamedTuple):
+    """Sparsity of each layer (row) at each moment (column)."""
+
+    layers: list[str]
+    moments: list[str]
+    sparsity: list[list[float]]
+    along: str
+
+    @property
+    def collapsed(self) -> list[str]:
+        """Layers that end without a single unit: nothing can pass."""
+        return [n for n, row in zip(self.layers, self.sparsity, strict=True) if row[-1] >= 1]
+
+
+def layer_table(result: Result) -> pd.DataFrame:
+    """One row a layer: shape, units, kept, removed, sparsity."""
+    rows = [
+        {
+            "layer": row["name"],
+            "shape": " × ".join(str(n) for n in row.get("shape", ())),
+            "units": row["units"],
+            "kept": row["kept"],
+            "removed": row["units"] - row["kept"],
+            "sparsity": 1 - row["kept"] / row["units"] if row["units"] else 0.0,
+            "threshold": row.get("threshold"),
+        }
+        for row in result.layers
+    ]
+    names = ["layer", "shape", "units", "kept", "removed", "sparsity", "threshold"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def grid(result: Result) -> Grid:
+    """From the epochs where they tell their layers, else from the rounds of pruning.
+
+    Raises:
+        ValueError: nothing was pruned yet.
+    """
+    told = [e for e in result.epochs if e.layers]
+    if told:
+        names = list(told[-1].layers)
+        values = [[e.layers.get(n, 0.0) for e in told] for n in names]
+        moments = [str(result.epochs.index(e) + 1) for e in told]
+        return Grid(names, moments, values, "epoch")
+    if not result.masks:
+        raise ValueError("Nothing was pruned yet; the layers appear with the first mask.")
+    names = [row["name"] for row in result.masks[-1].layers]
+    shares = [
+        {r["name"]: 1 - r["kept"] / r["units"] if r["units"] else 0.0 for r in mask.layers}
+        for mask in result.masks
+    ]
+    values = [[0.0, *(share.get(n, 0.0) for share in shares)] for n in names]
+    return Grid(names, ["dense", *(str(m.round) for m in result.masks)], values, "round")
+
+
+def heatmap(result: Result, *, theme: Theme = "light") -> Picture:
+    """Sparsity per layer over rounds or epochs: ink is what remains."""
+    found = grid(result)
+    title = _title(found)
+    figure = go.Figure([_cells(found, theme), _overlay(found)])
+    layout(figure, title, theme=theme, height=150 + 34 * max(4, len(found.layers)))
+    labels = [*found.layers]
+    figure.update_yaxes(
+        autorange="reversed", tickvals=[*range(len(labels))], ticktext=labels, showgrid=False
+    )
+    ticks = [*range(0, len(found.moments), max(1, len(found.moments) // 12))]
+    figure.update_xaxes(
+        title=found.along,
+        tickvals=ticks,
+        ticktext=[found.moments[i] for i in ticks],
+        showgrid=False,
+    )
+    figure.update_layout(dragmode=False, margin={"r": 110})
+    _mark_collapsed(figure, found, theme)
+    return Picture(title, figure, f"Heat map. {title}.", _grid_table(found))
+
+
+def _title(found: Grid) -> str:
+    if found.collapsed:
+        return f"{', '.join(found.collapsed)} lost everything: no signal can pass"
+    last = [row[-1] for row in found.sparsity]
+    most, least = last.index(max(last)), last.index(min(last))
+    if max(last) - min(last) < 0.005:
+        return f"Every layer gives the same share: {percent(max(last))}"
+    return (
+        f"{found.layers[most]} gives most ({percent(last[most])}), "
+        f"{found.layers[least]} least ({percent(last[least])})"
+    )
+
+
+def _cells(found: Grid, theme: Theme) -> go.Heatmap:
+    p = PALETTES[theme]
+    text = {}
+    if len(found.moments) <= TEXT and len(found.layers) <= TEXT:
+        words = [[_cell(v) for v in row] for row in found.sparsity]
+        text = {"text": words, "texttemplate": "%{text}", "textfont": {"size": 12}}
+    return go.Heatmap(
+        z=found.sparsity,
+        x=[*range(len(found.moments))],
+        y=[*range(len(found.layers))],
+        zmin=0,
+        zmax=1,
+        colorscale=scale(p.kept),
+        xgap=1,
+        ygap=3,
+        hoverinfo="skip",
+        colorbar={
+            "title": {"text": "removed", "side": "top", "font": {"color": p.muted}},
+            "tickvals": [0, 0.25, 0.5, 0.75, 1],
+            "ticktext": ["0", "25", "50", "75", "100 %"],
+            "tickfont": {"color": p.muted},
+            "thickness": 12,
+            "outlinewidth": 0,
+        },
+        **text,
+    )
+
+
+def _cell(share: float) -> str:
+    return "✕ 100\u00a0%" if share >= 1 else percent(share)
+
+
+def _overlay(found: Grid) -> go.Scatter:
+    """Heat maps take no clicks, so invisible points above the cells do."""
+    cells = [
+        (column, row, name, found.moments[column], percent(found.sparsity[row][column]))
+        for row, name in enumerate(found.layers)
+        for column in range(len(found.moments))
+    ][:2000]
+    return go.Scatter(
+        x=[c[0] for c in cells],
+        y=[c[1] for c in cells],
+        customdata=[c[2:] for c in cells],
+        mode="markers",
+        marker={"size": 22, "opacity": 0, "symbol": "square"},
+        showlegend=False,
+        hovertemplate=(
+            f"<b>%{{customdata[0]}}</b>, {found.along} %{{customdata[1]}}<br>"
+            "%{customdata[2]} removed<extra></extra>"
+        ),
+    )
+
+
+def _mark_collapsed(figure: go.Figure, found: Grid, theme: Theme) -> None:
+    p = PALETTES[theme]
+    for name in found.collapsed:
+        row = found.layers.index(name)
+        first = next(i for i, v in enumerate(found.sparsity[row]) if v >= 1)
+        box: dict[str, Any] = {"x0": first - 0.5, "x1": len(found.moments) - 0.5}
+        figure.add_shape(
+            type="rect", y0=row - 0.45, y1=row + 0.45, line={"color": p.warn, "width": 3}, **box
+        )
+        if len(found.moments) > TEXT:
+            where = {"x": (first + len(found.moments) - 1) / 2, "y": row, "showarrow": False}
+            figure.add_annotation(text="<b>✕ 100\u00a0%</b>", font_color=p.warn, **where)
+
+
+def _grid_table(found: Grid) -> pd.DataFrame:
+    table = pd.DataFrame(found.sparsity, columns=found.moments)
+    table.insert(0, "layer", found.layers)
+    return table
+
+
+def layers(result: Result, *, theme: Theme = "light") -> Picture:
+    """What is left of each layer, as bars over what it had."""
+    table = layer_table(result)
+    p = PALETTES[theme]
+    hover = "<b>%{y}</b><br>%{customdata[0]:,} of %{customdata[1]:,} kept<extra></extra>"
+    kept = 1 - table["sparsity"]
+    common = {"y": table["layer"], "orientation": "h", "hovertemplate": hover}
+    common["customdata"] = table[["kept", "units"]].to_numpy()
+    figure = go.Figure(
+        [
+            go.Bar(x=kept, name="kept", marker_color=p.accent, **common),
+            go.Bar(x=table["sparsity"], name="removed", marker_color=p.faint, **common),
+        ]
+    )
+    total = int(table["units"].sum())
+    left = int(table["kept"].sum())
+    title = f"{count(left)} of {count(total)} {result.unit or 'weights'} remain"
+    layout(figure, title, theme=theme, height=130 + 40 * max(2, len(table)))
+    figure.update_layout(barmode="stack", bargap=0.35)
+    figure.update_xaxes(title=f"share of the layer's {result.unit or 'weights'}", tickformat=".0%")
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    return Picture(title, figure, f"Bars. {title}.", table)

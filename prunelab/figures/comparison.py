@@ -1,0 +1,326 @@
+"""Accuracy against sparsity: every run a dot, a line through the means, a band of their spread."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, NamedTuple
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from prunelab.events import Result
+from prunelab.figures.look import (
+    PALETTES,
+    Picture,
+    Stroke,
+    Theme,
+    accuracy,
+    is_baseline,
+    layout,
+    percent,
+    strokes,
+)
+from prunelab.spec import RunSpec
+
+DIFFERS = ("scope", "recover", "recover_epochs", "epochs", "lr", "batch_size", "optimizer", "knobs")
+
+
+class Point(NamedTuple):
+    """One finished run on the plot."""
+
+    key: str
+    method: str
+    series: str
+    sparsity: float
+    asked: float
+    seed: int
+    accuracy: float
+    dense: float
+
+
+class Line(NamedTuple):
+    """One method: the mean over its seeds at each sparsity, ``spread`` where there are several."""
+
+    series: str
+    method: str
+    sparsity: list[float]
+    mean: list[float]
+    spread: list[float]
+    seeds: list[int]
+
+
+def points(results: Iterable[Result]) -> list[Point]:
+    """The runs with an accuracy. Settings that differ within a method make several lines of it."""
+    done = [r for r in results if _accuracy(r.recovered) is not None]
+    specs = {r.key: _spec(r.spec) for r in done}
+    found = []
+    for result in done:
+        spec = specs[result.key]
+        peers = [s for s in specs.values() if s["method"] == spec["method"]]
+        found.append(
+            Point(
+                key=result.key,
+                method=spec["method"],
+                series=_series(spec, peers),
+                sparsity=result.sparsity["achieved"],
+                asked=spec["sparsity"],
+                seed=spec["seed"],
+                accuracy=_accuracy(result.recovered) or 0.0,
+                dense=_accuracy(result.dense) or float("nan"),
+            )
+        )
+    return found
+
+
+def _accuracy(values: Mapping[str, Any]) -> float | None:
+    value: float | None = values.get("accuracy", values.get("validation_accuracy"))
+    return value
+
+
+def _spec(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return asdict(RunSpec.from_json(spec))
+
+
+def _series(spec: Mapping[str, Any], peers: Sequence[Mapping[str, Any]]) -> str:
+    """The method's name, and what tells this line from others of the same method."""
+    words = []
+    for name in DIFFERS:
+        if len({str(peer.get(name)) for peer in peers}) < 2:
+            continue
+        value = spec.get(name)
+        if isinstance(value, Mapping):
+            words += [f"{k} {v}" for k, v in value.items()]
+        elif value not in (None, ""):
+            words.append(value if isinstance(value, str) else f"{name.replace('_', ' ')} {value}")
+    return " · ".join([spec["method"], *words])
+
+
+def lines(found: Iterable[Point]) -> list[Line]:
+    """Mean and standard deviation over seeds, per series and asked sparsity."""
+    groups: dict[str, dict[float, list[Point]]] = {}
+    for point in found:
+        groups.setdefault(point.series, {}).setdefault(point.asked, []).append(point)
+    return [_line(series, by_sparsity) for series, by_sparsity in sorted(groups.items())]
+
+
+def _line(series: str, by_sparsity: Mapping[float, list[Point]]) -> Line:
+    stops = [by_sparsity[asked] for asked in sorted(by_sparsity)]
+    scores = [[p.accuracy for p in stop] for stop in stops]
+    return Line(
+        series=series,
+        method=stops[0][0].method,
+        sparsity=[statistics.fmean(p.sparsity for p in stop) for stop in stops],
+        mean=[statistics.fmean(s) for s in scores],
+        spread=[statistics.stdev(s) if len(s) > 1 else 0.0 for s in scores],
+        seeds=[len(s) for s in scores],
+    )
+
+
+def tradeoff(
+    results: Iterable[Result], *, theme: Theme = "light", log: bool = False, highlight: str = ""
+) -> Picture:
+    """Accuracy against sparsity over many runs; ``log`` opens up the end where little is kept.
+
+    Raises:
+        ValueError: no run has an accuracy yet.
+    """
+    found = points(results)
+    if not found:
+        raise ValueError("No run has an accuracy yet; the first dot appears when one finishes.")
+    drawn = lines(found)
+    styles = strokes((line.method for line in drawn), theme)
+    figure = go.Figure()
+    _dense(figure, found, theme, log)
+    for line in drawn:
+        _draw(figure, line, [p for p in found if p.series == line.series], styles, log)
+    _name_ends(figure, drawn, styles, log)
+    _ring(figure, [p for p in found if p.key == highlight], theme, log)
+    title = _title(drawn, found)
+    layout(figure, title, theme=theme, height=440)
+    _axes(figure, found, log)
+    figure.update_layout(showlegend=False, margin={"r": 170}, hovermode="closest")
+    return Picture(title, figure, f"Line chart. {title}. {_note(drawn)}", _table(drawn))
+
+
+def _x(share: float, log: bool) -> float:
+    return max(1 - share, 1e-6) if log else share
+
+
+def _dense(figure: go.Figure, found: Sequence[Point], theme: Theme, log: bool) -> None:
+    """The dense models as a grey band: what there is to lose."""
+    scores = sorted({p.seed: p.dense for p in found if p.dense == p.dense}.values())
+    if not scores:
+        return
+    p = PALETTES[theme]
+    ends = {"xref": "x domain", "x0": 0, "x1": 1, "layer": "below"}
+    middle = statistics.fmean(scores)
+    if len(scores) > 1:
+        sd = statistics.stdev(scores)
+        band = {"y0": middle - sd, "y1": middle + sd, "fillcolor": p.faint, "opacity": 0.35}
+        figure.add_shape(type="rect", line_width=0, **band, **ends)
+    figure.add_shape(type="line", y0=middle, y1=middle, line={"color": p.muted, "width": 1}, **ends)
+    spread = f" (sd of {len(scores)} seeds)" if len(scores) > 1 else ""
+    figure.add_annotation(
+        xref="x domain",
+        x=0.0,
+        y=middle,
+        yanchor="bottom",
+        xanchor="left",
+        text=f"dense {accuracy(middle)}{spread}",
+        font_color=p.muted,
+        showarrow=False,
+    )
+
+
+def _draw(
+    figure: go.Figure,
+    line: Line,
+    dots: Sequence[Point],
+    styles: Mapping[str, Stroke],
+    log: bool,
+) -> None:
+    style = styles[line.method]
+    x = [_x(s, log) for s in line.sparsity]
+    if max(line.seeds) > 1:
+        up = [m + s for m, s in zip(line.mean, line.spread, strict=True)]
+        down = [m - s for m, s in zip(line.mean, line.spread, strict=True)]
+        figure.add_trace(
+            go.Scatter(
+                x=[*x, *x[::-1]],
+                y=[*up, *down[::-1]],
+                fill="toself",
+                fillcolor=style.colour,
+                opacity=0.16,
+                line_width=0,
+                mode="lines",
+                hoverinfo="skip",
+            )
+        )
+    pen = {"color": style.colour, "dash": style.dash, "width": 2.2}
+    figure.add_trace(
+        go.Scatter(x=x, y=line.mean, mode="lines", line=pen, name=line.series, hoverinfo="skip")
+    )
+    figure.add_trace(
+        go.Scatter(
+            x=[_x(p.sparsity, log) for p in dots],
+            y=[p.accuracy for p in dots],
+            mode="markers",
+            name=line.series,
+            marker={"color": style.colour, "symbol": style.marker, "size": 8},
+            customdata=[(p.key, p.seed, percent(p.sparsity), accuracy(p.accuracy)) for p in dots],
+            hovertemplate=(
+                f"<b>{line.series}</b>, seed %{{customdata[1]}}<br>"
+                "%{customdata[2]} removed → %{customdata[3]}<extra></extra>"
+            ),
+        )
+    )
+
+
+def _name_ends(
+    figure: go.Figure, drawn: Sequence[Line], styles: Mapping[str, Stroke], log: bool
+) -> None:
+    """Names at the line ends, moved apart where they would overlap."""
+    low = min(min(line.mean) for line in drawn)
+    room = max(0.02, (max(max(line.mean) for line in drawn) - low) * 0.085)
+    level = float("inf")
+    for line in sorted(drawn, key=lambda one: -one.mean[-1]):
+        level = min(line.mean[-1], level - room)
+        seeds = max(line.seeds)
+        text = f"{line.series}<br><sup>{_seeds(seeds)}</sup>"
+        figure.add_annotation(
+            x=1,
+            xref="paper",
+            y=level,
+            xanchor="left",
+            xshift=8,
+            align="left",
+            text=text,
+            font_color=styles[line.method].colour,
+            showarrow=False,
+        )
+
+
+def _seeds(number: int) -> str:
+    return "one run" if number == 1 else f"mean, sd of {number} seeds"
+
+
+def _ring(figure: go.Figure, here: Sequence[Point], theme: Theme, log: bool) -> None:
+    for point in here:
+        figure.add_trace(
+            go.Scatter(
+                x=[_x(point.sparsity, log)],
+                y=[point.accuracy],
+                mode="markers",
+                hoverinfo="skip",
+                marker={
+                    "size": 18,
+                    "color": "rgba(0,0,0,0)",
+                    "line": {"color": PALETTES[theme].ink, "width": 2},
+                },
+            )
+        )
+
+
+def _axes(figure: go.Figure, found: Sequence[Point], log: bool) -> None:
+    low = min(p.accuracy for p in found)
+    high = max([p.dense for p in found if p.dense == p.dense] + [p.accuracy for p in found])
+    pad = max(0.01, (high - low) * 0.08)
+    figure.update_yaxes(title="accuracy", tickformat=".0%", range=[low - pad, high + pad])
+    if high - low < 0.05:
+        figure.update_yaxes(tickformat=".1%")
+    if not log:
+        figure.update_xaxes(title="sparsity: share of units removed", tickformat=".0%")
+        return
+    shares = [1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001]
+    figure.update_xaxes(
+        type="log",
+        autorange="reversed",
+        title="share of units kept (each step right halves or more)",
+        tickvals=shares,
+        ticktext=[percent(s) for s in shares],
+    )
+
+
+def _title(drawn: Sequence[Line], found: Sequence[Point]) -> str:
+    """The comparison at the highest sparsity that two lines share, or the only line's end."""
+    real = [line for line in drawn if not is_baseline(line.method)] or [*drawn]
+    common = {p.asked for p in found if p.series == real[0].series}
+    for line in drawn:
+        common &= {p.asked for p in found if p.series == line.series}
+    if len(drawn) > 1 and common:
+        at = max(common)
+        means = {
+            line.series: statistics.fmean(
+                p.accuracy for p in found if p.series == line.series and p.asked == at
+            )
+            for line in drawn
+        }
+        best, worst = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
+        gap = 100 * (means[best] - means[worst])
+        return f"At {percent(at)} sparsity {best} is {gap:.1f} points above {worst}"
+    line = real[0]
+    return f"{line.series} at {percent(line.sparsity[-1])} sparsity: {accuracy(line.mean[-1])}"
+
+
+def _note(drawn: Sequence[Line]) -> str:
+    return "; ".join(f"{line.series}: {_seeds(max(line.seeds))}" for line in drawn) + "."
+
+
+def _table(drawn: Sequence[Line]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "method": line.series,
+                "sparsity": sparsity,
+                "accuracy": mean,
+                "sd": spread if seeds > 1 else None,
+                "seeds": seeds,
+            }
+            for line in drawn
+            for sparsity, mean, spread, seeds in zip(
+                line.sparsity, line.mean, line.spread, line.seeds, strict=True
+            )
+        ]
+    )

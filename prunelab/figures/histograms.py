@@ -1,0 +1,211 @@
+"""Histograms of weights or scores: what was there, what was cut, what is there now."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from prunelab.events import Histogram, Result
+from prunelab.figures.look import PALETTES, Palette, Picture, Theme, count, layout, percent
+
+MAGNITUDE = "|w|"  # a score that is the weight's own size also cuts the axis of the weights
+MOST = 12  # small multiples that still can be read
+
+
+class Bins(NamedTuple):
+    """The histogram of one layer. ``after`` are heights at ``after_x``, per bin of ``before``."""
+
+    layer: str
+    label: str
+    x: list[float]
+    width: float
+    before: list[int]
+    kept: list[int]
+    threshold: float | None
+    cut: str  # what the threshold is a value of
+    after_x: list[float]
+    after: list[float]
+
+    @property
+    def units(self) -> int:
+        """How many were counted before."""
+        return sum(self.before)
+
+    @property
+    def removed(self) -> float:
+        """The share that was cut."""
+        return 1 - sum(self.kept) / self.units if self.units else 0.0
+
+
+def bins(result: Result, quantity: str = "weights") -> list[Bins]:
+    """One record a layer, from the newest histograms the run has sent so far.
+
+    Raises:
+        ValueError: the run has sent no such histogram.
+    """
+    stages = {
+        stage: histogram
+        for stage in ("start", "dense", "pruned", "recovered")
+        if (histogram := result.histograms.get(f"{quantity} {stage}"))
+    }
+    base = stages.get("pruned") or stages.get("dense") or stages.get("start")
+    if base is None:
+        raise ValueError(f"This run has no histogram of its {quantity} yet; it sends one soon.")
+    after = _rows(stages.get("recovered"))
+    found = [_bins(base, row, after.get(row["name"])) for row in base.layers]
+    scores = result.histograms.get("scores pruned")
+    if quantity != "weights" or scores is None or scores.label != MAGNITUDE:
+        return found
+    cuts = {name: row.get("threshold") for name, row in _rows(scores).items()}
+    return [b._replace(threshold=cuts.get(b.layer), cut=MAGNITUDE) for b in found]
+
+
+def _rows(histogram: Histogram | None) -> dict[str, Mapping[str, Any]]:
+    return {row["name"]: row for row in histogram.layers} if histogram else {}
+
+
+def _bins(base: Histogram, row: Mapping[str, Any], after: Mapping[str, Any] | None) -> Bins:
+    x, width = _centres(row)
+    after_x, after_width = _centres(after) if after else ([], width)
+    heights = [n * width / after_width for n in after["counts"]] if after else []
+    return Bins(
+        layer=row["name"],
+        label=base.label,
+        x=x,
+        width=width,
+        before=list(row["counts"]),
+        kept=list(row.get("kept") or row["counts"]),
+        threshold=row.get("threshold"),
+        cut=base.label,
+        after_x=after_x,
+        after=heights,
+    )
+
+
+def _centres(row: Mapping[str, Any]) -> tuple[list[float], float]:
+    width = (row["high"] - row["low"]) / max(1, len(row["counts"])) or 1.0
+    return [row["low"] + (i + 0.5) * width for i in range(len(row["counts"]))], width
+
+
+def histogram(
+    result: Result, layer: str = "", quantity: str = "weights", *, theme: Theme = "light"
+) -> Picture:
+    """One layer (or small multiples of all) before and after on one axis, with the threshold.
+
+    Raises:
+        ValueError: no histogram yet, or a layer the run does not have.
+    """
+    found = bins(result, quantity)
+    if layer and layer not in (names := [b.layer for b in found]):
+        raise ValueError(f"layer must be one of {', '.join(names)}, got {layer!r}.")
+    chosen = [b for b in found if b.layer == layer] if layer else found
+    noun = result.unit or "weights"
+    title = _title(chosen, noun)
+    figure = _draw(chosen[:MOST], noun, theme)
+    layout(figure, title, theme=theme, height=_height(len(chosen[:MOST])))
+    if len(chosen) > 1:
+        figure.update_layout(legend={"y": 1.09}, margin={"t": 100})
+        figure.update_xaxes(title_standoff=4, nticks=5)
+    return Picture(title, figure, f"Histogram. {title}.", _table(chosen))
+
+
+def _height(panels: int) -> int:
+    return 380 if panels == 1 else 140 + 190 * math.ceil(panels / 3)
+
+
+def _title(chosen: list[Bins], noun: str) -> str:
+    units = sum(b.units for b in chosen)
+    gone = 1 - sum(sum(b.kept) for b in chosen) / units if units else 0.0
+    where = chosen[0].layer if len(chosen) == 1 else "All layers"
+    if gone == 0:
+        return f"{where}: {count(units)} {noun} before pruning"
+    title = f"{where}: {percent(gone)} of {count(units)} {noun} gone"
+    if len(chosen) == 1 and chosen[0].threshold is not None:
+        title += f", the cut is at {chosen[0].cut} = {chosen[0].threshold:.3g}"
+    return title
+
+
+def _draw(chosen: list[Bins], noun: str, theme: Theme) -> go.Figure:
+    columns = min(3, len(chosen))
+    names = [f"{b.layer} · {percent(b.removed)} gone" for b in chosen] if len(chosen) > 1 else None
+    rows = math.ceil(len(chosen) / columns)
+    figure = make_subplots(
+        rows=rows,
+        cols=columns,
+        subplot_titles=names,
+        vertical_spacing=0.34 / rows,
+        horizontal_spacing=0.09,
+    )
+    for place, one in enumerate(chosen):
+        at = {"row": place // columns + 1, "col": place % columns + 1}
+        for trace in _traces(one, noun, PALETTES[theme], legend=place == 0):
+            figure.add_trace(trace, **at)
+        _cut(figure, one, PALETTES[theme], at, named=len(chosen) == 1)
+        figure.update_xaxes(title=_axis(one), **at)
+        figure.update_yaxes(title=noun if at["col"] == 1 else None, nticks=5, **at)
+    figure.update_layout(barmode="stack", bargap=0.02)
+    figure.update_annotations(font={"size": 13, "color": PALETTES[theme].ink})
+    return figure
+
+
+def _axis(one: Bins) -> str:
+    return one.label if len(one.label) < 28 else one.label[:27] + "…"
+
+
+def _traces(one: Bins, noun: str, p: Palette, *, legend: bool) -> list[Any]:
+    cut = [b - k for b, k in zip(one.before, one.kept, strict=True)]
+    hover = f"{one.label} ≈ %{{x:.3g}}<br>%{{y:,}} {noun} %{{fullData.name}}<extra></extra>"
+    common = {"x": one.x, "width": one.width, "hovertemplate": hover, "showlegend": legend}
+    traces: list[Any] = [
+        go.Bar(y=one.kept, name="kept", marker={"color": p.accent}, legendgroup="kept", **common)
+    ]
+    if any(cut):
+        style = {"color": p.faint}
+        traces.append(go.Bar(y=cut, name="removed", marker=style, legendgroup="removed", **common))
+    if one.after:
+        traces.append(
+            go.Scatter(
+                x=one.after_x,
+                y=one.after,
+                mode="lines",
+                name="after recovery",
+                legendgroup="after",
+                showlegend=legend,
+                line={"color": p.ink, "width": 1.5, "shape": "hvh"},
+                hovertemplate="%{x:.3g}: %{y:,.0f} after recovery<extra></extra>",
+            )
+        )
+    return traces
+
+
+def _cut(figure: go.Figure, one: Bins, p: Palette, at: dict[str, int], *, named: bool) -> None:
+    if one.threshold is None:
+        return
+    sides = {one.threshold, -one.threshold} if one.x and one.x[0] < 0 else {one.threshold}
+    for side in sorted(sides):
+        if not one.x[0] - one.width <= side <= one.x[-1] + one.width:
+            continue
+        text = f"{side:.3g}" if named else ""
+        figure.add_vline(
+            x=side,
+            line={"color": p.ink, "width": 1.2, "dash": "dash"},
+            annotation={"text": text, "font": {"color": p.ink, "size": 12}},
+            annotation_position="top right" if side > 0 else "top left",
+            **at,
+        )
+
+
+def _table(chosen: list[Bins]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {"layer": b.layer, b.label: x, "before": n, "kept": k, "removed": n - k}
+            for b in chosen
+            for x, n, k in zip(b.x, b.before, b.kept, strict=True)
+            if n
+        ]
+    )
