@@ -72,7 +72,7 @@ def select(
         scores: any shape and real dtype; higher stays.
         keep: units to keep in each group.
         within: bool masks as the scores; only units that are True may stay.
-        whole_ties: drop a block of equal scores that would straddle the cut.
+        whole_ties: drop a block of equal scores that would straddle the cut, in all groups.
 
     Raises:
         ValueError: a NaN or infinite score, or more to keep than there is.
@@ -85,11 +85,18 @@ def select(
             raise ValueError(f"{name} has {alive} units left, cannot keep {keep[name]}.")
         cut, ties = _cut([keys], keep[name])
         mask = keys > cut
-        level = torch.nonzero(keys == cut).flatten()
-        whole = whole_ties and ties < level.numel()
-        mask[level[: 0 if whole else ties]] = True
+        mask[torch.nonzero(keys == cut).flatten()[:ties]] = True
         masks[name] = mask.reshape(score.shape)
-    return masks
+    return _whole(scores, masks, within) if whole_ties else masks
+
+
+def _whole(scores: Scores, masks: Masks, within: Mapping[str, Tensor] | None) -> Masks:
+    """The masks without the lowest scores kept in one group that are the highest dropped in any."""
+    gone = {n: ~m & within[n] if within else ~m for n, m in masks.items()}
+    dropped = {float(s[gone[n]].max()) for n, s in scores.items() if gone[n].any()}
+    lowest = {n: float(s[masks[n]].min()) for n, s in scores.items() if masks[n].any()}
+    straddling = {n for n, score in lowest.items() if score in dropped}
+    return {n: m & (scores[n] != lowest[n]) if n in straddling else m for n, m in masks.items()}
 
 
 def _by_layer(sizes: Mapping[str, int], layers: Mapping[str, float]) -> dict[str, int]:
