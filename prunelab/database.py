@@ -1,0 +1,196 @@
+"""The store's tables, and how they are opened: SQLite tuned for many processes, or any server."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    select,
+)
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+VERSION = 1
+PATIENCE = 10.0  # seconds a writer waits for another one
+_REMOTE = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "lustre", "fuse.sshfs", "ceph"}
+
+_tables = MetaData()
+SCHEMA = Table("schema", _tables, Column("version", Integer, nullable=False))
+RUNS = Table(
+    "runs",
+    _tables,
+    Column("key", String(255), primary_key=True),
+    Column("owner", String(255), nullable=False, index=True),
+    Column("state", String(16), nullable=False, index=True),
+    Column("place", Integer, nullable=False, index=True),  # in the queue; a new one each time
+    Column("spec", Text, nullable=False),
+    Column("data", String(255), nullable=False),
+    Column("model", String(255), nullable=False),
+    Column("method", String(255), nullable=False),
+    Column("dense_key", String(64), nullable=False),
+    Column("created", Float, nullable=False),
+    Column("started", Float),
+    Column("finished", Float),
+    Column("attempt", Integer, nullable=False),
+    Column("deaths", Integer, nullable=False),  # processes lost since it was queued
+    Column("beat", Integer, nullable=False),  # moves while somebody works on it
+    Column("worker", String(255), nullable=False),
+    Column("cancel", Boolean, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("phase", String(255), nullable=False),
+    Column("progress", Float, nullable=False),
+    Column("summary", Text, nullable=False),
+)
+EVENTS = Table(
+    "events",
+    _tables,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("run", String(255), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    UniqueConstraint("run", "attempt", "seq"),
+    Index("events_in_order", "run", "id"),
+    sqlite_autoincrement=True,  # a number is never used twice, so a reader's place stays true
+)
+
+
+class StoreError(RuntimeError):
+    """The store cannot do it; the message says why and what to do."""
+
+
+def connect(url: str) -> Engine:
+    """Open the database of a store, with its tables.
+
+    Raises:
+        StoreError: unreachable, read-only, on a network drive, or of a newer version.
+    """
+    parsed = _parse(url)
+    if parsed.get_backend_name() != "sqlite":
+        engine = create_engine(parsed, pool_pre_ping=True)
+    else:
+        engine = _sqlite(parsed)
+    with explained(engine):
+        _prepare(engine)
+    return engine
+
+
+@contextlib.contextmanager
+def explained(engine: Engine) -> Iterator[None]:
+    """Turn what the database says into what the user can do."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise StoreError(_explain(error, engine.url)) from error
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        parsed.get_dialect()
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise StoreError(
+            "PRUNELAB_STORE must be a database URL such as sqlite:////home/me/store.db or "
+            "postgresql+psycopg://user@host/name; the one given cannot be read."
+        ) from error
+    return parsed
+
+
+def _sqlite(url: URL) -> Engine:
+    if not url.database or url.database == ":memory:":
+        raise StoreError("A store in memory is lost at once; name a file: sqlite:////path/store.db")
+    folder = Path(url.database).absolute().parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"Cannot create {folder} ({error.strerror}); set PRUNELAB_HOME to a folder of yours."
+        ) from error
+    _refuse_remote(folder)
+    engine = create_engine(url, connect_args={"timeout": PATIENCE})
+    event.listen(engine, "connect", _tune)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _tune(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # else Python begins transactions late, without the lock
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _begin(connection: Connection) -> None:
+    # A transaction that reads before it writes must hold the lock from the start: SQLite refuses
+    # to raise a read lock when another writer was quicker, without waiting.
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _refuse_remote(folder: Path) -> None:
+    mounts = Path("/proc/self/mounts")
+    if not mounts.exists():
+        return
+    kinds = {Path(line.split()[1]): line.split()[2] for line in mounts.read_text().splitlines()}
+    place = folder.resolve()
+    kind = next(kinds[p] for p in (place, *place.parents) if p in kinds)
+    if kind in _REMOTE:
+        raise StoreError(
+            f"{folder} is on a network drive ({kind}), where SQLite loses data; set PRUNELAB_STORE "
+            f"to a PostgreSQL URL, or PRUNELAB_HOME to a local folder."
+        )
+
+
+def _prepare(engine: Engine) -> None:
+    with engine.connect() as connection:
+        ready = inspect(connection).has_table(SCHEMA.name)
+    if not ready:
+        with engine.execution_options(writes=True).begin() as connection:
+            _tables.create_all(connection)
+            if connection.scalar(select(SCHEMA.c.version)) is None:
+                connection.execute(insert(SCHEMA).values(version=VERSION))
+    with engine.connect() as connection:
+        version = connection.scalar(select(SCHEMA.c.version)) or 0
+    if version > VERSION:
+        raise StoreError(
+            f"The store is of version {version}, this PruneLab reads up to {VERSION}; update "
+            f"PruneLab, or set PRUNELAB_HOME to another folder. The store was not touched."
+        )
+
+
+def _explain(error: SQLAlchemyError, url: URL) -> str:
+    where = url.database if url.get_backend_name() == "sqlite" else url.render_as_string()
+    said = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+    known = {
+        "disk is full": "No space left for the store {}; free some, or set PRUNELAB_HOME.",
+        "readonly": "The store {} is read-only; make it writable, or set PRUNELAB_HOME.",
+        "unable to open": "Cannot open the store {}; is its folder yours to write? "
+        "Otherwise set PRUNELAB_HOME.",
+        "locked": "The store {} stays locked by another program; close it and try again.",
+        "not a database": "{} is not a PruneLab store; move it away, or set PRUNELAB_STORE.",
+        "malformed": "The store {} is damaged; move it away and start a new one.",
+    }
+    for sign, sentence in known.items():
+        if sign in said:
+            return sentence.format(where)
+    if isinstance(error, PoolTimeout):
+        return f"The store {where} is busy; try again in a moment."
+    return f"The store {where} cannot be reached or refused: {said.splitlines()[0]}"

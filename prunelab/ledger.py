@@ -1,0 +1,221 @@
+"""What the store does inside one transaction: rows of runs and their numbered events."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Row as Found
+
+from prunelab.database import EVENTS, RUNS, StoreError
+from prunelab.events import (
+    Cancelled,
+    Event,
+    Failed,
+    Finished,
+    Result,
+    fold,
+    from_json,
+    to_json,
+)
+from prunelab.spec import RunSpec
+
+State = Literal["queued", "running", "finished", "failed", "cancelled"]
+ATTEMPTS = 3
+Last = Finished | Failed | Cancelled
+Filters = Mapping[str, str | Sequence[str]]
+COLUMNS = [c for c in RUNS.columns if c.name not in ("data", "model", "method")]
+_ENDS: dict[type, State] = {Finished: "finished", Failed: "failed", Cancelled: "cancelled"}
+_FILTERS = ("state", "data", "model", "method", "owner", "key")
+_HEAVY: dict[str, Any] = {
+    "settings": {},
+    "manifest": {},
+    "layers": (),
+    "epochs": (),
+    "masks": (),
+    "histograms": {},
+}
+_ADVICE = "Try a smaller model or batch; if your method calls native code, look there."
+
+
+class Missing(StoreError):
+    """There is no such run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A run in a list. ``result`` holds its headline numbers; curves are in ``Store.result``."""
+
+    key: str
+    owner: str
+    state: State
+    place: int  # in the queue; newer runs have a higher one
+    spec: RunSpec
+    dense_key: str
+    created: float  # seconds since 1970, as are started and finished
+    started: float | None
+    finished: float | None
+    attempt: int  # how often it was begun
+    deaths: int  # processes lost since it was queued
+    beat: int
+    worker: str
+    cancel: bool  # somebody asked to stop it
+    note: str  # "interrupted (signal 9), attempt 2 of 3"
+    phase: str
+    progress: float  # 0..1
+    result: Result
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a run's events say up to one of them; ``place`` tells one submission from the next."""
+
+    place: int = 0
+    last: int = 0
+    result: Result = field(default_factory=Result)
+
+    def onward(self, connection: Connection, key: str, place: int) -> Told:
+        """The same with the events that came since."""
+        start = self if self.place == place else Told(place)
+        new = read(connection, key, start.last)
+        if not new:
+            return start
+        return Told(place, new[-1][0], fold((event for _, event in new), start.result))
+
+
+def find(connection: Connection, key: str) -> Row:
+    """The row of a run.
+
+    Raises:
+        Missing: there is none.
+    """
+    found = connection.execute(select(*COLUMNS).where(RUNS.c.key == key)).first()
+    if found is None:
+        raise Missing(f"There is no run {key!r}; it may have been deleted.")
+    return row(found)
+
+
+def row(found: Found[Any]) -> Row:
+    """A line of the table as a Row."""
+    values = dict(found._mapping)
+    spec = json.loads(values.pop("spec"))
+    told = json.loads(values.pop("summary"))
+    result = Result(**{"key": values["key"], "spec": spec} | told | {"status": values["state"]})
+    return Row(spec=RunSpec.from_json(spec), result=result, **values)
+
+
+def wanted(filters: Filters) -> list[ColumnElement[bool]]:
+    """Filters as conditions: a column equals the text, or one of the texts.
+
+    Raises:
+        TypeError: a filter that does not exist.
+    """
+    unknown = sorted(set(filters) - set(_FILTERS))
+    if unknown:
+        raise TypeError(f"A filter must be one of {', '.join(_FILTERS)}, got {unknown[0]!r}.")
+    texts = {n: [v] if isinstance(v, str) else list(v) for n, v in filters.items()}
+    return [RUNS.c[name].in_(values) for name, values in texts.items()]
+
+
+def fresh(spec: RunSpec, place: int) -> dict[str, Any]:
+    """The columns of a run that waits to be run for the first time, or anew."""
+    return {
+        "state": "queued",
+        "place": place,
+        "spec": json.dumps(spec.to_json()),
+        "data": spec.data,
+        "model": spec.model,
+        "method": spec.method,
+        "dense_key": spec.dense_key,
+        "created": time.time(),
+        "started": None,
+        "finished": None,
+        "deaths": 0,
+        "worker": "",
+        "cancel": False,
+        "note": "",
+        "phase": "",
+        "progress": 0.0,
+        "summary": "{}",
+    }
+
+
+def read(connection: Connection, key: str, after: int) -> list[tuple[int, Event]]:
+    """The events of a run behind a number."""
+    behind = (
+        select(EVENTS.c.id, EVENTS.c.body)
+        .where(EVENTS.c.run == key, EVENTS.c.id > after)
+        .order_by(EVENTS.c.id)
+    )
+    return [(number, from_json(json.loads(body))) for number, body in connection.execute(behind)]
+
+
+def touch(connection: Connection, key: str, attempt: int) -> bool:
+    """Move the beat of a run and hold its row; False if it is not running in this attempt."""
+    mine = (RUNS.c.key == key, RUNS.c.attempt == attempt, RUNS.c.state == "running")
+    moved = connection.execute(update(RUNS).where(*mine).values(beat=RUNS.c.beat + 1))
+    return moved.rowcount == 1
+
+
+def last(connection: Connection, key: str, attempt: int) -> int:
+    """The number of an attempt's last event, 0 where there is none."""
+    numbers = select(EVENTS.c.seq).where(EVENTS.c.run == key, EVENTS.c.attempt == attempt)
+    return connection.scalar(numbers.order_by(EVENTS.c.seq.desc()).limit(1)) or 0
+
+
+def write(
+    connection: Connection, key: str, numbers: tuple[int, int], events: Sequence[Event], told: Told
+) -> Told:
+    """Write events from (attempt, first number) on, and what they mean for the run's row."""
+    attempt, first = numbers
+    connection.execute(
+        insert(EVENTS),
+        [
+            {"run": key, "attempt": attempt, "seq": first + i, "body": json.dumps(to_json(event))}
+            for i, event in enumerate(events)
+        ],
+    )
+    place = connection.scalar(select(RUNS.c.place).where(RUNS.c.key == key)) or 0
+    told = told.onward(connection, key, place)
+    values = _summary(told.result)
+    if type(events[-1]) in _ENDS:
+        values |= {"state": _ENDS[type(events[-1])], "finished": time.time(), "note": ""}
+    connection.execute(update(RUNS).where(RUNS.c.key == key).values(values))
+    return told
+
+
+def end(connection: Connection, run: Row, event: Last) -> None:
+    """End a run from outside, with its last event."""
+    first = last(connection, run.key, run.attempt) + 1
+    write(connection, run.key, (run.attempt, first), [event], Told())
+
+
+def requeue(connection: Connection, run: Row, attempt: int, why: str, died: bool) -> State:
+    """Queue an interrupted run again, unless it was cancelled or died too often; its new state."""
+    deaths = run.deaths + died
+    if (run.state, run.attempt) != ("running", attempt):
+        return run.state
+    if run.cancel:
+        end(connection, run, Cancelled())
+    elif deaths >= ATTEMPTS:
+        reason = f"The process died {ATTEMPTS} times ({why})."
+        end(connection, run, Failed(reason=reason, advice=_ADVICE))
+    else:
+        note = f"interrupted ({why}), attempt {deaths + 1} of {ATTEMPTS}"
+        values = {"state": "queued", "worker": "", "deaths": deaths, "note": note}
+        connection.execute(update(RUNS).where(RUNS.c.key == run.key).values(values))
+    return find(connection, run.key).state
+
+
+def _summary(result: Result) -> dict[str, Any]:
+    kept = {k: v for k, v in replace(result, **_HEAVY).to_json().items() if v}
+    for stage in ("dense", "pruned", "recovered"):
+        kept[stage] = {k: v for k, v in getattr(result, stage).items() if k != "confusion"}
+    phase = result.epochs[-1].phase if result.epochs else ""
+    summary = json.dumps(kept | {"plan": dict(result.plan)})
+    return {"summary": summary, "phase": phase, "progress": result.progress}

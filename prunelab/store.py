@@ -1,0 +1,298 @@
+"""The store: which runs there are, how far they are, and every event they wrote. Truth lives here.
+
+Anything else (the app, the engine, a worker) may die at any time and is told by the store where
+things stand. States move queued → running → finished, failed or cancelled, each by one
+compare-and-set; events are numbered by run and attempt, so that writing twice is writing once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from prunelab import ledger
+from prunelab.database import EVENTS, RUNS, StoreError, connect, explained
+from prunelab.events import Cancelled, Event, Result
+from prunelab.files import home as default_home
+from prunelab.ledger import Last, Missing, Row, State, Told
+from prunelab.spec import RunSpec
+
+__all__ = ["Lost", "Missing", "Row", "Store", "StoreError"]
+
+LEASE = 30.0  # seconds without a beat after which a run counts as interrupted
+_KEY = re.compile(r"[a-z0-9-]{1,200}")
+_REMEMBERED = 128  # folded results
+
+
+class Lost(StoreError):
+    """The run is no longer the caller's: it ended, or another attempt began."""
+
+
+class Store:
+    """Runs, their events and their files; safe to share between threads, cheap to open."""
+
+    def __init__(
+        self, url: str | None = None, home: Path | None = None, *, lease: float = LEASE
+    ) -> None:
+        """Open a store: of a URL, else of PRUNELAB_STORE, else the SQLite file in the home folder.
+
+        Raises:
+            StoreError: it cannot be opened; the message says why and what to do.
+        """
+        try:
+            self.home = Path(home) if home else default_home()
+        except OSError as error:
+            raise StoreError(
+                f"Cannot create the home folder ({error}); set PRUNELAB_HOME to a folder of yours."
+            ) from error
+        default = f"sqlite:///{self.home.absolute() / 'store.db'}"
+        self.url = url or os.environ.get("PRUNELAB_STORE") or default
+        self._engine = connect(self.url)
+        self._writer = self._engine.execution_options(writes=True)
+        self._lease = lease
+        self._lock = threading.Lock()
+        self._told: dict[str, Told] = {}
+        self._beats: dict[str, tuple[int, float]] = {}
+
+    def close(self) -> None:
+        """Give the database's connections back."""
+        self._engine.dispose()
+
+    def submit(self, spec: RunSpec, *, owner: str = "", again: bool = False) -> str:
+        """Queue a run and return its key; the same spec twice is once.
+
+        A failed or cancelled run is queued anew, a finished one only with ``again``; what it wrote
+        before goes.
+
+        Raises:
+            StoreError: the names in the spec make no valid key.
+        """
+        key = spec.key
+        if not _KEY.fullmatch(key):
+            raise StoreError(f"A run's key must have 1 to 200 of a-z, 0-9 and -, got {key!r}.")
+        # Another process may queue the same spec in the same moment, which is what we want.
+        queued_too = contextlib.suppress(IntegrityError)
+        with explained(self._engine), queued_too, self._writer.begin() as connection:
+            state = connection.scalar(select(RUNS.c.state).where(RUNS.c.key == key))
+            values = ledger.fresh(
+                spec, (connection.scalar(select(func.max(RUNS.c.place))) or 0) + 1
+            )
+            if state is None:
+                whose = {"key": key, "owner": owner, "attempt": 0, "beat": 0}
+                connection.execute(insert(RUNS).values(values | whose))
+            elif state in ("failed", "cancelled") or (state == "finished" and again):
+                connection.execute(delete(EVENTS).where(EVENTS.c.run == key))
+                self._remove_files(key)
+                connection.execute(update(RUNS).where(RUNS.c.key == key).values(values))
+        return key
+
+    def row(self, key: str) -> Row:
+        """Where a run stands, with its headline numbers.
+
+        Raises:
+            Missing: there is no such run.
+        """
+        with explained(self._engine), self._engine.connect() as connection:
+            return ledger.find(connection, key)
+
+    def state(self, key: str) -> State:
+        """One of queued, running, finished, failed, cancelled."""
+        return self.row(key).state
+
+    def cancel_requested(self, key: str) -> bool:
+        """Whether somebody asked to stop the run."""
+        return self.row(key).cancel
+
+    def runs(self, limit: int = 50, offset: int = 0, **filters: str | Sequence[str]) -> list[Row]:
+        """Runs, newest first, in one query; filter by state, data, model, method, owner or key."""
+        newest = select(*ledger.COLUMNS).where(*ledger.wanted(filters))
+        newest = newest.order_by(RUNS.c.place.desc()).limit(limit).offset(offset)
+        with explained(self._engine), self._engine.connect() as connection:
+            return [ledger.row(found) for found in connection.execute(newest)]
+
+    def rows(self, keys: Iterable[str]) -> list[Row]:
+        """The rows of some runs, in the order of the keys; unknown keys are left out."""
+        keys = list(keys)
+        found = {r.key: r for r in self.runs(limit=len(keys), key=keys)}
+        return [found[key] for key in keys if key in found]
+
+    def count(self, **filters: str | Sequence[str]) -> int:
+        """How many runs there are."""
+        counted = select(func.count()).select_from(RUNS).where(*ledger.wanted(filters))
+        with explained(self._engine), self._engine.connect() as connection:
+            return connection.scalar(counted) or 0
+
+    def queued(self) -> list[str]:
+        """The keys that wait, first come first."""
+        waiting = select(RUNS.c.key).where(RUNS.c.state == "queued").order_by(RUNS.c.place)
+        with explained(self._engine), self._engine.connect() as connection:
+            return list(connection.scalars(waiting))
+
+    def events(self, key: str, after: int = 0) -> list[tuple[int, Event]]:
+        """A run's events behind a number, each with its own number; numbers only grow.
+
+        A new attempt begins with a Started event, at which ``fold`` starts afresh.
+        """
+        with explained(self._engine), self._engine.connect() as connection:
+            return ledger.read(connection, key, after)
+
+    def result(self, key: str) -> Result:
+        """All that a run has said so far; only what is new is read.
+
+        Raises:
+            Missing: there is no such run.
+        """
+        with explained(self._engine), self._engine.connect() as connection:
+            run = ledger.find(connection, key)
+            told = self._known(key).onward(connection, key, run.place)
+        self._remember(key, told)
+        spec = told.result.spec or run.spec.to_json()
+        return replace(told.result, key=key, status=run.state, spec=spec)
+
+    def folder(self, key: str) -> Path:
+        """Where the files of a run are; made by whoever writes the first.
+
+        Raises:
+            Missing: there is no such run.
+        """
+        return self._files(self.row(key).key)
+
+    def request_cancel(self, key: str) -> None:
+        """Stop a run: at once while it is queued, within a second while it runs."""
+        with explained(self._engine), self._writer.begin() as connection:
+            run = ledger.find(connection, key)
+            if run.state == "queued":
+                ledger.end(connection, run, Cancelled())
+            elif run.state == "running":
+                connection.execute(update(RUNS).where(RUNS.c.key == key).values(cancel=True))
+
+    def delete(self, key: str) -> None:
+        """Remove a run, its events and its files.
+
+        Raises:
+            StoreError: it is running.
+        """
+        with explained(self._engine), self._writer.begin() as connection:
+            if ledger.find(connection, key).state == "running":
+                raise StoreError(f"{key} is running; cancel it first.")
+            connection.execute(delete(EVENTS).where(EVENTS.c.run == key))
+            connection.execute(delete(RUNS).where(RUNS.c.key == key))
+            self._remove_files(key)
+
+    def claim(self, key: str, worker: str) -> int:
+        """Take a queued run: the number of the attempt, or 0 if it is not to be had."""
+        taken = {
+            "state": "running",
+            "worker": worker,
+            "attempt": RUNS.c.attempt + 1,
+            "beat": RUNS.c.beat + 1,
+            "started": time.time(),
+        }
+        waits = (RUNS.c.key == key, RUNS.c.state == "queued")
+        with explained(self._engine), self._writer.begin() as connection:
+            moved = connection.execute(update(RUNS).where(*waits).values(taken))
+            return ledger.find(connection, key).attempt if moved.rowcount else 0
+
+    def append(
+        self, key: str, events: Iterable[Event], *, attempt: int, first: int | None = None
+    ) -> int:
+        """Write events of a claimed run in one transaction; the last of a run also ends it there.
+
+        Args:
+            key: of the run.
+            events: in order.
+            attempt: the number that ``claim`` gave.
+            first: the number of the first event; those written before are left out.
+
+        Returns:
+            The number of the last event written.
+
+        Raises:
+            Lost: the run ended, or another attempt began.
+            StoreError: an event before ``first`` is missing.
+        """
+        events, told = list(events), None
+        with explained(self._engine), self._writer.begin() as connection:
+            mine = ledger.touch(connection, key, attempt)
+            last = ledger.last(connection, key, attempt)
+            if first is not None and first > last + 1:
+                raise StoreError(f"Event {last + 1} of {key} must come first, got {first}.")
+            new = events if first is None else events[last + 1 - first :]
+            if new and not mine:
+                raise Lost(f"{key} is no longer in attempt {attempt}.")
+            if new:
+                numbers = (attempt, last + 1)
+                told = ledger.write(connection, key, numbers, new, self._known(key))
+        if told:
+            self._remember(key, told)
+        return last + len(new)
+
+    def renew(self, key: str, attempt: int) -> bool:
+        """Say that somebody works on the run; False if it is no longer the caller's."""
+        with explained(self._engine), self._writer.begin() as connection:
+            return ledger.touch(connection, key, attempt)
+
+    def finish(self, key: str, last: Last, *, attempt: int) -> bool:
+        """End a run with its last event; False if it had ended or begun again."""
+        try:
+            self.append(key, [last], attempt=attempt)
+        except Lost:
+            return False
+        return True
+
+    def requeue(self, key: str, attempt: int, why: str, *, died: bool = True) -> State:
+        """Queue a run again that was interrupted, and return its state.
+
+        One that somebody cancelled is cancelled; one whose process ``died`` three times has failed.
+        """
+        with explained(self._engine), self._writer.begin() as connection:
+            return ledger.requeue(connection, ledger.find(connection, key), attempt, why, died)
+
+    def expire(self) -> list[str]:
+        """Queue again the runs nobody has worked on for a lease's time; returns their keys.
+
+        The time is this process's own since it last saw the run's beat move, so that neither a
+        changed clock nor another machine's ends a lease. Call it regularly.
+        """
+        now, seen = time.monotonic(), self._beats
+        running = self.runs(limit=100_000, state="running")
+        fresh = {r.key: (r.beat, now) for r in running}
+        self._beats = {k: seen[k] if seen.get(k, (-1,))[0] == v[0] else v for k, v in fresh.items()}
+        late = [r for r in running if now - self._beats[r.key][1] > self._lease]
+        for run in late:
+            self.requeue(run.key, run.attempt, f"no sign of life for {self._lease:g} s")
+        return [run.key for run in late]
+
+    def _known(self, key: str) -> Told:
+        with self._lock:
+            return self._told.get(key, Told())
+
+    def _remember(self, key: str, told: Told) -> None:
+        with self._lock:
+            self._told.pop(key, None)
+            self._told[key] = told
+            for oldest in list(self._told)[:-_REMEMBERED]:
+                del self._told[oldest]
+
+    def _files(self, key: str) -> Path:
+        if not _KEY.fullmatch(key):
+            raise StoreError(f"{key!r} is no key of a run; no folder is named after it.")
+        return self.home / "files" / key
+
+    def _remove_files(self, key: str) -> None:
+        folder = self._files(key)
+        try:
+            if folder.exists():
+                shutil.rmtree(folder)
+        except OSError as error:
+            raise StoreError(f"Cannot remove the files of {key}: {error}.") from error
