@@ -33,7 +33,7 @@ def run():
 @pytest.mark.parametrize("theme", THEMES)
 def test_every_figure_names_its_finding_its_axes_and_its_numbers(run, theme):
     draw = {
-        "one layer": lambda: figures.histogram(run, "fc1", theme=theme),
+        "one layer": lambda: figures.histogram(run, layer="fc1", theme=theme),
         "all layers": lambda: figures.histogram(run, theme=theme),
         "scores": lambda: figures.histogram(run, quantity="scores", theme=theme),
         "heatmap": lambda: figures.heatmap(run, theme=theme),
@@ -63,7 +63,7 @@ def test_the_histogram_counts_what_was_cut_and_rescales_what_came_after(run):
     assert fc1.x == pytest.approx([-0.375, -0.125, 0.125, 0.375])
     assert fc1.threshold == 0.25
     assert fc1.after == pytest.approx([8, 0, 0, 8])  # bins twice as wide: half as high
-    title = figures.histogram(run, "fc1").title.replace(look.SPACE, " ")
+    title = figures.histogram(run, layer="fc1").title.replace(look.SPACE, " ")
     assert title == "fc1: 90 % of 320 weights gone, the cut is at |w| = 0.25"
 
 
@@ -75,10 +75,10 @@ def test_the_histogram_is_there_before_anything_is_pruned():
 
 
 def test_removed_weights_are_a_trace_of_their_own(run):
-    named = {t.name: t for t in figures.histogram(run, "fc1").figure.data}
+    named = {t.name: t for t in figures.histogram(run, layer="fc1").figure.data}
     assert list(named) == ["kept", "removed", "after recovery"]
     assert sum(named["removed"].y) == 288
-    lines = [s.x0 for s in figures.histogram(run, "fc1").figure.layout.shapes]
+    lines = [s.x0 for s in figures.histogram(run, layer="fc1").figure.layout.shapes]
     assert lines == [-0.25, 0.25]
 
 
@@ -86,7 +86,7 @@ def test_a_histogram_says_what_is_missing(run):
     with pytest.raises(ValueError, match="no histogram of its weights yet"):
         bins(Result())
     with pytest.raises(ValueError, match="layer must be one of fc1, fc2, got 'fc9'"):
-        figures.histogram(run, "fc9")
+        figures.histogram(run, layer="fc9")
 
 
 def test_the_heat_map_is_fixed_to_0_and_1_and_takes_clicks(run):
@@ -291,4 +291,4 @@ def test_figures_import_neither_torch_nor_the_app():
 
 def test_a_warning_does_not_disturb_the_figures():
     run = fold([*network_events(), Warned(message="careful")])
-    assert figures.histogram(run, "fc1").table["kept"].sum() == 32
+    assert figures.histogram(run, layer="fc1").table["kept"].sum() == 32

@@ -39,6 +39,7 @@ def confusion_numbers(result: Result, classes: Sequence[str] = ()) -> Confusion:
     before, after = result.dense.get("confusion"), result.recovered.get("confusion")
     if before is None or after is None:
         raise ValueError("The confusion tables come with the test, at the end of a run.")
+    classes = classes or result.settings.get("classes", ())
     names = [str(c) for c in classes] or [str(i) for i in range(len(before))]
     return Confusion(names, np.asarray(before), np.asarray(after))
 

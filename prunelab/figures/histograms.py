@@ -93,7 +93,11 @@ def _centres(row: Mapping[str, Any]) -> tuple[list[float], float]:
 
 
 def histogram(
-    result: Result, layer: str = "", quantity: str = "weights", *, theme: Theme = "light"
+    result: Result,
+    quantity: str = "weights",
+    layer: str | None = None,
+    *,
+    theme: Theme = "light",
 ) -> Picture:
     """One layer (or small multiples of all) before and after on one axis, with the threshold.
 
