@@ -17,7 +17,7 @@ from prunelab.trees import Bools, cut, depths, lift, splits, survivors, trees
 _STALE = ("oob_score_", "oob_decision_function_", "oob_prediction_")
 
 
-@unit(needs={"tree"}, noun="splits", structured=True)
+@unit(needs={"tree"}, noun="splits")
 def nodes() -> Unit:
     """Splits of a tree, or of all trees of a forest."""
     return Unit(shapes=_shapes, keep=_keep, rows=_rows, order=_order)
