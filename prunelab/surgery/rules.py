@@ -1,0 +1,215 @@
+"""What each operation does to the axes of its tensors; an operation without a rule fixes them.
+
+A rule is ``rule(trace, args, out)`` and returns the axes of the result: a tuple for one tensor, or
+for all of its number of dimensions; a list of tuples for several; None if it does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from prunelab.surgery import moves
+from prunelab.surgery.atoms import JOINED, Axes
+from prunelab.surgery.joins import aligned, dims_of
+
+if TYPE_CHECKING:
+    from prunelab.surgery.trace import Trace
+
+Rule = Callable[["Trace", Sequence[Any], Any], Axes | list[Axes] | None]
+
+
+def rule_of(func: Any) -> Rule | None:
+    """The rule of an operation of PyTorch's core set."""
+    name = func._schema.name.removeprefix("aten::")
+    if name in _RULES:
+        return _RULES[name]
+    return _pointwise if torch.Tag.pointwise in func.tags else None
+
+
+def _pointwise(t: Trace, args: Sequence[Any], out: Any) -> Axes | None:
+    """Broadcast: equal positions of aligned axes belong together."""
+    tensors = [arg for arg in args if isinstance(arg, Tensor)]
+    return aligned(t, tensors, out.shape) if isinstance(out, Tensor) else None
+
+
+def _first(t: Trace, args: Sequence[Any], out: Any) -> Axes:
+    return t.of(args[0])
+
+
+def _convolution(t: Trace, args: Sequence[Any], out: Tensor) -> Axes | None:
+    x, weight, bias = args[:3]
+    transposed, groups = args[6], args[8]
+    if transposed and groups > 1:
+        return None
+    ins, (rows, columns, *kernel) = t.of(x)[1], t.of(weight)
+    for axis in (*kernel, *t.of(x)[2:]):
+        t.atoms.freeze(axis, "it is a spatial axis of a convolution")
+    if groups > 1:
+        group, each = t.atoms.split(ins, groups, x.shape[1] // groups)
+        own, _ = t.atoms.split(rows, groups, weight.shape[0] // groups)
+        t.atoms.equate(group, own, JOINED)
+        t.atoms.equate(each, columns, JOINED)
+        t.group(weight, own)
+    else:
+        t.atoms.equate(ins, rows if transposed else columns, JOINED)
+    outs = columns if transposed else rows
+    if bias is not None:
+        t.atoms.equate(outs, t.of(bias)[0], JOINED)
+    return (t.of(x)[0], outs, *(None,) * (out.ndim - 2))
+
+
+def _mm(t: Trace, args: Sequence[Any], out: Tensor) -> Axes:
+    *batch, rows, one = t.of(args[0])
+    *others, other, columns = t.of(args[1])
+    for a, b in zip((*batch, one), (*others, other), strict=True):
+        t.atoms.equate(a, b, JOINED)
+    return (*batch, rows, columns)
+
+
+def _addmm(t: Trace, args: Sequence[Any], out: Tensor) -> Axes:
+    t.set(out, _mm(t, args[1:], out))
+    return aligned(t, (out, args[0]), out.shape)
+
+
+def _linear(t: Trace, args: Sequence[Any], out: Tensor) -> Axes:
+    x, weight, *bias = args
+    rows, columns = t.of(weight)
+    t.atoms.equate(t.of(x)[-1], columns, JOINED)
+    t.set(out, (*t.of(x)[:-1], rows))
+    return aligned(t, (out, *(b for b in bias if b is not None)), out.shape)
+
+
+def _attention(t: Trace, args: Sequence[Any], out: Any) -> Axes:
+    query, key, value = (t.of(x) for x in args[:3])
+    for d in (0, 1):
+        t.atoms.equate(query[d], key[d], JOINED)
+        t.atoms.equate(query[d], value[d], JOINED)
+    for axis in (query[-1], key[-1]):
+        t.atoms.freeze(axis, "attention scales by the size of a head")
+    for axis in (query[2], key[2], value[2]):
+        t.atoms.freeze(axis, "attention compares its positions")
+    return (*query[:3], value[-1])
+
+
+def _batch_norm(t: Trace, args: Sequence[Any], out: Any) -> Axes:
+    for each in args[1:5]:
+        if each is not None:
+            t.atoms.equate(t.of(args[0])[1], t.of(each)[0], JOINED)
+    return t.of(args[0])
+
+
+def _layer_norm(t: Trace, args: Sequence[Any], out: Any) -> Axes:
+    axes, normal = t.of(args[0]), len(args[1])
+    why = "LayerNorm mixes all its positions, so a smaller one would differ"
+    for axis in axes[-normal:]:
+        t.atoms.freeze(axis, why)
+    t.freeze([x for x in args[2:4] if isinstance(x, Tensor)], why)
+    return (*axes[:-normal], *(None,) * normal)
+
+
+def _group_norm(t: Trace, args: Sequence[Any], out: Any) -> Axes:
+    x, why = t.of(args[0]), "GroupNorm mixes the channels of a group, so a smaller one would differ"
+    t.freeze([arg for arg in args[:3] if isinstance(arg, Tensor)], why)
+    return x
+
+
+def _embedding(t: Trace, args: Sequence[Any], out: Tensor) -> Axes:
+    t.atoms.freeze(t.of(args[0])[0], "an embedding looks its rows up")
+    return (*t.of(args[1]), t.of(args[0])[1])
+
+
+def _pool(spatial: int) -> Rule:
+    def rule(t: Trace, args: Sequence[Any], out: Any) -> Axes:
+        axes = t.of(args[0])
+        for axis in axes[-spatial:]:
+            t.atoms.freeze(axis, "it is a spatial axis that is pooled")
+        return (*axes[:-spatial], *(None,) * spatial)
+
+    return rule
+
+
+def _reduce(t: Trace, args: Sequence[Any], out: Any) -> Axes:
+    x = args[0]
+    dims = dims_of(args[1] if len(args) > 1 else None, x.ndim)
+    for d in dims:
+        t.atoms.freeze(t.of(x)[d], "it is summed over")
+    if out.ndim == x.ndim:
+        return tuple(None if d in dims else axis for d, axis in enumerate(t.of(x)))
+    return tuple(axis for d, axis in enumerate(t.of(x)) if d not in dims)
+
+
+def _softmax(t: Trace, args: Sequence[Any], out: Any) -> Axes:
+    t.atoms.freeze(t.of(args[0])[args[1]], "softmax mixes it")
+    return t.of(args[0])
+
+
+def _glu(t: Trace, args: Sequence[Any], out: Tensor) -> Axes:
+    return moves.split(t, (args[0], 0, args[1]), (out, out))[0]
+
+
+_RULES: dict[str, Rule] = {
+    **dict.fromkeys(("conv2d", "convolution", "_convolution"), _convolution),
+    **dict.fromkeys(("mm", "bmm"), _mm),
+    "addmm": _addmm,
+    "linear": _linear,
+    "native_batch_norm": _batch_norm,
+    "_native_batch_norm_legit_no_training": _batch_norm,
+    "cudnn_batch_norm": _batch_norm,
+    "native_layer_norm": _layer_norm,
+    "native_group_norm": _group_norm,
+    "_prelu_kernel": _pointwise,
+    "glu": _glu,
+    "embedding": _embedding,
+    **dict.fromkeys(("_softmax", "_log_softmax"), _softmax),
+    **dict.fromkeys(
+        (
+            "_scaled_dot_product_flash_attention_for_cpu",
+            "_scaled_dot_product_flash_attention",
+            "_scaled_dot_product_efficient_attention",
+        ),
+        _attention,
+    ),
+    **dict.fromkeys(
+        ("mean", "sum", "amax", "amin", "var", "std", "linalg_vector_norm", "var_mean"), _reduce
+    ),
+    **dict.fromkeys(
+        (
+            "max_pool2d_with_indices",
+            "avg_pool2d",
+            "_adaptive_avg_pool2d",
+            "adaptive_max_pool2d",
+            "upsample_nearest2d",
+            "upsample_bilinear2d",
+            "upsample_bicubic2d",
+        ),
+        _pool(2),
+    ),
+    **dict.fromkeys(("max_pool3d_with_indices", "avg_pool3d", "upsample_nearest3d"), _pool(3)),
+    **dict.fromkeys(("upsample_nearest1d", "upsample_linear1d"), _pool(1)),
+    **dict.fromkeys(
+        ("detach", "alias", "lift_fresh", "_to_copy", "hardswish", "hardswish_", "dropout"), _first
+    ),
+    **dict.fromkeys(("zeros_like", "ones_like", "empty_like", "full_like"), _first),
+    **dict.fromkeys(("fill_", "zero_"), _first),
+    "clone": _first,
+    "copy_": _pointwise,
+    "permute": moves.permute,
+    **dict.fromkeys(("t", "transpose"), moves.transpose),
+    "unsqueeze": moves.unsqueeze,
+    "squeeze": moves.squeeze,
+    "expand": moves.expand,
+    "slice": moves.narrow,
+    "select": moves.select,
+    "unbind": moves.unbind,
+    **dict.fromkeys(("split", "split_with_sizes"), moves.split),
+    "cat": moves.cat,
+    "stack": moves.stack,
+    "constant_pad_nd": moves.pad,
+    "index": moves.index,
+    "channel_shuffle": moves.channel_shuffle,
+    **dict.fromkeys(("view", "_unsafe_view", "reshape"), moves.view),
+}
