@@ -1,7 +1,7 @@
 """Operations that only move data: what they do to the axes of their tensors.
 
-Numbers written in the code of a network (a slice, a padding, sizes of pieces) do not shrink with it:
-the axis they meet is fixed, or its pieces are tied so that a wrong number shows in the probe.
+Numbers written in the code of a network (a slice, a padding, sizes of pieces) do not shrink with
+it: the axis they meet is fixed, or its pieces are tied so that a wrong number shows in the probe.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ def expand(t: Trace, args: Sequence[Any], out: Any) -> Axes:
 
 
 def narrow(t: Trace, args: Sequence[Any], out: Tensor) -> Axes:
+    """A slice; only one that takes everything leaves its axis free."""
     d = args[1] if len(args) > 1 else 0
     axes = list(t.of(args[0]))
     if out.shape[d] != args[0].shape[d]:

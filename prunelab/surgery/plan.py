@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from prunelab.probes import PRUNABLE
-from prunelab.surgery.atoms import Axis, Term
-from prunelab.surgery.cut import Class, Member, apply_indices, cover, keep_indices
-from prunelab.surgery.trace import Trace, call, quietly, state, trace
+from prunelab.surgery.classes import axes_of, classes_of, reasons
+from prunelab.surgery.cut import Class, apply_indices, cover, keep_indices
+from prunelab.surgery.trace import call, quietly, state, trace
 
-LAYERS = (*PRUNABLE, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5}
+TOLERANCE = 1e-9  # the probe computes in float64
 
 
 @dataclass(frozen=True)
@@ -37,7 +33,8 @@ def plan(net: nn.Module, example: Any) -> Plan:
         example: an input of a few examples: a tensor, or a tuple of arguments.
     """
     seen = trace(net, example)
-    candidates = list(_classes(seen, net))
+    axes = axes_of(seen)
+    candidates = list(classes_of(seen, net, axes))
     offered: list[Class] = []
     frozen = {c.name: "it has a single unit" for c in candidates if c.size < 2}
     candidates = [c for c in candidates if c.size > 1]
@@ -49,7 +46,7 @@ def plan(net: nn.Module, example: Any) -> Plan:
             frozen[candidate.name] = reason
         else:
             offered.append(candidate)
-    return Plan(tuple(offered), _reasons(seen, net, offered, frozen))
+    return Plan(tuple(offered), reasons(seen, net, axes, offered) | frozen)
 
 
 def differ(one: Any, other: Any) -> float:
@@ -61,88 +58,6 @@ def differ(one: Any, other: Any) -> float:
         largest = max(largest, float(a.abs().max()))
         apart = max(apart, float((a - b).abs().max()))
     return apart / largest
-
-
-def _classes(seen: Trace, net: nn.Module) -> Iterator[Class]:
-    """Atoms made for one axis that lie in the same tensors form a class, named by its producer."""
-    where = _places(seen)
-    groups: defaultdict[Any, list[int]] = defaultdict(list)
-    for atom in sorted(where):
-        groups[seen.atoms.family[atom], frozenset(where[atom])].append(atom)
-    layers = _producers(net)
-    named = [
-        (name, atoms, frozenset(places))
-        for (_, places), atoms in groups.items()
-        if (name := next((layer for place, layer in layers.items() if place in places), None))
-    ]
-    order = list(layers.values())
-    taken: dict[str, int] = {}
-    for name, atoms, places in sorted(named, key=lambda n: order.index(n[0])):
-        taken[name] = taken.get(name, 0) + 1
-        title = name if taken[name] == 1 else f"{name}/{taken[name]}"
-        members = tuple(_member(seen, place, atoms) for place in _in_order(seen, places))
-        producers = tuple(layers[m.tensor, m.dim] for m in members if (m.tensor, m.dim) in layers)
-        yield Class(title, len(atoms), producers, members)
-
-
-def _axes(seen: Trace) -> Iterator[tuple[str, int, tuple[Term, ...]]]:
-    """Tensor, dimension and solved terms of every axis, the groups of convolutions among them."""
-    resolve = seen.atoms.resolve
-    every: list[tuple[str, tuple[Axis, ...]]] = list(seen.known)
-    every += [
-        (name.removesuffix("weight") + "groups", (axis,)) for name, axis in seen.groups.items()
-    ]
-    for name, axes in every:
-        for dim, axis in enumerate(axes):
-            if axis:
-                yield name, dim, tuple(resolve(term) for term in axis)
-
-
-def _places(seen: Trace) -> dict[int, set[tuple[str, int]]]:
-    where: defaultdict[int, set[tuple[str, int]]] = defaultdict(set)
-    for name, dim, terms in _axes(seen):
-        for atom in frozenset().union(*terms):
-            where[atom].add((name, dim))
-    return where
-
-
-def _in_order(seen: Trace, places: frozenset[tuple[str, int]]) -> list[tuple[str, int]]:
-    return [(name, dim) for name, dim, _ in _axes(seen) if (name, dim) in places]
-
-
-def _member(seen: Trace, place: tuple[str, int], atoms: list[int]) -> Member:
-    number = {atom: i for i, atom in enumerate(atoms)}
-    (terms,) = (terms for name, dim, terms in _axes(seen) if (name, dim) == place)
-    found = ([number[atom] for atom in term if atom in number] for term in terms)
-    return Member(*place, torch.tensor([units[0] if units else -1 for units in found]))
-
-
-def _producers(net: nn.Module) -> dict[tuple[str, int], str]:
-    """The output axis of each linear and convolutional weight, and its layer."""
-    names = {id(p): name for name, p in net.named_parameters()}
-    return {
-        (names[id(layer.weight)], int(getattr(layer, "transposed", False))): name or "weight"
-        for name, layer in net.named_modules()
-        if isinstance(layer, LAYERS) and id(layer.weight) in names
-    }
-
-
-def _reasons(
-    seen: Trace, net: nn.Module, offered: list[Class], frozen: dict[str, str]
-) -> dict[str, str]:
-    removable = {name for c in offered for name in c.producers}
-    axes = {(name, dim): terms for name, dim, terms in _axes(seen)}
-    known = dict(seen.known)
-    for (tensor, dim), layer in _producers(net).items():
-        if layer in removable or layer in frozen:
-            continue
-        if tensor not in known:
-            frozen[layer] = "it is not used on the example"
-        elif known[tensor][dim] is None:
-            frozen[layer] = "it has a single unit"
-        elif not any(axes[tensor, dim]):
-            frozen[layer] = seen.atoms.why((known[tensor][dim] or ())[0])
-    return frozen
 
 
 def _probe(net: nn.Module, example: Any, classes: list[Class]) -> str:
@@ -160,7 +75,7 @@ def _probe(net: nn.Module, example: Any, classes: list[Class]) -> str:
             apart = differ(call(tried, example), call(small, example))
     except Exception as error:  # noqa: BLE001 - any failure of foreign code means: not removable
         return f"the small network does not run ({str(error).splitlines()[0]})"
-    return "" if apart <= TOLERANCE[torch.float64] else f"the small network differs by {apart:.1e}"
+    return "" if apart <= TOLERANCE else f"the small network differs by {apart:.1e}"
 
 
 def _disturbed(net: nn.Module) -> nn.Module:

@@ -1,0 +1,60 @@
+"""A plain multilayer perceptron."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from typing import Annotated, Literal
+
+from torch import nn
+
+from prunelab.registry import model
+from prunelab.spec import SpecError
+
+Activation = Literal["relu", "tanh", "gelu", "sigmoid"]
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "gelu": nn.GELU,
+    "sigmoid": nn.Sigmoid,
+}
+WIDEST = 8192
+
+
+@model(traits={"network"}, lr=1e-3, batch_size=50, optimizer="adam", weight_decay=0.0)
+def mlp(
+    shape: tuple[int, ...],
+    classes: int,
+    *,
+    widths: Annotated[str, "neurons of each hidden layer, such as 64-32"] = "64-32",
+    activation: Annotated[Activation, "after each hidden layer"] = "relu",
+) -> nn.Module:
+    """A multilayer perceptron with hidden layers of your choice.
+
+    Layers are called fc1, fc2, ... and start with PyTorch's default (Kaiming uniform).
+    """
+    return perceptron(shape, classes, _parsed(widths), activation)
+
+
+def perceptron(
+    shape: tuple[int, ...], classes: int, widths: list[int], activation: str
+) -> nn.Sequential:
+    """Flatten, then fully connected layers fc1, fc2, ... with an activation between them."""
+    layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
+    sizes = [math.prod(shape), *widths, classes]
+    for i, (size, following) in enumerate(zip(sizes, sizes[1:], strict=False), 1):
+        layers[f"fc{i}"] = nn.Linear(size, following)
+        if i <= len(widths):
+            layers[f"act{i}"] = ACTIVATIONS[activation]()
+    return nn.Sequential(layers)
+
+
+def _parsed(widths: str) -> list[int]:
+    words = [word.strip() for word in widths.split("-")] if widths.strip() else []
+    for word in words:
+        if not (word.isascii() and word.isdigit() and 1 <= int(word) <= WIDEST):
+            raise SpecError(
+                f"widths must be whole numbers from 1 to {WIDEST} joined by '-', such as 64-32, "
+                f"got {widths!r}."
+            )
+    return [int(word) for word in words]
