@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,34 @@ def validate(spec: RunSpec, known: Mapping[str, Any] | None = None) -> None:
     _knobs(f"method {spec.method}", spec.knobs, known["methods"][spec.method]["knobs"])
     _knobs(f"model {spec.model}", spec.model_knobs, known["models"][spec.model]["knobs"])
     _knobs(f"data set {spec.data}", spec.data_knobs, known["datasets"][spec.data]["knobs"])
+
+
+def own_knobs(specs: Sequence[RunSpec], known: Mapping[str, Any]) -> list[RunSpec]:
+    """The specs of several methods, each with only those knobs that its method has.
+
+    Raises:
+        SpecError: a knob that none of the methods has.
+    """
+    methods = {spec.method for spec in specs if spec.method in known["methods"]}
+    names = {m: {knob["name"] for knob in known["methods"][m]["knobs"]} for m in methods}
+    for spec in specs:
+        for name in spec.knobs:
+            if methods and not any(name in have for have in names.values()):
+                raise SpecError(unknown("knob of these methods", name, set().union(*names.values())))
+    return [
+        replace(s, knobs={k: v for k, v in s.knobs.items() if k in names.get(s.method, s.knobs)})
+        for s in specs
+    ]
+
+
+def with_baselines(specs: Sequence[RunSpec], known: Mapping[str, Any]) -> list[RunSpec]:
+    """The specs, and for each the same run with its method's random baseline."""
+    random = [
+        replace(spec, method=known["methods"][spec.method]["baseline"], scope="", knobs={})
+        for spec in specs
+        if spec.method in known["methods"]
+    ]
+    return list({spec.key: spec for spec in (*specs, *random)}.values())
 
 
 def parse(knob: Mapping[str, Any], text: str) -> Scalar:

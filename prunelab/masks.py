@@ -136,9 +136,7 @@ def _uniform_plus(scores: Scores, keep: int, _: object) -> dict[str, float]:
         fixed[last] = 0.2 * scores[last].numel()
     left = keep - sum(fixed.values())
     if left < 0:
-        raise ValueError(
-            f"uniform-plus cannot keep only {keep} units: {sum(fixed.values()):.0f} are fixed."
-        )
+        raise ValueError(f"uniform-plus keeps at least {sum(fixed.values()):.0f} units, not {keep}.")
     rest = sum(s.numel() for n, s in scores.items() if n not in fixed)
     return {n: fixed.get(n, left * s.numel() / rest if rest else 0) for n, s in scores.items()}
 
@@ -239,7 +237,7 @@ def _cut(keys: Iterable[Tensor], keep: int) -> tuple[int, int]:
     """
     keys = list(keys)
     if keep <= 0 or not keys:
-        return torch.iinfo(torch.int64).max, 0
+        return torch.iinfo(keys[0].dtype if keys else torch.int32).max, 0
     bits = torch.iinfo(keys[0].dtype).bits
     prefix, left = 0, keep
     for shift in range(bits - 16, -1, -16):

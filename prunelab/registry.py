@@ -194,13 +194,16 @@ def method(  # noqa: PLR0913 - each is one fact of the method's card
     return _decorator(METHODS, facts)
 
 
-def model(*, traits: Iterable[str], needs: Iterable[str] = (), **recipe: Any) -> Callable[..., Any]:
+def model(
+    *, traits: Iterable[str], needs: Iterable[str] = (), small: bool = True, **recipe: Any
+) -> Callable[..., Any]:
     """Register ``build(shape, classes, *, knobs) -> nn.Module or scikit-learn estimator``.
 
     ``traits`` is what the model has (network, convolutional, tree, forest), ``needs`` what its data
-    must have (images); the rest is its training recipe (lr, batch_size, optimizer...).
+    must have (images); ``small`` models train on digits in seconds, so every law runs on them; the
+    rest is the training recipe (lr, batch_size, optimizer...).
     """
-    facts = {"traits": frozenset(traits), "needs": frozenset(needs), "recipe": recipe}
+    facts = {"traits": frozenset(traits), "needs": frozenset(needs), "small": small, "recipe": recipe}
     return _decorator(MODELS, facts)
 
 

@@ -1,0 +1,165 @@
+"""The command line: prunelab list | run | sweep | show | check | docs | app."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from prunelab.cli import fields, spec_flags
+from prunelab.spec import SpecError
+
+SHELVES = ("methods", "models", "datasets")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; 0 is success, 1 a run that failed, 2 arguments that cannot be used."""
+    given = parser().parse_args(arguments)
+    try:
+        return int(given.command(given))
+    except (SpecError, ValueError) as error:
+        print(f"prunelab: {error}", file=sys.stderr)
+        return 2
+    except RuntimeError as error:  # a run that failed, a store that cannot be opened
+        print(f"prunelab: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("prunelab: stopped", file=sys.stderr)
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their flags."""
+    top = argparse.ArgumentParser(
+        prog="prunelab", description="See, measure and argue about pruning."
+    )
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    one = _command(commands, "list", _list, "what there is to choose from")
+    one.add_argument("what", choices=SHELVES)
+    one.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    one = _command(commands, "run", _run, "one run, here and now")
+    spec_flags(one)
+    one.add_argument("--out", type=Path, metavar="DIR", help="also copy the model's files there")
+    one = _command(commands, "sweep", _sweep, "every combination of comma lists, and random")
+    spec_flags(one, lists=True)
+    one.add_argument("--out", type=Path, metavar="DIR", help="write the table and the figure there")
+    one = _command(commands, "show", _show, "a stored run")
+    one.add_argument("key", help="its name, as run and the app print it")
+    one.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    one = _command(commands, "check", _check, "the laws on a method file of your own")
+    one.add_argument("file", type=Path)
+    one = _command(commands, "docs", _docs, "write the generated tables of README.md anew")
+    one.add_argument("--check", action="store_true", help="change nothing; 1 if they are stale")
+    one = _command(commands, "app", _app, "the app in a browser, and all it needs")
+    one.add_argument("--port", type=int, help="8501, or the next that is free")
+    one.add_argument("--headless", action="store_true", help="do not open a browser")
+    return top
+
+
+def _command(commands: Any, name: str, function: Any, line: str) -> argparse.ArgumentParser:
+    made: argparse.ArgumentParser = commands.add_parser(name, help=line, description=line)
+    made.set_defaults(command=function)
+    return made
+
+
+def _list(given: argparse.Namespace) -> int:
+    from prunelab.catalogue import catalogue
+
+    known = catalogue()
+    shelf = known[given.what]
+    if given.json:
+        print(json.dumps(shelf))
+        return 0
+    width = max(map(len, shelf))
+    for name, entry in shelf.items():
+        print(f"{name:<{width}}  {entry.get('title') or entry['summary']}")
+    for file, reason in known["broken"][given.what].items():
+        print(f"{file} is broken: {reason.strip().splitlines()[-1]}", file=sys.stderr)
+    return 0
+
+
+def _run(given: argparse.Namespace) -> int:
+    from prunelab import notebook
+
+    chosen = fields(given)
+    done = notebook.run(again=given.again, progress=not given.quiet, **chosen)
+    if given.out:
+        shutil.copytree(done.store.folder(done.key), given.out, dirs_exist_ok=True)
+    _print(done.result, given.json)
+    return 0
+
+
+def _sweep(given: argparse.Namespace) -> int:
+    from prunelab import notebook
+
+    done = notebook.sweep(progress=not given.quiet, again=given.again, **fields(given, lists=True))
+    rows = notebook.summary(run.result for run in done)
+    if given.out:
+        given.out.mkdir(parents=True, exist_ok=True)
+        done.table.to_csv(given.out / "sweep.csv", index=False)
+        done.plot.tradeoff().write_html(given.out / "tradeoff.html")
+    if given.json:
+        print(json.dumps({"rows": rows, "runs": [plain(run.result) for run in done]}))
+    else:
+        print(done.table.to_string(index=False))
+    return 0
+
+
+def _show(given: argparse.Namespace) -> int:
+    from prunelab import notebook
+
+    _print(notebook.load(given.key).result, given.json)
+    return 0
+
+
+def _check(given: argparse.Namespace) -> int:
+    from prunelab import checks
+
+    broken = 0
+    for method in checks.methods_in(given.file):
+        for verdict in checks.check(method):
+            broken += bool(verdict.reason)
+            mark = f"BROKEN: {verdict.reason}" if verdict.reason else "holds"
+            print(f"{verdict.method} on {verdict.model}: {verdict.law}: {mark}")
+    return int(broken > 0)
+
+
+def _docs(given: argparse.Namespace) -> int:
+    from prunelab.docs import refresh
+
+    stale = refresh(write=not given.check)
+    if stale and given.check:
+        print(f"stale: {', '.join(stale)}; run prunelab docs", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _app(given: argparse.Namespace) -> int:
+    from prunelab.launch import app
+
+    return app(port=given.port, headless=given.headless)
+
+
+def _print(result: Any, as_json: bool) -> None:
+    from prunelab import notebook
+
+    if as_json:
+        print(json.dumps(plain(result)))
+        return
+    print(f"{result.key}\n{notebook.sentence(result)}")
+    if result.layers:
+        print(notebook.figures.layer_table(result).to_string(index=False))
+
+
+def plain(result: Any) -> Any:
+    """A result as strict JSON: what is not a finite number becomes null."""
+    text = json.dumps(result.to_json())
+    return json.loads(text, parse_constant=lambda _: None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

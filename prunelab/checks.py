@@ -1,0 +1,294 @@
+"""The laws: what every method must obey on every model it fits. ``prunelab check FILE.py`` runs them.
+
+A law is a function of a prepared ``Case`` that raises ``Broken`` with the reason. A new method is
+tested the moment its file exists.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import importlib.util
+import inspect
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from prunelab import artefacts
+from prunelab.catalogue import describe, fits, fits_data
+from prunelab.events import Event, Finished, Measured, Pruned, Started, fold, to_json
+from prunelab.experiment import one_thread, run
+from prunelab.job import Job, prepare
+from prunelab.masks import allocate, removed, select
+from prunelab.registry import METHODS, MODELS
+from prunelab.spec import RunSpec
+from prunelab.training import Cover, apply, fit, zeros_kept
+
+SPARSITIES = (0.0, 0.3, 0.5, 0.9, 0.97)
+DATA = "digits"
+
+
+class Broken(AssertionError):
+    """A law does not hold; the message says how."""
+
+
+class Verdict(NamedTuple):
+    """One law on one method and model; ``reason`` is empty where it holds."""
+
+    method: str
+    model: str
+    law: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """A method with a model it fits, trained for an epoch."""
+
+    job: Job
+    model: Any
+
+    @property
+    def network(self) -> bool:
+        """Whether the model is a torch module."""
+        return isinstance(self.model, nn.Module)
+
+
+def counts_are_exact(case: Case) -> None:
+    """What is removed is exactly what was asked, to the unit."""
+    for sparsity in SPARSITIES:
+        choice = case.job.choose(case.model, sparsity)
+        units = sum(mask.numel() for mask in choice.mask.values())
+        gone = units - sum(int(mask.sum()) for mask in choice.mask.values())
+        asked = removed(sparsity, units)
+        if gone != asked and not (case.job.method.whole_ties and gone > asked):
+            raise Broken(f"at {sparsity} {gone} of {units} units went, not {asked}")
+
+
+def masks_have_the_shapes_of_the_units(case: Case) -> None:
+    """One bool mask for each group of the unit, in its shape."""
+    shapes = case.job.unit.shapes(case.model, case.job.parts)
+    mask = case.job.choose(case.model, 0.5).mask
+    found = {name: tuple(m.shape) for name, m in mask.items() if m.dtype == torch.bool}
+    if found != shapes:
+        raise Broken(f"expected bool masks of {shapes}, got {found}")
+
+
+def scoring_leaves_no_trace(case: Case) -> None:
+    """Weights, gradients, buffers, mode and random numbers are as before."""
+    before = _trace(case)
+    case.job.choose(case.model, 0.5)
+    if not _same(before, _trace(case)):
+        raise Broken("scoring changed the model, its gradients or the random numbers")
+
+
+def scoring_repeats(case: Case) -> None:
+    """The same model and seed give the same mask."""
+    first, second = (case.job.choose(case.model, 0.5).mask for _ in range(2))
+    if not _same(first, second):
+        raise Broken("two calls chose different masks")
+
+
+def more_sparsity_keeps_a_subset(case: Case) -> None:
+    """From one set of scores, what stays at a higher sparsity also stays at a lower one."""
+    scores = case.job.choose(case.model, 0.5).scores
+    whole = case.job.method.whole_ties
+    masks = [
+        select(scores, allocate(scores, s, case.job.scope), whole_ties=whole) for s in (0.4, 0.8)
+    ]
+    if any(bool((masks[1][name] & ~masks[0][name]).any()) for name in scores):
+        raise Broken("a unit stays at 80 % that went at 40 %")
+
+
+def nothing_removed_changes_nothing(case: Case) -> None:
+    """At sparsity 0 the outputs are those of the dense model, and the given model is untouched."""
+    before = _outputs(case, case.model)
+    choice = case.job.choose(case.model, 0.0)
+    kept = case.job.unit.keep(case.model, case.job.parts, choice.mask)
+    if not np.array_equal(before, _outputs(case, kept)):
+        raise Broken("removing nothing changed the outputs")
+
+
+def removing_is_masking(case: Case) -> None:
+    """A model without its units answers as the same model with those units at zero."""
+    if not case.network or not case.job.unit.cover:
+        return
+    choice = case.job.choose(case.model, 0.5)
+    masked = copy.deepcopy(case.model)
+    apply(masked, Cover(case.job.unit.cover(masked, case.job.parts, choice.mask)))
+    small = case.job.unit.keep(case.model, case.job.parts, choice.mask)
+    worst = float(np.abs(_outputs(case, masked) - _outputs(case, small)).max())
+    if worst > 1e-5:
+        raise Broken(f"masked and removed differ by {worst:.2g}")
+    if case.job.structured and _parameters(small) >= _parameters(masked):
+        raise Broken("the network did not become smaller")
+
+
+def pruned_stays_pruned(case: Case) -> None:
+    """No optimiser, momentum or weight decay brings a pruned weight back."""
+    if not case.network or not case.job.unit.cover:
+        return
+    mask = case.job.choose(case.model, 0.9).mask
+    for optimizer, lr in (("sgd", 0.05), ("adam", 1e-3)):
+        net = copy.deepcopy(case.model)
+        cover = Cover(case.job.unit.cover(net, case.job.parts, mask))
+        recipe = replace(case.job.recipe, epochs=1, optimizer=optimizer, lr=lr)
+        for _ in fit(net, case.job.parts, recipe, phase="law", seed=0, cover=cover):
+            if not zeros_kept(net, cover):
+                raise Broken(f"weights came back under {optimizer}")
+
+
+def a_run_is_whole(case: Case) -> None:
+    """Started first, Finished last, every stage measured, the test part touched once, all exact."""
+    events = _run(case.job.spec)
+    if not isinstance(events[0], Started) or not isinstance(events[-1], Finished):
+        raise Broken(f"ended with {events[-1]}")
+    tested = [e.stage for e in events if isinstance(e, Measured) and e.part == "test"]
+    if tested != ["dense", "pruned", "recovered"]:
+        raise Broken(f"the test part was measured for {tested}")
+    first = next(i for i, e in enumerate(events) if isinstance(e, Measured) and e.part == "test")
+    if any(isinstance(e, Pruned) for e in events[first:]):
+        raise Broken("something was chosen after the test part was seen")
+
+
+def a_run_repeats(case: Case) -> None:
+    """The same spec gives the same numbers, bit for bit, apart from what was timed."""
+    first, second = (fold(_run(case.job.spec)) for _ in range(2))
+    for one, two in zip(_numbers(first), _numbers(second), strict=True):
+        if one != two:
+            raise Broken(f"{one} became {two}")
+
+
+def a_saved_model_loads_equal(case: Case) -> None:
+    """What a run leaves on disk loads without pickle to bit-equal outputs."""
+    with tempfile.TemporaryDirectory() as folder:
+        events = list(run(case.job.spec, files=Path(folder)))
+        model = artefacts.load_model(Path(folder))
+        again = artefacts.load_model(Path(folder))
+        if not np.array_equal(_outputs(case, model), _outputs(case, again)):
+            raise Broken("two loads differ")
+        part = case.job.parts.test_once()
+        accuracy = float((_outputs(case, model, part.x).argmax(1) == part.y).mean())
+        told = fold(events).recovered["accuracy"]
+        if abs(accuracy - told) > 1e-9:
+            raise Broken(f"the loaded model scores {accuracy}, the run said {told}")
+
+
+LAWS: dict[str, Callable[[Case], None]] = {
+    law.__name__.replace("_", " "): law
+    for law in (
+        counts_are_exact,
+        masks_have_the_shapes_of_the_units,
+        scoring_leaves_no_trace,
+        scoring_repeats,
+        more_sparsity_keeps_a_subset,
+        nothing_removed_changes_nothing,
+        removing_is_masking,
+        pruned_stays_pruned,
+        a_run_is_whole,
+        a_run_repeats,
+        a_saved_model_loads_equal,
+    )
+}
+
+
+def subjects(method: str) -> list[str]:
+    """The models small enough for the laws that a method fits."""
+    known = describe()
+    small = [name for name in MODELS if MODELS[name].small]
+    return [m for m in small if not fits(known, method, m) and not fits_data(known, m, DATA)]
+
+
+@functools.cache
+def case(method: str, model: str) -> Case:
+    """The model trained for one epoch on digits, ready to be pruned by the method."""
+    epochs = {"epochs": 1, "recover_epochs": 1} if "network" in MODELS[model].traits else {}
+    job = prepare(RunSpec(data=DATA, model=model, method=method, sparsity=0.5, **epochs))
+    built = job.build()
+    if isinstance(built, nn.Module):
+        recipe = replace(job.recipe, epochs=1)
+        for _ in fit(built, job.parts, recipe, phase="dense", seed=0, cover=Cover({})):
+            pass
+        return Case(job, built.eval())
+    train = job.parts.train
+    return Case(job, built.set_params(random_state=0).fit(train.x.reshape(len(train.x), -1), train.y))
+
+
+def check(method: str) -> Iterator[Verdict]:
+    """Every law on a method with every small model it fits."""
+    for model in subjects(method):
+        for name, law in LAWS.items():
+            reason = ""
+            try:
+                with one_thread():
+                    law(case(method, model))
+            except Exception as error:  # noqa: BLE001 - a method may fail in any way; all laws run
+                reason = f"{error}" if isinstance(error, Broken) else f"{type(error).__name__}: {error}"
+            yield Verdict(method, model, name, reason)
+
+
+def methods_in(path: Path) -> list[str]:
+    """Import a file of one's own and name the methods it registers.
+
+    Raises:
+        ValueError: not a Python file, or it registers no method.
+    """
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None or not path.exists():
+        raise ValueError(f"FILE must be a Python file that exists, got {path}.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    found = [n for n in METHODS if inspect.getmodule(METHODS[n].function) is module]
+    if not found:
+        raise ValueError(f"{path} registers no method; decorate a function with @method(...).")
+    return found
+
+
+def _run(spec: RunSpec) -> list[Event]:
+    return list(run(spec))
+
+
+def _numbers(result: Any) -> list[Any]:
+    """All that a run says, without what was timed."""
+    timed = ("latency_ms",)
+    stages = [
+        {k: v for k, v in getattr(result, s).items() if k not in timed}
+        for s in ("dense", "pruned", "recovered")
+    ]
+    epochs = [to_json(e) for e in result.epochs]
+    masks = [to_json(e) for e in result.masks]
+    return [*stages, *epochs, *masks, *[to_json(h) for h in result.histograms.values()]]
+
+
+def _outputs(case: Case, model: Any, x: Any = None) -> Any:
+    x = case.job.parts.validation.x if x is None else x
+    if not isinstance(model, nn.Module):
+        return model.predict_proba(x.reshape(len(x), -1))
+    with torch.inference_mode():
+        return copy.deepcopy(model).eval()(torch.from_numpy(x)).numpy()
+
+
+def _parameters(net: nn.Module) -> int:
+    return sum(p.numel() for p in net.parameters())
+
+
+def _trace(case: Case) -> dict[str, Tensor]:
+    seen = {"random numbers": torch.get_rng_state()}
+    if case.network:
+        seen |= {name: t.clone() for name, t in case.model.state_dict().items()}
+        grads = {n: p.grad for n, p in case.model.named_parameters() if p.grad is not None}
+        seen |= {f"{name}.grad": grad.clone() for name, grad in grads.items()}
+        seen["training"] = torch.tensor([m.training for m in case.model.modules()])
+    return seen
+
+
+def _same(one: dict[str, Tensor], two: dict[str, Tensor]) -> bool:
+    return one.keys() == two.keys() and all(torch.equal(one[k], two[k]) for k in one)

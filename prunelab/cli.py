@@ -1,0 +1,119 @@
+"""The flags of the command line, made from the fields of a spec and the catalogue."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from prunelab.catalogue import catalogue, parse
+from prunelab.files import SUFFIXES, keep_upload
+from prunelab.registry import unknown
+from prunelab.spec import RunSpec, Scalar, SpecError
+
+FIELDS: dict[str, tuple[Any, str]] = {
+    "data": (str, "a data set, or a file: .csv, .parquet or .npz"),
+    "model": (str, "a model; prunelab list models"),
+    "method": (str, "a method; prunelab list methods"),
+    "sparsity": (float, "share of the prunable units to remove, 0 <= s < 1"),
+    "scope": (str, "global, uniform, uniform-plus, er, erk or lamp"),
+    "recover": (str, "none, finetune, rewind or reinit"),
+    "seed": (int, "of everything random"),
+    "epochs": (int, "of the dense training"),
+    "recover-epochs": (int, "of the training after pruning"),
+    "lr": (float, "learning rate"),
+    "batch-size": (int, "examples a step"),
+    "optimizer": (str, "sgd or adam"),
+}
+READERS = {".csv": "table", ".parquet": "table", ".npz": "arrays"}
+
+
+def spec_flags(parser: argparse.ArgumentParser, *, lists: bool = False) -> None:
+    """Add the flags of a spec; with ``lists`` each takes several values, with commas between."""
+    for name, (kind, line) in FIELDS.items():
+        shown = kind.__name__.upper() + (",..." if lists else "")
+        parser.add_argument(f"--{name}", type=str if lists else kind, metavar=shown, help=line)
+    pair = {"action": "append", "default": [], "metavar": "NAME=VALUE"}
+    parser.add_argument("--knob", help="a setting of the method, the model or the data", **pair)
+    parser.add_argument("--layer", help="the sparsity of one layer; replaces --sparsity", **pair)
+    parser.add_argument("--target", help="the column to predict, of a file of your own")
+    parser.add_argument("--again", action="store_true", help="run even what is stored already")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def fields(given: argparse.Namespace, *, lists: bool = False) -> dict[str, Any]:
+    """The fields of a spec from the flags.
+
+    Raises:
+        SpecError: a value that cannot be read, or a knob nobody has.
+    """
+    chosen: dict[str, Any] = {}
+    for name, (kind, _) in FIELDS.items():
+        value = getattr(given, name.replace("-", "_"))
+        if value is not None:
+            chosen[name.replace("-", "_")] = _several(name, kind, value) if lists else value
+    chosen["data"], own = _own_file(chosen.get("data", RunSpec.data), given.target)
+    pairs = _pairs(given.knob) | own
+    if given.layer:
+        chosen["layers"] = {k: _number(k, v) for k, v in _pairs(given.layer).items()}
+    return chosen | _owners(chosen, pairs)
+
+
+def _several(name: str, kind: Any, text: str) -> list[Any]:
+    try:
+        return [kind(word.strip()) for word in text.split(",") if word.strip()]
+    except ValueError:
+        raise SpecError(f"--{name} must be a list of {kind.__name__}, got {text!r}.") from None
+
+
+def _own_file(data: Any, target: str | None) -> tuple[Any, dict[str, str]]:
+    """A file of one's own is kept under its content's hash, so that a run can be repeated."""
+    names = data if isinstance(data, list) else [data]
+    paths = [Path(name) for name in names if Path(name).suffix.lower() in SUFFIXES]
+    if not paths:
+        return data, {}
+    if len(names) > 1:
+        raise SpecError("A file of your own must be the only data set.")
+    if not paths[0].is_file():
+        raise SpecError(f"There is no file {names[0]!r}.")
+    own = {"file": keep_upload(paths[0].name, paths[0])}
+    if target:
+        own["target"] = target
+    reader = READERS[paths[0].suffix.lower()]
+    return ([reader] if isinstance(data, list) else reader), own
+
+
+def _pairs(words: list[str]) -> dict[str, str]:
+    for word in words:
+        if "=" not in word:
+            raise SpecError(f"A knob or layer must be NAME=VALUE, got {word!r}.")
+    return dict(word.split("=", 1) for word in words)
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise SpecError(f"{name} must be a number, got {text!r}.") from None
+
+
+def _owners(chosen: Mapping[str, Any], pairs: Mapping[str, str]) -> dict[str, dict[str, Scalar]]:
+    """Each knob goes to the method, the model or the data set that has it."""
+    known = catalogue()
+    shelves = {"knobs": "methods", "model_knobs": "models", "data_knobs": "datasets"}
+    words = {"knobs": "method", "model_knobs": "model", "data_knobs": "data"}
+    owned: dict[str, dict[str, Scalar]] = {}
+    left = dict(pairs)
+    for field, shelf in shelves.items():
+        names = chosen.get(words[field], getattr(RunSpec, words[field]))
+        for name in names if isinstance(names, list) else [names]:
+            knobs = {k["name"]: k for k in known[shelf].get(name, {"knobs": []})["knobs"]}
+            mine = {k: parse(knobs[k], v) for k, v in pairs.items() if k in knobs}
+            owned[field] = owned.get(field, {}) | mine
+            left = {k: v for k, v in left.items() if k not in knobs}
+            pool = sorted(knobs)
+    if left:
+        raise SpecError(unknown("knob", next(iter(left)), pool or ["none"]))
+    return {field: found for field, found in owned.items() if found}

@@ -1,0 +1,73 @@
+"""A run in this process, kept in the store like any other; or followed where it already runs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Iterator
+
+from prunelab.events import Cancelled, Event, Failed, Finished
+from prunelab.spec import RunSpec
+from prunelab.store import LEASE, Store
+
+POLL = 0.1  # seconds between two looks at a run that another process works on
+LAST = (Finished, Failed, Cancelled)
+
+
+def follow(spec: RunSpec, store: Store, *, again: bool = False) -> Iterator[Event]:
+    """The events of a run: of the one that is stored, that runs elsewhere, or that starts here.
+
+    Closing the iterator before its end, or Ctrl-C, cancels a run that started here.
+    """
+    key = store.submit(spec, again=again)
+    attempt = store.claim(key, f"process {os.getpid()}")
+    yield from _work(spec, store, attempt) if attempt else _watch(key, store)
+
+
+def _watch(key: str, store: Store) -> Iterator[Event]:
+    seen = 0
+    while True:
+        state = store.state(key)
+        for seen, event in store.events(key, after=seen):  # noqa: B007 - the place to go on from
+            yield event
+        if state not in ("queued", "running"):
+            return
+        time.sleep(POLL)
+
+
+def _work(spec: RunSpec, store: Store, attempt: int) -> Iterator[Event]:
+    from prunelab.experiment import run
+
+    last: Event = Cancelled()
+    folder, dense = store.folder(spec.key), store.home / "files" / "dense"
+    with _renewed(store, spec.key, attempt):
+        try:
+            for event in run(spec, files=folder, dense=dense):
+                if isinstance(event, LAST):
+                    last = event
+                else:
+                    store.append(spec.key, [event], attempt=attempt)
+                    yield event
+        finally:  # also where the caller stops listening
+            store.finish(spec.key, last, attempt=attempt)
+    yield last
+
+
+@contextlib.contextmanager
+def _renewed(store: Store, key: str, attempt: int) -> Iterator[None]:
+    """Keep the lease while an epoch takes longer than it."""
+    stop = threading.Event()
+
+    def renew() -> None:
+        while not stop.wait(LEASE / 5):
+            store.renew(key, attempt)
+
+    thread = threading.Thread(target=renew, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

@@ -1,0 +1,253 @@
+"""The notebook's face: run, sweep and load, with plots that are plain plotly and plain tables."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+from prunelab import figures
+from prunelab.catalogue import catalogue, own_knobs, validate, with_baselines
+from prunelab.events import Epoch, Event, Result, Started, fold
+from prunelab.layers import layer_arrays
+from prunelab.local import follow
+from prunelab.spec import RunSpec, SpecError
+from prunelab.spec import sweep as combinations
+from prunelab.store import Store
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has ended: its numbers, its models, its plots."""
+
+    result: Result
+    store: Store
+
+    @property
+    def key(self) -> str:
+        """The name of the run, the same as in the app's address."""
+        return self.result.key
+
+    @property
+    def model(self) -> Any:
+        """The pruned model: a torch module or a scikit-learn estimator."""
+        return _load(self, "model")
+
+    @property
+    def dense(self) -> Any:
+        """The network before pruning."""
+        return _load(self, "dense")
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row a layer: shape, units, kept, sparsity."""
+        return figures.layer_table(self.result)
+
+    @property
+    def plot(self) -> Plots:
+        """Figures of this run: ``run.plot.histogram()`` and the others."""
+        return Plots(self)
+
+    def __repr__(self) -> str:
+        return f"Run({self.key}): {sentence(self.result)}"
+
+
+@dataclass(frozen=True)
+class Plots:
+    """The figures of one run, as plotly figures."""
+
+    run: Run
+
+    def histogram(self, layer: str = "", quantity: str = "") -> Any:
+        """Weights or scores before and after, with the threshold; of all layers or of one."""
+        shown = quantity or ("weights" if self.run.result.epochs else "scores")
+        return figures.histogram(self.run.result, shown, layer or None).figure
+
+    def weights(self, layer: str) -> Any:
+        """The weights of a layer as an image, what was removed left blank."""
+        return figures.weights(layer, *layer_arrays(self.run.store.folder(self.run.key), layer)).figure
+
+    def tree(self) -> Any:
+        """The tree before pruning, what was cut faded."""
+        with np.load(self.run.store.folder(self.run.key) / "tree.npz", allow_pickle=False) as file:
+            return figures.tree(dict(file)).figure
+
+    def heatmap(self) -> Any:
+        """Sparsity of each layer over rounds or epochs."""
+        return figures.heatmap(self.run.result).figure
+
+    def layers(self) -> Any:
+        """How much of each layer is left."""
+        return figures.layers(self.run.result).figure
+
+    def curve(self) -> Any:
+        """Accuracy and loss over the epochs."""
+        return figures.curve(self.run.result).figure
+
+    def confusion(self) -> Any:
+        """Which classes are taken for which, before and after."""
+        classes = self.run.result.settings.get("classes", ())
+        return figures.confusion(self.run.result, classes).figure
+
+    def size(self) -> Any:
+        """Bytes on disk in four forms."""
+        return figures.size(self.run.result).figure
+
+    def macs(self) -> Any:
+        """Multiply-adds of one prediction."""
+        return figures.macs(self.run.result).figure
+
+    def latency(self) -> Any:
+        """Time of one prediction, with its interval."""
+        return figures.latency(self.run.result).figure
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Several runs side by side."""
+
+    runs: tuple[Run, ...]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Mean and spread over the seeds, one row for each method and sparsity."""
+        return pd.DataFrame(summary(run.result for run in self.runs))
+
+    @property
+    def plot(self) -> SweepPlots:
+        """Figures of the sweep: ``sweep.plot.tradeoff()``."""
+        return SweepPlots(self)
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self.runs)
+
+
+@dataclass(frozen=True)
+class SweepPlots:
+    """The figures of a sweep, as plotly figures."""
+
+    sweep: Sweep
+
+    def tradeoff(self) -> Any:
+        """Accuracy against sparsity, every run a dot."""
+        return figures.tradeoff([run.result for run in self.sweep.runs]).figure
+
+
+def run(*, again: bool = False, progress: bool = True, **fields: Any) -> Run:
+    """Run one spec here and keep it; one that is stored already is not run again.
+
+    Args:
+        again: run it even so.
+        progress: show a bar.
+        fields: of RunSpec: data, model, method, sparsity, recover, seed, epochs...
+
+    Raises:
+        SpecError: the spec cannot run.
+        RuntimeError: the run failed; the message says why.
+    """
+    spec = RunSpec(**fields)
+    validate(spec)
+    store = Store()
+    result = fold(_shown(follow(spec, store, again=again), spec, progress))
+    if result.status != "finished":
+        raise RuntimeError(f"{spec.key} {result.status}: {result.reason} {result.advice}".strip())
+    return Run(result, store)
+
+
+def sweep(
+    *, again: bool = False, progress: bool = True, baselines: bool = True, **fields: Any
+) -> Sweep:
+    """Run every combination of the lists given, with random pruning beside them.
+
+    Raises:
+        SpecError: one of the specs cannot run; none has started.
+        RuntimeError: a run failed.
+    """
+    specs = combine(fields)
+    if baselines:
+        specs = with_baselines(specs, catalogue())
+    for spec in specs:
+        validate(spec)
+    bar = tqdm(specs, disable=not progress, unit="run")
+    return Sweep(tuple(run(again=again, progress=False, **vars(spec)) for spec in bar))
+
+
+def load(key: str) -> Run:
+    """Open a stored run by its name: one from the app, the command line or a notebook.
+
+    Raises:
+        StoreError: there is no such run.
+    """
+    store = Store()
+    return Run(store.result(key), store)
+
+
+def combine(fields: Mapping[str, Any]) -> list[RunSpec]:
+    """The specs of fields of which some are lists of values; each method gets the knobs it has."""
+    lists = {
+        name: list(value)
+        for name, value in fields.items()
+        if isinstance(value, Iterable) and not isinstance(value, str | Mapping)
+    }
+    empty = [name for name, values in lists.items() if not values]
+    if empty:
+        raise SpecError(f"{empty[0]} must have at least one value.")
+    base = RunSpec(**{name: value for name, value in fields.items() if name not in lists})
+    specs = combinations(base, **lists)
+    return own_knobs(specs, catalogue()) if len(lists.get("method", ())) > 1 else specs
+
+
+def summary(results: Iterable[Result]) -> list[dict[str, Any]]:
+    """Accuracy on the test part by method and sparsity: mean, sample deviation, number of seeds."""
+    groups: dict[tuple[str, float], list[Result]] = {}
+    for result in results:
+        spec = RunSpec.from_json(result.spec)
+        groups.setdefault((spec.method, spec.sparsity), []).append(result)
+    rows = []
+    for (method, asked), found in sorted(groups.items()):
+        after = [r.recovered["accuracy"] for r in found]
+        rows.append(
+            {
+                "method": method,
+                "asked": asked,
+                "sparsity": statistics.fmean(r.sparsity["achieved"] for r in found),
+                "accuracy": statistics.fmean(after),
+                "sd": statistics.stdev(after) if len(after) > 1 else None,
+                "seeds": len(after),
+                "dense": statistics.fmean(r.dense["accuracy"] for r in found),
+            }
+        )
+    return rows
+
+
+def sentence(result: Result) -> str:
+    """What came out, in words."""
+    if result.status != "finished":
+        return f"{result.status} {result.reason}".strip()
+    gone = figures.percent(result.sparsity["achieved"])
+    before, after = (figures.accuracy(s["accuracy"]) for s in (result.dense, result.recovered))
+    return f"{gone} of {result.sparsity['of']:,} {result.unit} gone, accuracy {before} → {after}"
+
+
+def _load(run: Run, stage: str) -> Any:
+    from prunelab.artefacts import load_model  # brings torch
+
+    return load_model(run.store.folder(run.key), stage)
+
+
+def _shown(events: Iterable[Event], spec: RunSpec, progress: bool) -> Iterator[Event]:
+    """The same events, with a bar that follows the epochs."""
+    with tqdm(desc=spec.method, disable=not progress, unit="epoch", file=sys.stderr) as bar:
+        for event in events:
+            if isinstance(event, Started):
+                bar.total = sum(event.plan.values()) or None
+            if isinstance(event, Epoch):
+                bar.set_postfix(phase=event.phase, accuracy=f"{event.accuracy:.3f}", refresh=False)
+                bar.update()
+            yield event

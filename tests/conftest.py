@@ -1,0 +1,33 @@
+"""Every test has a home of its own, one torch thread, and no memory of another test."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_home(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A home for what tests may share (the catalogue), never the user's own."""
+    os.environ["PRUNELAB_HOME"] = str(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of this test alone."""
+    monkeypatch.setenv("PRUNELAB_HOME", str(tmp_path))
+    monkeypatch.delenv("PRUNELAB_STORE", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def data_folder() -> Path:
+    """Where MNIST is; the test is skipped on a machine without it."""
+    folder = os.environ.get("PRUNELAB_DATA", "")
+    if not folder or not Path(folder, "mnist.npz").exists():
+        pytest.skip("PRUNELAB_DATA names no folder with mnist.npz")
+    return Path(folder)

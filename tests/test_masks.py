@@ -1,0 +1,198 @@
+"""Allocation and selection: exact counts, the published tables, ties, and torch's own masks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn.utils import prune as peer
+
+from prunelab.masks import SCOPES, allocate, removed, select
+
+LENET = {"fc1": (300, 784), "fc2": (100, 300), "fc3": (10, 100)}
+LENET_5 = {"conv1": (20, 1, 5, 5), "conv2": (50, 20, 5, 5), "fc1": (500, 800), "fc2": (10, 500)}
+# Kept weights by ERK, worked out apart from this code; a row is a sparsity.
+ERK = [
+    (LENET, 0.50, (102100, 30000, 1000)),
+    (LENET, 0.80, (38159, 14081, 1000)),
+    (LENET, 0.90, (18714, 6906, 1000)),
+    (LENET, 0.95, (9051, 3340, 919)),
+    (LENET, 0.98, (3621, 1336, 367)),
+    (LENET, 0.99, (1810, 668, 184)),
+    (LENET_5, 0.90, (500, 2177, 35373, 5000)),
+    (LENET_5, 0.95, (363, 937, 15225, 5000)),
+    (LENET_5, 0.98, (139, 359, 5827, 2286)),
+    (LENET_5, 0.99, (69, 179, 2913, 1143)),
+]
+
+shapes = st.lists(
+    st.lists(st.integers(1, 7), min_size=2, max_size=4).map(tuple), min_size=1, max_size=4
+)
+
+
+def scores_of(sizes, seed=0, dtype=torch.float32):
+    generator = torch.Generator().manual_seed(seed)
+    return {n: torch.randn(s, generator=generator).abs().to(dtype) for n, s in sizes.items()}
+
+
+@pytest.mark.parametrize(("sizes", "sparsity", "kept"), ERK)
+def test_erk_gives_the_published_counts(sizes, sparsity, kept):
+    counts = allocate(scores_of(sizes), sparsity, "erk")
+    total = sum(np.prod(s) for s in sizes.values())
+    assert sum(counts.values()) == total - removed(sparsity, int(total))
+    # The published rows are each rounded; ours also sum exactly, so one unit may differ.
+    assert max(abs(a - b) for a, b in zip(counts.values(), kept, strict=True)) <= 1
+
+
+def test_lamp_scores_of_one_two_three():
+    # (1/14, 4/13, 1) beside a layer of equal weights whose scores are 1/4, 1/3, 1/2, 1: the six
+    # that stay of seven leave out the lowest, 1/14.
+    scores = {"a": torch.tensor([[1.0, 2.0, 3.0]]), "b": torch.full((1, 4), 5.0)}
+    assert allocate(scores, 1 / 7, "lamp") == {"a": 2, "b": 4}
+    assert allocate(scores, 2 / 7, "lamp") == {"a": 2, "b": 3}
+
+
+def test_lamp_does_not_mind_the_scale_of_a_layer_but_global_does():
+    scores = scores_of(LENET)
+    scaled = {**scores, "fc1": scores["fc1"] * 100}
+    assert allocate(scores, 0.9, "lamp") == allocate(scaled, 0.9, "lamp")
+    assert allocate(scores, 0.9) != allocate(scaled, 0.9)
+
+
+def test_uniform_plus_keeps_a_first_convolution_and_a_fifth_of_the_last_layer():
+    counts = allocate(scores_of(LENET_5), 0.95, "uniform-plus")
+    assert counts["conv1"] == 500
+    assert counts["fc2"] == 1000
+    assert allocate(scores_of(LENET), 0.5, "uniform-plus") == allocate(
+        scores_of(LENET), 0.5, "uniform"
+    )
+
+
+def test_er_ignores_the_kernel():
+    sizes = {"a": (8, 4, 3, 3), "b": (8, 4, 1, 1), "c": (64, 64)}
+    counts = allocate(scores_of(sizes), 0.8, "er")
+    assert counts["a"] / (8 * 4 * 9) == pytest.approx(counts["b"] / (8 * 4), abs=0.03)
+
+
+@given(sizes=shapes, sparsity=st.floats(0, 0.99), scope=st.sampled_from(sorted(SCOPES)))
+@settings(max_examples=150, deadline=None)
+def test_counts_are_exact_in_every_scope(sizes, sparsity, scope):
+    scores = scores_of({f"l{i}": s for i, s in enumerate(sizes)})
+    total = sum(s.numel() for s in scores.values())
+    keep = total - removed(sparsity, total)
+    if keep < 1:
+        return
+    try:
+        counts = allocate(scores, sparsity, scope)
+    except ValueError as error:
+        assert scope == "uniform-plus"
+        assert "keeps at least" in str(error)
+        return
+    masks = select(scores, counts)
+    assert sum(int(m.sum()) for m in masks.values()) == keep
+    assert all(0 <= counts[n] <= scores[n].numel() for n in scores)
+
+
+@given(
+    values=st.lists(st.floats(-5, 5, width=32), min_size=1, max_size=60),
+    keep=st.integers(0, 60),
+    dtype=st.sampled_from([torch.float32, torch.float64, torch.bfloat16, torch.float16]),
+)
+@settings(max_examples=200, deadline=None)
+def test_select_is_a_stable_sort(values, keep, dtype):
+    score = torch.tensor(values).to(dtype)
+    keep = min(keep, len(values))
+    order = torch.argsort(score.double() + 0.0, descending=True, stable=True)
+    expected = torch.zeros(len(values), dtype=torch.bool)
+    expected[order[:keep]] = True
+    assert torch.equal(select({"a": score}, {"a": keep})["a"], expected)
+
+
+def test_equal_scores_give_exact_counts_lower_index_first():
+    scores = {"a": torch.ones(4), "b": torch.ones(6)}
+    counts = allocate(scores, 0.5)
+    assert counts == {"a": 4, "b": 1}
+    assert select(scores, counts)["b"].tolist() == [True, *[False] * 5]
+
+
+def test_a_block_of_equal_scores_goes_as_a_whole_where_asked():
+    scores = {"a": torch.tensor([3.0, 2.0, 2.0, 1.0])}
+    assert select(scores, {"a": 2}, whole_ties=True)["a"].tolist() == [True, False, False, False]
+    assert select(scores, {"a": 3}, whole_ties=True)["a"].tolist() == [True, True, True, False]
+
+
+def test_masks_are_those_of_torch():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(30, 40), nn.Linear(40, 20), nn.Linear(20, 5))
+    scores = {n: m.weight.detach().abs() for n, m in net.named_modules() if n}
+    total = sum(s.numel() for s in scores.values())
+    gone = removed(0.83, total)
+    ours = select(scores, allocate(scores, 0.83))
+    peer.global_unstructured(
+        [(m, "weight") for m in net], pruning_method=peer.L1Unstructured, amount=gone
+    )
+    for name, module in net.named_modules():
+        if name:
+            assert torch.equal(ours[name], module.weight_mask.bool())
+
+
+def test_layerwise_masks_are_those_of_torch():
+    torch.manual_seed(1)
+    layer = nn.Conv2d(3, 16, 3)
+    ours = select(
+        {"a": layer.weight.detach().abs()}, allocate({"a": layer.weight.detach().abs()}, 0.7)
+    )
+    peer.l1_unstructured(layer, "weight", amount=removed(0.7, layer.weight.numel()))
+    assert torch.equal(ours["a"], layer.weight_mask.bool())
+
+
+def test_nothing_returns_within_what_is_left():
+    scores = scores_of(LENET)
+    first = select(scores, allocate(scores, 0.5))
+    other = scores_of(LENET, seed=9)
+    for scope in SCOPES:
+        second = select(other, allocate(other, 0.9, scope, within=first), within=first)
+        assert all(not (second[n] & ~first[n]).any() for n in scores), scope
+
+
+def test_a_floor_keeps_a_layer_alive():
+    scores = {"a": torch.full((10,), 1e-6), "b": torch.ones(90)}
+    assert allocate(scores, 0.5)["a"] == 0
+    assert allocate(scores, 0.5, floor=1) == {"a": 1, "b": 49}
+
+
+def test_sparsity_layer_by_layer():
+    counts = allocate(scores_of(LENET), 0.1, layers={"fc1": 0.92, "fc2": 0.91, "fc3": 0.74})
+    assert counts == {"fc1": 18816, "fc2": 2700, "fc3": 260}
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda s: allocate(s, 1.0), "below 1, got 1"),
+        (lambda s: allocate(s, -0.1), "at least 0"),
+        (lambda s: allocate(s, float("nan")), "sparsity must be"),
+        (lambda s: allocate(s, 0.5, "diagonal"), "scope must be one of"),
+        (lambda s: allocate(s, 0.5, layers={"nope": 0.5}), "no layer 'nope'"),
+        (lambda s: allocate({"a": torch.ones(3)}, 0.9), "remove all 3 units"),
+        (lambda s: allocate({"a": torch.tensor([1.0, float("nan")])}, 0.5), "a must be finite"),
+        (lambda s: select({"a": torch.tensor([float("inf")])}, {"a": 1}), "must be finite"),
+        (lambda s: select({"a": torch.ones(3)}, {"a": 4}), "3 units left, cannot keep 4"),
+        (
+            lambda s: allocate({"a": torch.ones(9, 1, 1), "b": torch.ones(2, 2)}, 0.9, "uniform-plus"),
+            "keeps at least",
+        ),
+        (
+            lambda s: allocate(
+                {"a": torch.ones(4)}, 0.2, within={"a": torch.tensor([True, False, False, False])}
+            ),
+            "only 1 are left",
+        ),
+    ],
+)
+def test_refusals(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(scores_of(LENET))
