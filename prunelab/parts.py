@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,6 +111,30 @@ def check(table: Table) -> None:
             f"Class {name!r} has {counts.min()} examples; each needs at least 5 so that every part "
             f"gets one. Is the target a number to predict rather than a class?"
         )
+
+
+def labels(values: NDArray[Any], name: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Class numbers and class names, sorted, from the values of a target called ``name``.
+
+    >>> labels(np.array(["no", "yes"] * 5), "answer")[1]
+    ('no', 'yes')
+
+    Raises:
+        SpecError: values that are not finite, or so many different ones that they are no classes.
+    """
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise SpecError(f"The target {name!r} has missing or infinite values.")
+    found, codes = np.unique(values, return_inverse=True)
+    if len(found) == len(values) > 1:
+        raise SpecError(f"The target {name!r} differs in every row; it must repeat, as classes do.")
+    if len(found) > max(2, len(values) / 5):
+        raise SpecError(
+            f"The target {name!r} has {len(found)} different values in {len(values)} rows. Is it a "
+            f"number to predict rather than a class?"
+        )
+    whole = values.dtype.kind == "f" and bool((found == np.round(found)).all())
+    names = tuple(str(int(value) if whole else value) for value in found)
+    return codes.reshape(-1).astype(np.int64), names
 
 
 def _cut(part: Part, share: float) -> tuple[Part, Part]:
