@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def connect(url: str) -> Engine:
     Raises:
         StoreError: unreachable, read-only, on a network drive, or of a newer version.
     """
-    parsed = _parse(url)
+    parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         engine = create_engine(parsed, pool_pre_ping=True)
     else:
@@ -92,6 +93,19 @@ def connect(url: str) -> Engine:
     with explained(engine):
         _prepare(engine)
     return engine
+
+
+def address(home: Path, url: str | None = None) -> str:
+    """The URL of a store: the given one, else PRUNELAB_STORE, else SQLite in the home folder.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    parsed = _parse(url or os.environ.get("PRUNELAB_STORE") or f"sqlite:///{home / 'store.db'}")
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        # Other processes, with other working folders, must find the same file.
+        parsed = parsed.set(database=str(Path(parsed.database).absolute()))
+    return parsed.render_as_string(hide_password=False)
 
 
 @contextlib.contextmanager
@@ -106,19 +120,19 @@ def explained(engine: Engine) -> Iterator[None]:
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
-        parsed.get_dialect()
-    except (ArgumentError, NoSuchModuleError) as error:
+        parsed.get_dialect().import_dbapi()
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise StoreError(
             "PRUNELAB_STORE must be a database URL such as sqlite:////home/me/store.db or "
-            "postgresql+psycopg://user@host/name; the one given cannot be read."
+            "postgresql+psycopg://user@host/name, with its driver installed; this one is not."
         ) from error
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise StoreError("A store in memory is lost at once; name a file: sqlite:////path/store.db")
     return parsed
 
 
 def _sqlite(url: URL) -> Engine:
-    if not url.database or url.database == ":memory:":
-        raise StoreError("A store in memory is lost at once; name a file: sqlite:////path/store.db")
-    folder = Path(url.database).absolute().parent
+    folder = Path(url.database or "").parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

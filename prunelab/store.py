@@ -8,7 +8,6 @@ compare-and-set; events are numbered by run and attempt, so that writing twice i
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import shutil
 import threading
@@ -21,7 +20,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from prunelab import ledger
-from prunelab.database import EVENTS, RUNS, StoreError, connect, explained
+from prunelab.database import EVENTS, RUNS, StoreError, address, connect, explained
 from prunelab.events import Cancelled, Event, Result
 from prunelab.files import home as default_home
 from prunelab.ledger import Last, Missing, Row, State, Told
@@ -55,8 +54,7 @@ class Store:
             raise StoreError(
                 f"Cannot create the home folder ({error}); set PRUNELAB_HOME to a folder of yours."
             ) from error
-        default = f"sqlite:///{self.home.absolute() / 'store.db'}"
-        self.url = url or os.environ.get("PRUNELAB_STORE") or default
+        self.url = address(self.home, url)
         self._engine = connect(self.url)
         self._writer = self._engine.execution_options(writes=True)
         self._lease = lease
