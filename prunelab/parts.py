@@ -74,7 +74,8 @@ def split(table: Table) -> Parts:
     axes = (0, 2, 3) if table.x.ndim == 4 else (0,)
     mean = train.x.mean(axes, keepdims=True, dtype=np.float64)
     deviation = train.x.std(axes, keepdims=True, dtype=np.float64)
-    deviation[deviation < 1e-12] = 1.0  # a constant feature stays constant, at zero
+    constant = train.x.min(axes, keepdims=True) == train.x.max(axes, keepdims=True)
+    deviation[constant] = 1.0  # it stays constant, at zero
 
     def scaled(part: Part) -> Part:
         return replace(part, x=((part.x - mean) / deviation).astype(np.float32))
