@@ -82,6 +82,18 @@ def test_removed_weights_are_a_trace_of_their_own(run):
     assert lines == [-0.25, 0.25]
 
 
+def test_a_threshold_in_logarithms_cuts_the_weights_where_it_should():
+    run = result()
+    scores = run.histograms["scores pruned"]
+    rows = [{**row, "threshold": -2.0} for row in scores.layers]
+    logged = replace(scores, label="log10 |w|", layers=rows)
+    run = replace(run, histograms={**run.histograms, "scores pruned": logged})
+    assert bins(run)[0].threshold == pytest.approx(0.01)
+    other = replace(scores, label="saliency")
+    run = replace(run, histograms={**run.histograms, "scores pruned": other})
+    assert bins(run)[0].threshold is None
+
+
 def test_a_histogram_says_what_is_missing(run):
     with pytest.raises(ValueError, match="no histogram of its weights yet"):
         bins(Result())
@@ -178,7 +190,7 @@ def test_the_log_axis_counts_what_is_kept():
 
 def test_a_method_keeps_its_colour_in_any_company():
     alone = look.strokes(["magnitude"], "light")["magnitude"]
-    many = look.strokes(["magnitude", "random", "snip"], "light")
+    many = look.strokes(["magnitude", "gradual-magnitude", "random", "snip"], "light")
     assert many["magnitude"].colour == alone.colour
     drawn = look.strokes([f"m{i}" for i in range(12)], "light").values()
     assert len({(s.colour, s.dash) for s in drawn}) == 12

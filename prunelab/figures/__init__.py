@@ -9,12 +9,21 @@ from prunelab.figures.comparison import tradeoff
 from prunelab.figures.cost import latency, macs, size
 from prunelab.figures.curves import curve, live
 from prunelab.figures.histograms import histogram
-from prunelab.figures.look import PALETTES, Picture, Theme, accuracy, count, percent, strokes
+from prunelab.figures.look import (
+    PALETTES,
+    Picture,
+    Theme,
+    accuracy,
+    count,
+    is_baseline,
+    percent,
+    strokes,
+)
 from prunelab.figures.matrix import weights
 from prunelab.figures.trees import tree
 
 __all__ = [
     "PALETTES", "Picture", "Theme", "accuracy", "confusion", "count", "curve", "heatmap",
-    "histogram", "latency", "layer_table", "layers", "live", "macs", "percent", "size", "strokes",
-    "tradeoff", "tree", "weights",
+    "histogram", "is_baseline", "latency", "layer_table", "layers", "live", "macs", "percent",
+    "size", "strokes", "tradeoff", "tree", "weights",
 ]  # fmt: skip

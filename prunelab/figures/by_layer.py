@@ -54,8 +54,8 @@ def grid(result: Result) -> Grid:
     told = [e for e in result.epochs if e.layers]
     if told:
         names = list(told[-1].layers)
-        values = [[e.layers.get(n, 0.0) for e in told] for n in names]
-        moments = [str(result.epochs.index(e) + 1) for e in told]
+        values = [[e.layers.get(n, 0.0) for e in result.epochs] for n in names]
+        moments = [str(number) for number in range(1, len(result.epochs) + 1)]
         return Grid(names, moments, values, "epoch")
     if not result.masks:
         raise ValueError("Nothing was pruned yet; the layers appear with the first mask.")
@@ -78,11 +78,13 @@ def heatmap(result: Result, *, theme: Theme = "light") -> Picture:
     figure.update_yaxes(
         autorange="reversed", tickvals=[*range(len(labels))], ticktext=labels, showgrid=False
     )
-    ticks = [*range(0, len(found.moments), max(1, len(found.moments) // 12))]
+    ticks = [*range(0, len(found.moments), max(1, -(-len(found.moments) // 8)))]
     figure.update_xaxes(
-        title=found.along,
+        title_text=found.along,
         tickvals=ticks,
         ticktext=[found.moments[i] for i in ticks],
+        tickangle=0,
+        range=[-0.5, len(found.moments) - 0.5],
         showgrid=False,
     )
     figure.update_layout(dragmode=False, margin={"r": 110})
@@ -116,7 +118,7 @@ def _cells(found: Grid, theme: Theme) -> go.Heatmap:
         zmin=0,
         zmax=1,
         colorscale=scale(p.kept),
-        xgap=1,
+        xgap=1 if len(found.moments) <= 2 * TEXT else 0,
         ygap=3,
         hoverinfo="skip",
         colorbar={
@@ -195,6 +197,8 @@ def layers(result: Result, *, theme: Theme = "light") -> Picture:
     title = f"{count(left)} of {count(total)} {result.unit or 'weights'} remain"
     layout(figure, title, theme=theme, height=130 + 40 * max(2, len(table)))
     figure.update_layout(barmode="stack", bargap=0.35)
-    figure.update_xaxes(title=f"share of the layer's {result.unit or 'weights'}", tickformat=".0%")
+    figure.update_xaxes(
+        title_text=f"share of the layer's {result.unit or 'weights'}", tickformat=".0%"
+    )
     figure.update_yaxes(autorange="reversed", showgrid=False)
     return Picture(title, figure, f"Bars. {title}.", table)

@@ -72,9 +72,9 @@ def confusion(result: Result, classes: Sequence[str] = (), *, theme: Theme = "li
         )
     title = _title(found)
     layout(figure, title, theme=theme, height=440)
-    figure.update_xaxes(title="told", type="category", showgrid=False)
+    figure.update_xaxes(title_text="told", type="category", showgrid=False)
     figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
-    figure.update_yaxes(title="true class", col=1)
+    figure.update_yaxes(title_text="true class", col=1)
     figure.update_layout(margin={"t": 84})
     return Picture(title, figure, f"Two confusion tables. {title}.", _table(found))
 

@@ -267,17 +267,17 @@ def _axes(figure: go.Figure, found: Sequence[Point], log: bool) -> None:
     low = min(p.accuracy for p in found)
     high = max([p.dense for p in found if p.dense == p.dense] + [p.accuracy for p in found])
     pad = max(0.01, (high - low) * 0.08)
-    figure.update_yaxes(title="accuracy", tickformat=".0%", range=[low - pad, high + pad])
+    figure.update_yaxes(title_text="accuracy", tickformat=".0%", range=[low - pad, high + pad])
     if high - low < 0.05:
         figure.update_yaxes(tickformat=".1%")
     if not log:
-        figure.update_xaxes(title="sparsity: share of units removed", tickformat=".0%")
+        figure.update_xaxes(title_text="sparsity: share of units removed", tickformat=".0%")
         return
     shares = [1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001]
     figure.update_xaxes(
         type="log",
         autorange="reversed",
-        title="share of units kept (each step right halves or more)",
+        title_text="share of units kept (each step right halves or more)",
         tickvals=shares,
         ticktext=[percent(s) for s in shares],
     )

@@ -61,7 +61,7 @@ def size(result: Result, *, theme: Theme = "light") -> Picture:
     )
     figure = _bars(found, in_words, theme)
     layout(figure, title, theme=theme, height=150 + 46 * len(found.names))
-    figure.update_xaxes(title="bytes, measured", tickformat="~s", ticksuffix="B")
+    figure.update_xaxes(title_text="bytes, measured", tickformat="~s", ticksuffix="B")
     return Picture(title, figure, f"Bars. {title}.", pd.DataFrame(found._asdict()))
 
 
@@ -90,7 +90,7 @@ def macs(result: Result, *, theme: Theme = "light") -> Picture:
     )
     figure = _bars(found, count, theme)
     layout(figure, title, theme=theme, height=130 + 40 * len(found.names))
-    figure.update_xaxes(title="multiply-adds for one example", tickformat="~s")
+    figure.update_xaxes(title_text="multiply-adds for one example", tickformat="~s")
     return Picture(title, figure, f"Bars. {title}.", pd.DataFrame(found._asdict()))
 
 
@@ -176,7 +176,7 @@ def latency(result: Result, *, theme: Theme = "light") -> Picture:
     layout(figure, found.verdict, theme=theme, height=210)
     batch, threads = settings.get("batch", "?"), settings.get("threads", "?")
     figure.update_xaxes(
-        title=f"ms for a batch of {batch}, {threads} thread(s); whisker = 95\u00a0% interval",
+        title_text=f"ms for a batch of {batch}, {threads} thread(s); whisker = 95\u00a0% interval",
         rangemode="tozero",
     )
     figure.update_yaxes(autorange="reversed", showgrid=False)

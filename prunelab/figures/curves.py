@@ -72,9 +72,9 @@ def curve(result: Result, *, theme: Theme = "light") -> Picture:
         )  # fmt: skip
     title = _title(found)
     layout(figure, title, theme=theme, height=420)
-    figure.update_yaxes(title="accuracy", tickformat=".0%", row=1)
-    figure.update_yaxes(title="loss in nats", rangemode="tozero", row=2)
-    figure.update_xaxes(title="epoch", row=2)
+    figure.update_yaxes(title_text="accuracy", tickformat=".0%", row=1)
+    figure.update_yaxes(title_text="loss in nats", rangemode="tozero", row=2)
+    figure.update_xaxes(title_text="epoch", row=2)
     figure.update_layout(showlegend=False, margin={"t": 70})
     table = pd.DataFrame(found._asdict(), columns=[*Curve._fields[:6]])
     return Picture(title, figure, f"Line chart. {title}.", table)

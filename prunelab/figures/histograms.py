@@ -59,10 +59,15 @@ def bins(result: Result, quantity: str = "weights") -> list[Bins]:
     after = _rows(stages.get("recovered"))
     found = [_bins(base, row, after.get(row["name"])) for row in base.layers]
     scores = result.histograms.get("scores pruned")
-    if quantity != "weights" or scores is None or scores.label != MAGNITUDE:
+    if quantity != "weights" or scores is None or not scores.label.endswith(MAGNITUDE):
         return found
-    cuts = {name: row.get("threshold") for name, row in _rows(scores).items()}
+    logged = scores.label.startswith("log10")
+    cuts = {n: _unlogged(row.get("threshold"), logged) for n, row in _rows(scores).items()}
     return [b._replace(threshold=cuts.get(b.layer), cut=MAGNITUDE) for b in found]
+
+
+def _unlogged(threshold: float | None, logged: bool) -> float | None:
+    return 10**threshold if logged and threshold is not None else threshold
 
 
 def _rows(histogram: Histogram | None) -> dict[str, Mapping[str, Any]]:
@@ -150,8 +155,8 @@ def _draw(chosen: list[Bins], noun: str, theme: Theme) -> go.Figure:
         for trace in _traces(one, noun, PALETTES[theme], legend=place == 0):
             figure.add_trace(trace, **at)
         _cut(figure, one, PALETTES[theme], at, named=len(chosen) == 1)
-        figure.update_xaxes(title=_axis(one), **at)
-        figure.update_yaxes(title=noun if at["col"] == 1 else None, nticks=5, **at)
+        figure.update_xaxes(title_text=_axis(one), **at)
+        figure.update_yaxes(title_text=noun if at["col"] == 1 else None, nticks=5, **at)
     figure.update_layout(barmode="stack", bargap=0.02)
     figure.update_annotations(font={"size": 13, "color": PALETTES[theme].ink})
     return figure

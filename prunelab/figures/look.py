@@ -83,7 +83,7 @@ class Stroke(NamedTuple):
 
 
 def strokes(methods: Iterable[str], theme: Theme) -> dict[str, Stroke]:
-    """A stroke per method. A name has its colour by itself; only a clash takes the next free one.
+    """A stroke per method. A name has its colour by itself; in a clash the shorter name keeps it.
 
     >>> strokes(["random"], "light")["random"].dash
     'dash'
@@ -91,11 +91,11 @@ def strokes(methods: Iterable[str], theme: Theme) -> dict[str, Stroke]:
     palette = PALETTES[theme]
     drawn: dict[str, Stroke] = {}
     taken: list[int] = []
-    for name in sorted(set(methods)):
+    for name in sorted(set(methods), key=lambda one: (len(one), one)):
         if is_baseline(name):
             drawn[name] = Stroke(palette.muted, "dash", "x")
             continue
-        first = zlib.crc32(name.encode()) % len(palette.methods)
+        first = (zlib.crc32(name.encode()) + 1) % len(palette.methods)
         order = [(first + step) % len(palette.methods) for step in range(len(palette.methods))]
         place = min(order, key=taken.count)
         dash = DASHES[taken.count(place) % len(DASHES)]

@@ -91,8 +91,8 @@ def weights(
     layout(figure, title, theme=theme, height=420)
     figure.update_layout(plot_bgcolor=p.grid)
     each = "" if found.block == (1, 1) else f"; a cell is {found.block[0]} × {found.block[1]}"
-    figure.update_xaxes(title=f"input (shape {shape}{each})", showgrid=False, zeroline=False)
-    figure.update_yaxes(title="output", autorange="reversed", showgrid=False, zeroline=False)
+    figure.update_xaxes(title_text=f"input (shape {shape}{each})", showgrid=False, zeroline=False)
+    figure.update_yaxes(title_text="output", autorange="reversed", showgrid=False, zeroline=False)
     alive = ~np.isnan(found.values)
     table = pd.DataFrame(
         {"output": np.arange(len(alive)) * found.block[0], "cells alive": alive.sum(1)}

@@ -104,7 +104,7 @@ def tree(
     layout(figure, title, theme=theme, height=440)
     figure.update_xaxes(visible=False)
     figure.update_yaxes(
-        title="depth", autorange="reversed", dtick=1, showgrid=False, zeroline=False
+        title_text="depth", autorange="reversed", dtick=1, showgrid=False, zeroline=False
     )
     if found.depth.max() > 12:
         figure.update_yaxes(dtick=2)

@@ -1,0 +1,139 @@
+"""Runs: everything that was ever run here; compare, download, delete."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui import desk, shell, show
+from prunelab import figures
+from prunelab.store import Row
+
+PAGE = 100
+STATES = ("queued", "running", "finished", "failed", "cancelled")
+
+
+def main() -> None:
+    st.title("Runs")
+    filters = _filters()
+    total = desk.store().count(**filters)
+    if not total:
+        _nothing(bool(filters))
+        return
+    pages = -(-total // PAGE)
+    number = st.number_input("Page", 1, pages, 1, key="page") if pages > 1 else 1
+    rows = desk.store().runs(limit=PAGE, offset=PAGE * (number - 1), **filters)
+    chosen = _table(rows)
+    st.caption(f"{total} runs. Choose rows to open, compare, download or delete them.")
+    if chosen:
+        _actions(chosen)
+
+
+def _filters() -> dict[str, Any]:
+    known = desk.known()
+    places = st.columns(4)
+    options = {
+        "state": STATES,
+        "data": list(known["datasets"]),
+        "model": list(known["models"]),
+        "method": list(known["methods"]),
+    }
+    found = {}
+    for place, (name, choices) in zip(places, options.items(), strict=True):
+        picked = place.multiselect(
+            name.capitalize(), choices, key=f"only-{name}", bind="query-params", placeholder="all"
+        )
+        if picked:
+            found[name] = picked
+    return found
+
+
+def _nothing(filtered: bool) -> None:
+    if filtered:
+        st.info("No run matches. Widen the filters above.")
+        return
+    show.empty("No runs yet", "Every run you make is kept here, with its numbers and its link.")
+    st.page_link(shell.page("lab"), label="Make the first one", icon=":material/science:")
+
+
+def _table(rows: Sequence[Row]) -> list[Row]:
+    sent = st.dataframe(
+        pd.DataFrame([_line(row) for row in rows]),
+        hide_index=True,
+        key="runs",
+        on_select="rerun",
+        selection_mode="multi-row",
+        height=min(560, 38 + 35 * len(rows)),
+        column_config={
+            "sparsity": st.column_config.NumberColumn(format="percent"),
+            "dense": st.column_config.NumberColumn(format="percent"),
+            "accuracy": st.column_config.NumberColumn(format="percent"),
+            "seconds": st.column_config.NumberColumn(format="%.1f"),
+            "made": st.column_config.DatetimeColumn(format="distance"),
+        },
+    )
+    return [rows[i] for i in sent["selection"]["rows"] if i < len(rows)]
+
+
+def _line(row: Row) -> dict[str, Any]:
+    result = row.result
+    return {
+        "state": row.state,
+        "data": row.spec.data,
+        "model": row.spec.model,
+        "method": row.spec.method,
+        "sparsity": result.sparsity.get("achieved") or row.spec.sparsity,
+        "seed": row.spec.seed,
+        "dense": result.dense.get("accuracy"),
+        "accuracy": result.recovered.get("accuracy"),
+        "seconds": result.seconds or None,
+        "made": pd.Timestamp(row.created, unit="s", tz="UTC"),
+        "run": row.key,
+    }
+
+
+def _actions(chosen: Sequence[Row]) -> None:
+    with st.container(horizontal=True):
+        if len(chosen) == 1:
+            st.page_link(
+                shell.page("lab"), label="Open in the Lab", icon=":material/open_in_new:",
+                query_params={"run": chosen[0].key},
+            )  # fmt: skip
+        bodies = [row.result.to_json() for row in chosen]
+        st.download_button(
+            "JSON", json.dumps(bodies[0] if len(bodies) == 1 else bodies, indent=1), "runs.json",
+            "application/json", icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+        st.download_button(
+            "CSV", pd.DataFrame([_line(row) for row in chosen]).to_csv(index=False), "runs.csv",
+            "text/csv", icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+        if st.button("Delete", icon=":material/delete:", key="delete"):
+            _confirm([row.key for row in chosen])
+    done = [row.result for row in chosen if row.state == "finished"]
+    if len(done) > 1:
+        st.header("Side by side")
+        keys = [result.key for result in done]
+        show.picture(
+            lambda: figures.tradeoff(done, theme=shell.theme()),
+            "compare",
+            python=f"import prunelab as pl\n\nruns = [pl.load(key) for key in {keys!r}]",
+        )
+
+
+@st.dialog("Delete runs")
+def _confirm(keys: list[str]) -> None:
+    many = f"{len(keys)} runs" if len(keys) > 1 else "this run"
+    st.markdown(
+        f"Delete {many} with all files? This cannot be undone. A running one is stopped first."
+    )
+    if st.button("Delete for good", type="primary", key="delete-for-good"):
+        desk.delete(keys)
+        st.rerun()
+
+
+shell.show(main)

@@ -1,0 +1,210 @@
+"""Sweep: which method is better on this model, and is the difference real."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui import controls, desk, shell, show, words
+from prunelab import examples, figures
+from prunelab.catalogue import fits, validate, with_baselines
+from prunelab.events import Result
+from prunelab.spec import RunSpec, SpecError, sweep
+from prunelab.store import Row
+
+LIMIT = 400  # runs one form may start
+STOPS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
+START = RunSpec()
+USUAL = (0.5, 0.8, 0.9, 0.95)
+
+
+def main() -> None:
+    with st.sidebar:
+        specs = _form(desk.known())
+    keys = [spec.key for spec in specs]
+    rows = desk.store().rows(keys)
+    names = {spec.model for spec in specs}
+    st.title(f"Which method prunes {' and '.join(names) or 'a model'} best?")
+    _state(specs, rows)
+    if any(row.state == "finished" for row in rows):
+        _curves([row.result for row in rows if row.state == "finished"], specs)
+    elif not rows:
+        show.empty(
+            "What you will see",
+            "One line a method: accuracy against sparsity, with a band over the seeds. Random "
+            "pruning and the dense model are always there: a method that does not beat random "
+            "has learned nothing about the model.",
+        )
+        _preview()
+    else:
+        st.skeleton(400)
+    failed = [row for row in rows if row.state == "failed"]
+    for row in failed[:3]:
+        st.error(f"{row.spec.method} at {100 * row.spec.sparsity:g} %: {row.result.reason}")
+
+
+def _form(known: dict[str, Any]) -> list[RunSpec]:
+    data, model, data_knobs, model_knobs = controls.subject(known, START)
+    reasons = {m: fits(known, m, model) for m in known["methods"]}
+    fitting = [m for m, reason in reasons.items() if not reason]
+    real = [m for m in fitting if known["methods"][m]["baseline"] != m]
+    first = START.method if START.method in real else (real or fitting)[0]
+    methods = st.multiselect(
+        "Methods", real or fitting, [first], key="methods", bind="query-params"
+    )
+    controls.misfits(reasons, "methods", f"a {model}")
+    shares = st.multiselect(
+        "Sparsities", STOPS, USUAL, key="sparsities", bind="query-params",
+        format_func=lambda s: f"{100 * s:g} %",
+    )  # fmt: skip
+    seeds = st.slider(
+        "Seeds", 1, 10, 3, key="seeds", bind="query-params",
+        help="Runs that differ by chance alone. Fewer than three cannot tell luck from merit.",
+    )  # fmt: skip
+    epochs = controls.preset(known, data, model)
+    if not methods or not shares:
+        st.warning("Choose at least one method and one sparsity.")
+        return []
+    base = RunSpec(
+        data=data, model=model, epochs=epochs, data_knobs=data_knobs, model_knobs=model_knobs
+    )
+    specs = sweep(base, method=methods, sparsity=sorted(shares), seed=range(seeds))
+    specs = with_baselines(specs, known)
+    _start_button(specs, known)
+    return specs
+
+
+def _start_button(specs: Sequence[RunSpec], known: dict[str, Any]) -> None:
+    new = _new(specs)
+    try:
+        for spec in specs:
+            validate(spec, known)
+        refused = ""
+    except SpecError as error:
+        refused = str(error)
+        st.warning(refused)
+    if len(new) > LIMIT:
+        refused = f"{len(new)} runs are more than the {LIMIT} one form may start."
+        st.warning(refused)
+    label = f"Start {len(new)} runs" if new else "All runs are there"
+    st.button(
+        label, type="primary", width="stretch", key="start-sweep", on_click=desk.submit,
+        args=(new,), disabled=bool(refused) or not new, icon=":material/play_arrow:",
+    )  # fmt: skip
+    if new:
+        st.caption(f"With random beside them, {_forecast(new)}.")
+
+
+def _new(specs: Sequence[RunSpec]) -> list[RunSpec]:
+    there = {r.key for r in desk.store().rows([s.key for s in specs]) if r.state in _DONE}
+    return [spec for spec in specs if spec.key not in there]
+
+
+_DONE = ("queued", "running", "finished")
+
+
+def _forecast(new: Sequence[RunSpec]) -> str:
+    """How long it will take, from runs like these."""
+    like = desk.store().runs(limit=50, data=new[0].data, model=new[0].model, state="finished")
+    times = sorted(row.result.seconds for row in like if row.result.seconds)
+    if not times:
+        return "time unknown until the first one is done"
+    return f"about {words.duration(times[len(times) // 2] * len(new) / desk.workers())}"
+
+
+def _preview() -> None:
+    shipped = examples.example().sweep
+    spec = RunSpec.from_json(shipped[0].spec)
+    st.markdown(f"For example {spec.model} on {spec.data}, which came with PruneLab:")
+    show.picture(
+        lambda: figures.tradeoff(shipped, theme=shell.theme(), log=True),
+        "preview",
+        python=_code([RunSpec.from_json(result.spec) for result in shipped]),
+    )
+
+
+def _state(specs: Sequence[RunSpec], rows: Sequence[Row]) -> None:
+    """The progress of the whole sweep; the page runs again whenever a run has ended."""
+    active = [row for row in rows if row.state in desk.ACTIVE]
+    if not active:
+        return
+    keys = [spec.key for spec in specs]
+
+    def bar() -> None:
+        now = desk.store().rows(keys)
+        left = [row for row in now if row.state in desk.ACTIVE]
+        if len(left) < len(active):
+            st.rerun()
+        share = sum(1 if row.state not in desk.ACTIVE else row.progress for row in now)
+        with st.container(border=True):
+            text, button = st.columns([5, 1], vertical_alignment="center")
+            done = f"{len(now) - len(left)} of {len(now)} runs done"
+            text.progress(share / max(1, len(now)), text=done)
+            button.button(
+                "Cancel all", key="cancel-all", width="stretch", on_click=desk.cancel,
+                args=([row.key for row in left],),
+            )  # fmt: skip
+
+    st.fragment(bar, run_every=1.0)()
+
+
+def _curves(results: Sequence[Result], specs: Sequence[RunSpec]) -> None:
+    log = st.toggle("Open up the sparse end", key="log", bind="query-params")
+    code = _code(specs)
+    clicked = show.picture(
+        lambda: figures.tradeoff(results, theme=shell.theme(), log=log),
+        "sweep",
+        python=code,
+        clicks=True,
+    )
+    if clicked and "customdata" in clicked[0]:
+        key = str(clicked[0]["customdata"][0])
+        st.page_link(
+            shell.page("lab"), label=f"Open {key} in the Lab", query_params={"run": key},
+            icon=":material/open_in_new:",
+        )  # fmt: skip
+    table = figures.tradeoff(results, theme=shell.theme()).table
+    st.dataframe(
+        table,
+        hide_index=True,
+        key="sweep-table",
+        column_config={
+            name: st.column_config.NumberColumn(format="percent")
+            for name in ("sparsity", "accuracy", "sd")
+        },
+    )
+    csv = pd.DataFrame([_line(result) for result in results]).to_csv(index=False)
+    st.download_button("All runs as CSV", csv, "sweep.csv", "text/csv", on_click="ignore")
+
+
+def _line(result: Result) -> dict[str, Any]:
+    spec = RunSpec.from_json(result.spec)
+    return {
+        "key": result.key,
+        "method": spec.method,
+        "sparsity": result.sparsity["achieved"],
+        "seed": spec.seed,
+        "accuracy": result.recovered.get("accuracy"),
+        "dense accuracy": result.dense.get("accuracy"),
+    }
+
+
+def _code(specs: Sequence[RunSpec]) -> str:
+    known = desk.known()["methods"]
+    methods = sorted({s.method for s in specs if known[s.method]["baseline"] != s.method})
+    sparsities = sorted({s.sparsity for s in specs})
+    base = replace(specs[0], method="magnitude", sparsity=0.9, seed=0).to_json()
+    rest = "".join(f"    {k}={v!r},\n" for k, v in base.items() if k not in ("data", "model"))
+    return (
+        "import prunelab as pl\n\ncurve = pl.sweep(\n"
+        f"    data={specs[0].data!r},\n    model={specs[0].model!r},\n"
+        f"    method={methods!r},\n    sparsity={sparsities!r},\n"
+        f"    seed=range({len({s.seed for s in specs})}),\n{rest})\ncurve.plot.tradeoff()"
+    )
+
+
+shell.show(main)

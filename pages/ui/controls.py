@@ -1,0 +1,197 @@
+"""The sidebar of the Lab: choices in, a RunSpec out. Everything comes from the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from pages.ui import knobs
+from prunelab.catalogue import fits, fits_data, recoveries
+from prunelab.files import keep_upload
+from prunelab.spec import RunSpec, SpecError
+
+SPARSITIES = [*(n / 100 for n in range(99)), 0.99, 0.995, 0.998, 0.999]
+PRESETS = {"Quick": 0.25, "Usual": 1.0, "Long": 2.0}
+OPEN = 2  # knobs of a method that are shown at once
+
+
+def choose(known: Mapping[str, Any], start: RunSpec) -> RunSpec:
+    """All controls of one run, as ``start`` has them until somebody moves one."""
+    data, model, data_knobs, model_knobs = subject(known, start)
+    method = _method(known, model, start)
+    sparsity = st.select_slider(
+        "Sparsity",
+        sorted({*SPARSITIES, start.sparsity}),
+        start.sparsity,
+        format_func=lambda s: f"{100 * s:g} %",
+        key="sparsity",
+        bind="query-params",
+        help="The share of all prunable units to remove.",
+    )
+    entry = known["methods"][method]
+    asked = knobs.ask(method, entry["knobs"][:OPEN], start.knobs)
+    recover = _recover(known, model, entry, start)
+    epochs = preset(known, data, model)
+    with st.expander("More settings"):
+        asked |= knobs.ask(method, entry["knobs"][OPEN:], start.knobs)
+        more = _training(known, model, start)
+        seed = st.number_input(
+            "Seed", 0, 2**31 - 1, start.seed, key="seed", bind="query-params",
+            help="Two runs with the same seed give the same numbers.",
+        )  # fmt: skip
+    return RunSpec(
+        data=data,
+        model=model,
+        method=method,
+        sparsity=sparsity,
+        recover=recover,
+        seed=seed,
+        knobs=asked,
+        data_knobs=data_knobs,
+        model_knobs=model_knobs,
+        **{"epochs": epochs, **more},
+    )
+
+
+def subject(
+    known: Mapping[str, Any], start: RunSpec
+) -> tuple[str, str, dict[str, Any], dict[str, Any]]:
+    """Data and model with their knobs: what is pruned."""
+    datasets = list(known["datasets"])
+    data = _pick("Data", "data", datasets, start.data, titles=known["datasets"])
+    data_knobs = _data_knobs(data, known["datasets"][data]["knobs"], start)
+    fitting = [m for m in known["models"] if not fits_data(known, m, data)]
+    model = _pick("Model", "model", fitting, start.model, help=_summary(known["models"]))
+    misfits({m: fits_data(known, m, data) for m in known["models"]}, "models", "these data")
+    model_knobs = {}
+    if knobs_of_model := known["models"][model]["knobs"]:
+        with st.expander("Shape of the model"):
+            model_knobs = knobs.ask(model, knobs_of_model, start.model_knobs)
+    return data, model, data_knobs, model_knobs
+
+
+def _pick(label: str, key: str, options: list[str], default: str, **more: Any) -> str:
+    titles = more.pop("titles", None)
+    place = options.index(default) if default in options else 0
+    if titles:
+        more["help"] = " · ".join(f"**{n}**: {titles[n]['title']}" for n in options)
+    chosen = st.selectbox(label, options, place, key=key, bind="query-params", **more)
+    return str(chosen) if chosen in options else options[place]
+
+
+def _summary(entries: Mapping[str, Any]) -> str:
+    return "  \n".join(f"**{name}**: {entry['summary']}" for name, entry in entries.items())
+
+
+def _method(known: Mapping[str, Any], model: str, start: RunSpec) -> str:
+    reasons = {m: fits(known, m, model) for m in known["methods"]}
+    fitting = [m for m, reason in reasons.items() if not reason]
+    first = next((m for m in fitting if known["methods"][m]["baseline"] != m), fitting[0])
+    default = start.method if start.method in fitting else first
+    method = _pick("Method", "method", fitting, default)
+    st.caption(known["methods"][method]["summary"])
+    misfits(reasons, "methods", f"a {model}")
+    return method
+
+
+def misfits(reasons: Mapping[str, str], noun: str, subject: str) -> None:
+    """What cannot be chosen, greyed, with its reason."""
+    unfit = {name: reason for name, reason in reasons.items() if reason}
+    if not unfit:
+        return
+    many = noun if len(unfit) > 1 else noun.removesuffix("s")
+    with st.popover(f"{len(unfit)} {many} not for {subject}", type="tertiary", key=f"not-{noun}"):
+        st.caption("\n".join(f"- {reason}" for reason in unfit.values()))
+
+
+def _recover(known: Mapping[str, Any], model: str, entry: Mapping[str, Any], start: RunSpec) -> str:
+    options = recoveries(known, model)
+    if len(options) < 2 or entry["when"] == "training":
+        return ""
+    usual = entry["recover"] if entry["recover"] in options else options[0]
+    chosen = st.selectbox(
+        "Recover",
+        options,
+        options.index(start.recover if start.recover in options else usual),
+        key="recover",
+        bind="query-params",
+        help="  \n".join(f"**{n}**: {known['recovers'][n]}" for n in options),
+    )
+    return "" if chosen == usual else str(chosen)
+
+
+def preset(known: Mapping[str, Any], data: str, model: str) -> int | None:
+    """How long to train, as a share of what the data set recommends; None is just that."""
+    if "network" not in known["models"][model]["traits"]:
+        return None
+    usual = known["datasets"][data]["epochs"]
+    size = st.segmented_control(
+        "Training",
+        list(PRESETS),
+        default="Usual",
+        key="training",
+        bind="query-params",
+        width="stretch",
+        help=f"Usual is {usual} epochs, as recommended for these data.",
+    )
+    share = PRESETS.get(size or "Usual", 1.0)
+    return None if share == 1 else max(1, round(share * usual))
+
+
+def _training(known: Mapping[str, Any], model: str, start: RunSpec) -> dict[str, Any]:
+    """What networks alone have: scope and the recipe. None and "" are as recommended."""
+    if "network" not in known["models"][model]["traits"]:
+        return {}
+    bound: dict[str, Any] = {"bind": "query-params", "placeholder": "as recommended"}
+    scopes, optimizers = list(known["scopes"]), ["sgd", "adam"]
+    scope = st.selectbox(
+        "Scope",
+        scopes,
+        scopes.index(start.scope) if start.scope else None,
+        key="scope",
+        help="  \n".join(f"**{n}**: {text}" for n, text in known["scopes"].items()),
+        **bound,
+    )
+    epochs = st.number_input("Epochs", 1, 1000, start.epochs, key="epochs", **bound)
+    more = st.number_input(
+        "Epochs of recovery", 1, 1000, start.recover_epochs, key="recover_epochs", **bound
+    )
+    lr = st.number_input("Learning rate", 1e-6, 10.0, start.lr, format="%g", key="lr", **bound)
+    batch = st.number_input("Batch size", 1, 65536, start.batch_size, key="batch_size", **bound)
+    place = optimizers.index(start.optimizer) if start.optimizer else None
+    optimizer = st.selectbox("Optimizer", optimizers, place, key="optimizer", **bound)
+    found = {"recover_epochs": more, "lr": lr, "batch_size": batch}
+    found |= {"scope": scope or "", "optimizer": optimizer or ""}
+    return found | ({"epochs": epochs} if epochs else {})
+
+
+def _data_knobs(data: str, asked: list[Mapping[str, Any]], start: RunSpec) -> dict[str, Any]:
+    """The knobs of the data; where one is a file, an upload takes its place."""
+    wants_file = any(knob["name"] == "file" for knob in asked)
+    found = _upload(data, start) if wants_file else {}
+    rest = [knob for knob in asked if knob["name"] != "file"]
+    if rest:
+        with st.expander("Settings of the data"):
+            found |= knobs.ask(data, rest, start.data_knobs)
+    return found
+
+
+def _upload(data: str, start: RunSpec) -> dict[str, Any]:
+    """One's own file, kept under the hash of its content, which is what the link holds."""
+    stored = st.query_params.get("file") or str(start.data_knobs.get("file", ""))
+    given = st.file_uploader(
+        "Your file", type=["csv", "parquet", "npz"], key=f"upload-{data}",
+        help="A table with a column of classes, or arrays x and y in an .npz file.",
+    )  # fmt: skip
+    if given is not None:
+        try:
+            stored = keep_upload(given.name, given.getvalue())
+        except SpecError as refused:
+            st.error(str(refused))
+            return {}
+        st.query_params["file"] = stored
+    elif stored:
+        st.caption("Using the file of this link.")
+    return {"file": stored} if stored else {}

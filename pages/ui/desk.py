@@ -1,0 +1,126 @@
+"""What pages may ask for: the catalogue, stored runs, a run to start. Plain data, nothing heavy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from prunelab import engine, examples
+from prunelab.catalogue import catalogue, validate
+from prunelab.events import Result
+from prunelab.spec import RunSpec
+from prunelab.store import Missing, Store
+
+ACTIVE = ("queued", "running")
+
+
+def known() -> dict[str, Any]:
+    """Everything there is to choose from."""
+    return catalogue()
+
+
+def store() -> Store:
+    """The store of this app, opened once."""
+    return _store(os.environ.get("PRUNELAB_HOME"), os.environ.get("PRUNELAB_STORE"))
+
+
+@st.cache_resource(max_entries=4)
+def _store(_home: str | None, _url: str | None) -> Store:
+    return Store()
+
+
+def submit(specs: Iterable[RunSpec]) -> list[str]:
+    """Check and queue runs; their keys. What is already there is not run twice.
+
+    Raises:
+        SpecError: a spec that cannot run; then none was queued.
+    """
+    chosen = list(specs)
+    for spec in chosen:
+        validate(spec, known())
+    return [engine.submit(store(), spec) for spec in chosen]
+
+
+def cancel(keys: Iterable[str]) -> None:
+    """Stop runs, whether they wait or run."""
+    for key in keys:
+        engine.cancel(store(), key)
+
+
+def delete(keys: Iterable[str]) -> None:
+    """Remove runs with their files; a running one is cancelled and stays until it has stopped."""
+    for key in keys:
+        if store().state(key) in ACTIVE:
+            engine.cancel(store(), key)
+        if store().state(key) not in ACTIVE:
+            store().delete(key)
+
+
+def workers() -> int:
+    """How many runs go on at once."""
+    return max(1, engine.status(store().home).workers)
+
+
+def note(key: str) -> str:
+    """What the store has to add: an interruption, or a cancel that is on its way."""
+    row = store().row(key)
+    return "Cancelling" if row.cancel else row.note
+
+
+def result(key: str) -> Result | None:
+    """What a run has said so far; None if there is no such run."""
+    if key == examples.KEY:
+        return examples.result()
+    try:
+        return store().result(key)
+    except Missing:
+        return None
+
+
+def exists(key: str) -> bool:
+    """Whether the store has a run."""
+    return bool(store().rows([key]))
+
+
+def peers(spec: RunSpec) -> list[Result]:
+    """The finished runs on the same data and model, for curves: one query."""
+    rows = store().runs(limit=1000, data=spec.data, model=spec.model, state="finished")
+    same = [r for r in rows if (r.spec.model_knobs, r.spec.data_knobs) == _shape(spec)]
+    return [row.result for row in same]
+
+
+def _shape(spec: RunSpec) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    return spec.model_knobs, spec.data_knobs
+
+
+def folder(key: str) -> Path:
+    """Where the files of a run are."""
+    return examples.FOLDER if key == examples.KEY else store().folder(key)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def weights(key: str, layer: str, _stamp: str) -> tuple[NDArray[Any], NDArray[Any] | None] | None:
+    """The dense weights of one layer and its mask, from the files of a run."""
+    dense, masks = (folder(key) / f"{name}.safetensors" for name in ("dense", "masks"))
+    if not dense.exists():
+        return None
+    found = load_file(dense).get(f"{layer}.weight")
+    cover = load_file(masks).get(layer) if masks.exists() else None
+    return None if found is None else (found, cover)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def tree(key: str, _stamp: str) -> Mapping[str, NDArray[Any]] | None:
+    """The arrays of a tree from the files of a run."""
+    path = folder(key) / "tree.npz"
+    if not path.exists():
+        return None
+    with np.load(path, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}

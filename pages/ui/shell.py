@@ -1,0 +1,89 @@
+"""The frame around every page: navigation, look, and the guard for cold deep links."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from prunelab.figures import Theme
+from prunelab.store import StoreError
+
+PAGES = Path(__file__).parents[1]
+TITLES = {
+    "home": "Home",
+    "lab": "Lab",
+    "sweep": "Sweep",
+    "runs": "Runs",
+    "methods": "Library",
+}
+_run = threading.local()
+
+
+def run() -> None:
+    """The whole app: called by ``app.py`` alone."""
+    _run.active = True
+    try:
+        page = _navigation()
+        _frame()
+        page.run()
+    finally:
+        _run.active = False
+    _freeze()
+
+
+def ensure() -> None:
+    """Comes first in every page. A cold link to a page bypasses ``app.py``; this leads back."""
+    if getattr(_run, "active", False):
+        return
+    _navigation()
+    if "_booted" not in st.session_state:
+        st.session_state["_booted"] = True
+        st.rerun()
+    _frame()
+
+
+def show(main: Callable[[], None]) -> None:
+    """Run a page; what the store cannot do is said, not thrown at the reader."""
+    ensure()
+    try:
+        main()
+    except StoreError as problem:
+        st.error(str(problem))
+
+
+def theme() -> Theme:
+    """The theme the reader sees; light until the browser has told."""
+    return "dark" if st.context.theme.type == "dark" else "light"
+
+
+def page(name: str) -> Path:
+    """The file of a page, for links and switches."""
+    return PAGES / f"{name}.py"
+
+
+def _navigation() -> Any:
+    pages = [
+        st.Page(page(name), title=title, url_path=name, default=name == "home")
+        for name, title in TITLES.items()
+    ]
+    return st.navigation(pages, position="top")
+
+
+def _frame() -> None:
+    st.set_page_config(
+        page_title="PruneLab", page_icon=str(PAGES / "ui" / "icon.svg"), layout="wide"
+    )
+    st.logo(str(PAGES / "ui" / "logo.svg"), icon_image=str(PAGES / "ui" / "icon.svg"))
+    st.html(PAGES / "ui" / "style.css")
+
+
+@st.cache_resource
+def _freeze() -> None:
+    """Streamlit collects garbage after every run; what the imports made need not be looked at."""
+    gc.collect()
+    gc.freeze()

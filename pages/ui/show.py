@@ -1,0 +1,55 @@
+"""How a page shows a figure: its finding, the chart, its numbers, and the Python that makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from prunelab.figures import Picture
+
+CONFIG = {
+    "displaylogo": False,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
+    "toImageButtonOptions": {"format": "svg", "filename": "prunelab"},
+}
+
+
+def picture(make: Callable[[], Picture], key: str, *, python: str, clicks: bool = False) -> Any:
+    """Draw a figure, or say what is missing; returns the clicked points where ``clicks``."""
+    try:
+        found = make()
+    except ValueError as missing:
+        st.info(str(missing))
+        return []
+    with st.container(key=f"finding-{key}"):
+        st.markdown(_plain(found.title))
+    found.figure.update_layout(title_text="", margin_t=max(36, found.figure.layout.margin.t - 44))
+    sent = st.plotly_chart(
+        found.figure,
+        key=f"chart-{key}",
+        theme=None,
+        config=CONFIG,
+        alt=found.alt,
+        on_select="rerun" if clicks else "ignore",
+        selection_mode="points",
+    )
+    with st.container(horizontal=True, gap="small"):
+        with st.popover("Numbers", type="tertiary", icon=":material/table:", key=f"numbers-{key}"):
+            st.dataframe(found.table, hide_index=True, key=f"table-{key}")
+        with st.popover("Python", type="tertiary", icon=":material/code:", key=f"python-{key}"):
+            st.code(python, language="python")
+    return sent["selection"]["points"] if clicks else []
+
+
+def empty(title: str, text: str) -> None:
+    """What will appear here, before there is anything."""
+    with st.container(border=True):
+        st.markdown(f"**{title}**")
+        st.markdown(text)
+
+
+def _plain(text: str) -> str:
+    """Text of a run as it is: no markup of ours."""
+    return "".join("\\" + c if c in r"\`*_{}[]<>#$~|:" else c for c in text)

@@ -1,0 +1,210 @@
+"""The tabs of a finished run: each asks one question of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui import desk, shell, show, words
+from prunelab import figures
+from prunelab.catalogue import with_baselines
+from prunelab.events import Result
+from prunelab.spec import RunSpec, sweep
+
+CURVE = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
+TABS = ("Weights", "Layers", "Trade-off", "Size & cost", "Confusion", "Details", "Python")
+
+
+def tabs(result: Result) -> None:
+    """The views of a run; only the open one is drawn."""
+    spec = RunSpec.from_json(result.spec)
+    views = (weights, layers, tradeoff, costs, confusion, details, code)
+    places = st.tabs(TABS, key="view", on_change="rerun", bind="query-params")
+    for place, view in zip(places, views, strict=True):
+        if place.open:
+            with place:
+                view(result, spec)
+
+
+def weights(result: Result, spec: RunSpec) -> None:
+    """Which weights (or splits) went: histograms, and the tree itself."""
+    tree = desk.tree(result.key, result.status)
+    if tree is not None:
+        _tree(tree, spec)
+    kinds = sorted({name.split()[0] for name in result.histograms}, reverse=True)
+    if not kinds:
+        st.info("This run has sent no histogram.")
+        return
+    names = [row["name"] for row in list(result.histograms.values())[-1].layers]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        one = st.selectbox("Layer", ["all", *names], key="layer", bind="query-params", width=220)
+        kind = kinds[0]
+        if len(kinds) > 1:
+            kind = st.segmented_control("Show", kinds, default=kinds[0], key="quantity") or kinds[0]
+    layer = one if one in names and len(names) > 1 else (names[0] if len(names) == 1 else None)
+    call = f"run.plot.histogram(layer={layer!r}, quantity={kind!r})"
+    show.picture(
+        lambda: figures.histogram(result, kind, layer, theme=shell.theme()),
+        "histogram",
+        python=words.python(spec, call),
+    )
+
+
+def _tree(tree: object, spec: RunSpec) -> None:
+    before = st.toggle("Show the tree before pruning", key="whole", bind="query-params")
+    show.picture(
+        lambda: figures.tree(tree, theme=shell.theme(), before=before),  # type: ignore[arg-type]
+        "tree",
+        python=words.python(spec, "run.plot.tree()"),
+    )
+
+
+def layers(result: Result, spec: RunSpec) -> None:
+    """How much each layer gave, and the weights of the one that is clicked."""
+    clicked = show.picture(
+        lambda: figures.heatmap(result, theme=shell.theme()),
+        "heatmap",
+        python=words.python(spec, "run.plot.heatmap()"),
+        clicks=True,
+    )
+    table = figures.layer_table(result)
+    sent = st.dataframe(
+        table,
+        hide_index=True,
+        key="layer-table",
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config={
+            "sparsity": st.column_config.ProgressColumn(
+                "sparsity", format="percent", min_value=0, max_value=1
+            ),
+            "threshold": st.column_config.NumberColumn(format="%.4g"),
+        },
+    )
+    rows = sent["selection"]["rows"]
+    name = clicked[0]["customdata"][0] if clicked else None
+    if rows and rows[0] < len(table):
+        name = str(table["layer"][rows[0]])
+    if name is None:
+        st.caption("Click a layer, in the picture or the table, to see its weights one by one.")
+        return
+    found = desk.weights(result.key, name, result.status)
+    if found is None:
+        st.info("The weights of this run were not kept, or this model has none.")
+        return
+    show.picture(
+        lambda: figures.weights(name, *found, theme=shell.theme()),
+        "matrix",
+        python=words.python(spec, f"run.plot.weights({name!r})"),
+    )
+
+
+def tradeoff(result: Result, spec: RunSpec) -> None:
+    """The run among all that were made of the same data and model."""
+    found = desk.peers(spec)
+    if all(peer.key != result.key for peer in found):
+        found.append(result)
+    missing = _missing(spec, found)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        log = st.toggle("Open up the sparse end", key="log", bind="query-params")
+        if missing:
+            st.button(
+                f"Complete the curve: {len(missing)} runs with random beside them",
+                on_click=desk.submit,
+                args=(missing,),
+                key="complete",
+            )
+    _waiting(spec)
+    methods = sorted({RunSpec.from_json(peer.spec).method for peer in found})
+    sparsities = sorted({RunSpec.from_json(peer.spec).sparsity for peer in found})
+    call = f"curve = pl.sweep(\n    data={spec.data!r}, model={spec.model!r},\n"
+    call += f"    method={methods!r}, sparsity={sparsities!r},\n)\ncurve.plot.tradeoff()"
+    show.picture(
+        lambda: figures.tradeoff(found, theme=shell.theme(), log=log, highlight=result.key),
+        "tradeoff",
+        python="import prunelab as pl\n\n" + call,
+    )
+
+
+def _missing(spec: RunSpec, found: Sequence[Result]) -> list[RunSpec]:
+    wanted = with_baselines(sweep(spec, sparsity=sorted({*CURVE, spec.sparsity})), desk.known())
+    there = {result.key for result in found}
+    return [one for one in wanted if one.key not in there]
+
+
+def _waiting(spec: RunSpec) -> None:
+    active = desk.store().count(data=spec.data, model=spec.model, state=desk.ACTIVE)
+    if not active:
+        return
+
+    def count() -> None:
+        left = desk.store().count(data=spec.data, model=spec.model, state=desk.ACTIVE)
+        if left < active:
+            st.rerun()
+        st.caption(f"{left} more runs are on their way; each adds a dot.")
+
+    st.fragment(count, run_every=2.0)()
+
+
+def costs(result: Result, spec: RunSpec) -> None:
+    """Is it smaller, is it faster."""
+    for name in ("size", "macs", "latency"):
+        draw = getattr(figures, name)
+        if name == "macs" and not result.recovered.get("macs"):
+            continue
+        show.picture(
+            lambda draw=draw: draw(result, theme=shell.theme()),
+            name,
+            python=words.python(spec, f"run.plot.{name}()"),
+        )
+
+
+def confusion(result: Result, spec: RunSpec) -> None:
+    """Which classes pay."""
+    show.picture(
+        lambda: figures.confusion(result, theme=shell.theme()),
+        "confusion",
+        python=words.python(spec, "run.plot.confusion()"),
+    )
+
+
+def details(result: Result, spec: RunSpec) -> None:
+    """Everything that was decided and measured."""
+    if result.epochs:
+        show.picture(
+            lambda: figures.curve(result, theme=shell.theme()),
+            "curve",
+            python=words.python(spec, "run.plot.curve()"),
+        )
+    left, right = st.columns(2, gap="large")
+    left.markdown("**Settings**")
+    left.dataframe(_rows({**spec.to_json(), **result.settings}), hide_index=True, key="settings")
+    right.markdown("**Made with**")
+    right.dataframe(_rows(result.manifest), hide_index=True, key="manifest")
+    st.download_button(
+        "run.json",
+        json.dumps(result.to_json(), indent=1),
+        f"{result.key}.json",
+        "application/json",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def _rows(values: object) -> pd.DataFrame:
+    items = values.items() if isinstance(values, dict) else []
+    rows = [{"name": n, "value": v if isinstance(v, str) else json.dumps(v)} for n, v in items]
+    return pd.DataFrame(rows, columns=["name", "value"])
+
+
+def code(result: Result, spec: RunSpec) -> None:
+    """The same run elsewhere."""
+    st.markdown("**In a notebook**")
+    st.code(words.python(spec, "run.table"), language="python")
+    st.markdown("**Open this very run**")
+    st.code(f"run = pl.load({result.key!r})", language="python")
+    st.markdown("**On the command line**")
+    st.code(words.command(spec), language="bash")

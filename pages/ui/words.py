@@ -1,0 +1,104 @@
+"""Runs in words: the headline, the line under a progress bar, the Python that repeats it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prunelab.events import Result
+from prunelab.figures import accuracy, percent
+from prunelab.spec import RunSpec
+
+PHASES = {
+    "dense": "Training the dense model",
+    "recover": "Recovering: training what is left",
+    "train": "Training and pruning together",
+}
+
+
+def headline(result: Result) -> str:
+    """What came out, as one sentence without markup."""
+    if result.status == "failed":
+        return "This run could not go on"
+    if result.status == "queued":
+        return "Waiting for a free worker"
+    gone = result.sparsity.get("achieved") or 0.0
+    what = f"{percent(gone)} of the {result.unit or 'weights'} gone"
+    if not result.dense or not result.recovered or result.status != "finished":
+        return "Cancelled before the end" if result.status == "cancelled" else _going(result, what)
+    before, after = _score(result.dense), _score(result.recovered)
+    if round(before, 3) == round(after, 3):
+        return f"{what}, accuracy still {accuracy(after)}"
+    return f"{what}, accuracy {100 * before:.1f} → {accuracy(after)}"
+
+
+def _going(result: Result, what: str) -> str:
+    return f"{what}, recovering" if result.masks else "Training the dense model first"
+
+
+def _score(values: Any) -> float:
+    score: float = values.get("accuracy", values.get("validation_accuracy", float("nan")))
+    return score
+
+
+def verdict(result: Result) -> str:
+    """What the numbers mean to somebody who sees such a thing for the first time."""
+    if result.status != "finished" or not result.recovered:
+        return ""
+    lost = _score(result.dense) - _score(result.recovered)
+    if "pruned" in _stages(result) and _score(result.pruned) < _score(result.recovered) - 0.02:
+        fell = accuracy(_score(result.pruned))
+        return f"Right after the cut it was {fell}; training what was left brought the rest back."
+    if lost <= 0.005:
+        return "What was removed was hardly needed."
+    if lost < 0.05:
+        return "A small price. Look at the trade-off for where it becomes a large one."
+    return "Too much was removed, or the wrong parts. Try less sparsity or another method."
+
+
+def _stages(result: Result) -> list[str]:
+    return [s for s in ("dense", "pruned", "recovered") if getattr(result, s)]
+
+
+def progress(result: Result) -> str:
+    """Where a run is, for the line at its progress bar."""
+    if not result.epochs:
+        return "Preparing data and model" if result.status == "running" else "In the queue"
+    last = result.epochs[-1]
+    phase = PHASES.get(last.phase, last.phase.capitalize())
+    return f"{phase} · epoch {last.epoch} of {last.epochs}"
+
+
+def python(spec: RunSpec, call: str) -> str:
+    """The lines that make the same in a notebook."""
+    arguments = ",\n".join(f"    {k}={v!r}" for k, v in _fields(spec).items())
+    return f"import prunelab as pl\n\nrun = pl.run(\n{arguments},\n)\n{call}"
+
+
+def command(spec: RunSpec) -> str:
+    """The same run on the command line."""
+    flags = []
+    for name, value in _fields(spec).items():
+        flag = name.replace("_", "-")
+        if isinstance(value, dict):
+            flags += [f"--{flag.removesuffix('s')} {k}={v}" for k, v in value.items()]
+        else:
+            flags.append(f"--{flag} {value}")
+    return "prunelab run " + " ".join(flags)
+
+
+def _fields(spec: RunSpec) -> dict[str, Any]:
+    """What a reader wants to see, defaults too where they say what is run."""
+    said = {
+        "data": spec.data,
+        "model": spec.model,
+        "method": spec.method,
+        "sparsity": spec.sparsity,
+    }
+    return said | spec.to_json()
+
+
+def duration(seconds: float) -> str:
+    """A time as one would say it."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))}\u00a0s"
+    return f"{round(seconds / 60)}\u00a0min" if seconds < 5400 else f"{seconds / 3600:.1f}\u00a0h"
