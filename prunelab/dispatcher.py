@@ -72,6 +72,7 @@ def _cluster(home: Path) -> Iterator[Any]:
         return
     dask.config.set(
         {
+            "temporary-directory": str(home / SCRATCH),
             "distributed.worker.daemon": False,  # a worker has children of its own
             "distributed.scheduler.allowed-failures": 0,  # the store says how often to try
             "distributed.worker.profile.enabled": False,
@@ -84,7 +85,6 @@ def _cluster(home: Path) -> Iterator[Any]:
         host="127.0.0.1",
         dashboard_address=None,
         memory_limit=0,
-        local_directory=str(home / SCRATCH),
         preload=["prunelab.supervisor"],
         silence_logs=logging.ERROR,
     )
@@ -93,7 +93,7 @@ def _cluster(home: Path) -> Iterator[Any]:
     finally:
         # Not closed politely: that takes seconds, and what ran is safe in the store.
         for nanny in cluster.workers.values():
-            nanny.auto_restart = False
+            nanny.close_gracefully()  # this only says not to start another worker
             processes.kill(nanny.pid or 0)
         shutil.rmtree(home / SCRATCH, ignore_errors=True)
 

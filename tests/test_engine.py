@@ -1,0 +1,293 @@
+"""The engine with real processes: whatever is killed, every run ends with its own clear reason."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from prunelab import engine, processes
+from prunelab.events import Epoch
+from prunelab.spec import RunSpec
+from prunelab.store import Store, StoreError
+
+ROOT = Path(__file__).parents[1]
+ENDED = ("finished", "failed", "cancelled")
+LONG = {"epochs": 1000, "pause": 0.02}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _settings():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PRUNELAB_RUNNER", "runner:run")
+        patch.setenv("PYTHONPATH", str(ROOT / "tests"))
+        patch.setenv("PRUNELAB_WORKERS", "2")
+        patch.setenv("PRUNELAB_MEMORY_LIMIT", "300")
+        patch.setenv("PRUNELAB_TIME_LIMIT", "6")
+        yield
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A store whose engine all tests of this file share."""
+    opened = Store(home=tmp_path_factory.mktemp("engine"))
+    yield opened
+    engine.stop(opened.home)
+    opened.close()
+
+
+def submit(store, seed, **knobs):
+    return engine.submit(store, RunSpec(seed=seed, knobs=knobs))
+
+
+def until(condition, seconds=20.0):
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "nothing happened"
+        time.sleep(0.01)
+    return value
+
+
+def end_of(store, key):
+    until(lambda: store.state(key) in ENDED)
+    return store.row(key)
+
+
+def epochs(store, key):
+    return [e for _, e in store.events(key) if isinstance(e, Epoch)]
+
+
+def child_of(store, key, attempt=1):
+    """The process of a run that has told its first epoch in an attempt."""
+    until(lambda: store.row(key).attempt == attempt and store.result(key).epochs)
+    return psutil.Process(store.result(key).settings["pid"])
+
+
+def is_gone(process):
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_run_finishes_and_the_app_stays_light(store):
+    code = (
+        "import sys; from prunelab import engine; from prunelab.spec import RunSpec; "
+        "from prunelab.store import Store; key = engine.submit(Store(), RunSpec(seed=1)); "
+        "assert not {'dask', 'distributed', 'torch', 'numpy', 'psutil'} & set(sys.modules); "
+        "print(key)"
+    )
+    app = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PRUNELAB_HOME": str(store.home), "PYTHONPATH": f"{ROOT}:{ROOT}/tests"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    key = app.stdout.strip()
+    row = end_of(store, key)
+    assert (row.state, row.attempt, row.result.recovered) == ("finished", 1, {"accuracy": 0.75})
+    assert len(epochs(store, key)) == 3
+
+
+def test_events_are_seen_while_the_run_goes_on(store):
+    key = submit(store, 2, **LONG)
+    until(lambda: len(epochs(store, key)) >= 2)
+    assert store.state(key) == "running"
+    row = store.row(key)
+    assert 0 < row.progress < 0.5
+    assert row.phase == "recover"
+    begun = time.monotonic()
+    engine.cancel(store, key)
+    assert end_of(store, key).state == "cancelled"
+    assert time.monotonic() - begun < 1
+    assert len(epochs(store, key)) >= 2
+
+
+def test_runs_step_back_for_the_app(store):
+    key = submit(store, 3)
+    end_of(store, key)
+    assert store.result(key).settings["nice"] == 10 + os.nice(0)
+
+
+def test_a_killed_child_is_tried_again(store):
+    key = submit(store, 4, epochs=40)
+    child_of(store, key).kill()
+    until(lambda: store.row(key).note == "interrupted (signal 9), attempt 2 of 3")
+    row = end_of(store, key)
+    assert (row.state, row.attempt, row.deaths) == ("finished", 2, 1)
+    assert [e.epoch for e in store.result(key).epochs] == list(range(1, 41))
+
+
+def test_a_child_killed_after_a_cancel_is_cancelled(store):
+    key = submit(store, 5, **LONG)
+    child = child_of(store, key)
+    store.request_cancel(key)
+    child.kill()
+    row = end_of(store, key)
+    assert (row.state, row.attempt) == ("cancelled", 1)
+
+
+def test_a_child_that_leaves_three_times_has_failed(store):
+    row = end_of(store, submit(store, 6, do="exit"))
+    assert (row.state, row.attempt) == ("failed", 3)
+    assert row.result.reason == "The process died 3 times (exit status 7)."
+    assert row.result.advice
+
+
+def test_an_exception_is_a_failure_with_its_message(store):
+    key = submit(store, 7, do="raise")
+    row = end_of(store, key)
+    assert (row.state, row.attempt) == ("failed", 1)
+    assert row.result.reason == "ValueError: the layer fc1 is upside down"
+    assert "in _misbehave" in store.result(key).traceback
+    assert len(epochs(store, key)) == 1
+
+
+def test_limits_of_memory_and_time_are_kept(store):
+    late, large = submit(store, 8, epochs=1000, pause=0.1), submit(store, 9, do="fill")
+    row = end_of(store, large)
+    assert row.result.reason.endswith("MB; the memory limit is 300 MB.")
+    assert "PRUNELAB_MEMORY_LIMIT" in row.result.advice
+    row = end_of(store, late)
+    assert row.result.reason == "The run took longer than the time limit of 6 s."
+    assert "PRUNELAB_TIME_LIMIT" in row.result.advice
+    assert {store.row(k).attempt for k in (late, large)} == {1}
+
+
+def test_a_run_waits_for_the_dense_model_another_one_trains(store):
+    knobs = {"plan": "dense", "epochs": 30}
+    first, second = (RunSpec(seed=10, sparsity=s, knobs=knobs) for s in (0.5, 0.6))
+    assert first.dense_key == second.dense_key
+    key = engine.submit(store, first)
+    engine.submit(store, second)
+    other = submit(store, 11, epochs=1)
+    dense = store.home / "files" / "dense" / first.dense_key
+    until(lambda: store.state(other) == "finished")
+    assert not dense.exists()
+    assert store.state(second.key) == "queued"
+    assert end_of(store, key).finished <= end_of(store, second.key).started + 0.5
+    assert store.row(second.key).started >= dense.stat().st_mtime
+
+
+def test_ensure_starts_no_second_engine(store):
+    until(lambda: engine.status(store.home).workers == 2)
+    before = engine.status(store.home)
+    engine.ensure(store.home, store.url)
+    code = subprocess.run(
+        [sys.executable, "-m", "prunelab.dispatcher"],
+        env=os.environ | {"PRUNELAB_HOME": str(store.home), "PYTHONPATH": str(ROOT)},
+        check=True,
+        timeout=10,
+    ).returncode
+    assert (code, engine.status(store.home)) == (0, before)
+
+
+def test_a_killed_worker_takes_its_child_along_and_the_run_goes_on(store):
+    key = submit(store, 12, epochs=60)
+    child = child_of(store, key)
+    psutil.Process(int(store.row(key).worker.split(":")[1])).kill()
+    until(lambda: is_gone(child), 2)
+    row = end_of(store, key)
+    assert (row.state, row.attempt, row.deaths) == ("finished", 2, 1)
+
+
+def test_a_killed_engine_is_replaced_and_its_runs_finish(store):
+    key = submit(store, 13, epochs=60)
+    child = child_of(store, key)
+    waiting = store.submit(RunSpec(seed=14))
+    killed = engine.status(store.home).pid
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: is_gone(child), 3)
+    until(lambda: not engine.status(store.home).alive)
+    engine.ensure(store.home, store.url)
+    assert {end_of(store, k).state for k in (key, waiting)} == {"finished"}
+    assert store.row(key).attempt == 2
+    assert engine.status(store.home).pid not in (0, killed)
+
+
+def test_stop_leaves_no_process_and_loses_no_run(store):
+    key = submit(store, 15, **LONG)
+    child_of(store, key)
+    pid = engine.status(store.home).pid
+    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    assert len(family) >= 6  # two workers, a warm process for each, the child, the tracker
+    begun = time.monotonic()
+    engine.stop(store.home)
+    until(lambda: all(map(is_gone, family)), 2)
+    assert time.monotonic() - begun < 3
+    row = store.row(key)
+    assert (row.state, row.deaths) == ("queued", 0)
+    assert row.note == "interrupted (the engine stopped), attempt 1 of 3"
+    assert not engine.status(store.home).alive
+    assert not (store.home / engine.STATE).exists()
+    engine.cancel(store, key)
+    assert store.state(key) == "cancelled"
+
+
+def test_an_engine_ends_when_idle_and_a_run_whose_engine_died_can_be_cancelled(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("PRUNELAB_IDLE", "1")
+    monkeypatch.setenv("PRUNELAB_WORKERS", "1")
+    store = Store(home=tmp_path)
+    key = store.submit(RunSpec(seed=1))
+    store.claim(key, processes.identity().rpartition(":")[0] + ":0")
+    engine.cancel(store, key)
+    assert end_of(store, key).state == "cancelled"
+    pid = engine.status(tmp_path).pid
+    until(lambda: not engine.status(tmp_path).alive, 10)
+    assert engine._started[tmp_path].wait(5) == 0
+    assert not psutil.pid_exists(pid)
+    store.close()
+
+
+def test_stop_never_ends_a_foreign_process(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "PATIENCE", 0.1)
+    stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    held = processes.lock(tmp_path / engine.LOCK)
+    stale = {"pid": stranger.pid, "identity": processes.identity(stranger.pid) + "1", "workers": 1}
+    (tmp_path / engine.STATE).write_text(json.dumps(stale))
+    assert engine.status(tmp_path) == engine.Status(alive=True)
+    engine.stop(tmp_path)
+    held.close()
+    engine.stop(tmp_path)
+    assert stranger.poll() is None
+    stranger.communicate(b"\n")
+
+
+def test_an_identity_outlives_no_process():
+    assert not processes.gone(processes.identity())
+    assert processes.gone(processes.identity() + "0")
+    assert not processes.gone("elsewhere:1:1")
+    assert not processes.gone("process 12")
+    assert not processes.gone("")
+
+
+def test_one_lock_has_one_holder(tmp_path):
+    held = processes.lock(tmp_path / "lock")
+    assert processes.lock(tmp_path / "lock", patience=0.05) is None
+    held.close()
+    free = processes.lock(tmp_path / "lock")
+    assert free
+    free.close()
+
+
+@pytest.mark.parametrize("value", ["many", "-1", "nan"])
+def test_a_setting_that_is_no_number_is_refused_before_the_engine_starts(
+    tmp_path, monkeypatch, value
+):
+    monkeypatch.setenv("PRUNELAB_WORKERS", value)
+    with pytest.raises(StoreError, match="PRUNELAB_WORKERS must be a number of at least 0, got"):
+        engine.ensure(tmp_path)
+    assert not engine.status(tmp_path).alive
+
+
+def test_an_engine_without_a_place_for_its_files_says_so(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"The engine cannot start in .*set PRUNELAB_HOME"):
+        engine.ensure(tmp_path / "file" / "home")
