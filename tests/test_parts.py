@@ -96,6 +96,12 @@ def test_a_constant_feature_becomes_zero(value: float) -> None:
     assert np.isfinite(parts.test_once().x).all()
 
 
+def test_a_feature_of_tiny_numbers_is_scaled_like_any_other() -> None:
+    table = made()
+    table.x[:, 1] *= 1e-20
+    assert np.isclose(split(table).train.x[:, 1].std(), 1)
+
+
 def test_the_split_never_changes() -> None:
     first, second = split(made()), split(made())
     assert np.array_equal(first.train.x, second.train.x)

@@ -98,6 +98,21 @@ def test_the_alphas_are_those_of_sklearns_path(case: str) -> None:
     assert np.array_equal(np.unique(cost_complexity(grown(case), None)["tree"]), steps)
 
 
+def test_a_faintly_negative_link_counts_as_nought() -> None:
+    rng = np.random.default_rng(26)
+    rows = int(rng.integers(10, 120))
+    x, y = rng.integers(0, 4, (rows, 4)), rng.integers(0, 3, rows)
+    weight = rng.integers(1, 4, rows).astype(float)
+    dense = DecisionTreeClassifier(random_state=0).fit(x, y, sample_weight=weight)
+    path = clone(dense).cost_complexity_pruning_path(x, y, sample_weight=weight)
+    assert path.ccp_alphas[1] < 0
+    score = cost_complexity(dense, None)["tree"]
+    assert float(score.min()) == 0
+    faint = clone(dense).set_params(ccp_alpha=1e-300).fit(x, y, sample_weight=weight)
+    assert state(NODES.keep(dense, None, {"tree": score > 0}).tree_) == state(faint.tree_)
+    assert faint.tree_.node_count < dense.tree_.node_count
+
+
 def test_every_sparsity_gives_a_tree_of_the_family() -> None:
     dense = grown("noisy table")
     scores = NODES.order(dense, cost_complexity(dense, None))

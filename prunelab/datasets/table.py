@@ -63,7 +63,6 @@ def _csv(path: Path) -> pd.DataFrame:
             return pd.read_csv(
                 path,
                 sep=separator,
-                encoding="utf-8-sig",
                 index_col=False,
                 low_memory=False,
                 nrows=ROWS + 1,
