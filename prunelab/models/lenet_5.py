@@ -17,10 +17,10 @@ SMALL = 20  # below so many pixels two unpadded 5 x 5 convolutions leave nothing
 @model(
     traits={"network", "convolutional"},
     needs={"images"},
-    lr=1.2e-3,
-    batch_size=60,
-    optimizer="adam",
-    weight_decay=0.0,
+    lr=0.05,
+    batch_size=50,
+    optimizer="sgd",
+    weight_decay=5e-4,
 )
 def lenet_5(
     shape: tuple[int, ...],
