@@ -25,7 +25,7 @@ MAY = {
     "units": {"registry", "masks", "probes", "surgery", "trees", "parts"},
     "methods": {"registry", "masks", "probes", "training", "units", "trees", "surgery"},
     "models": {"registry", "spec"},
-    "datasets": {"registry", "parts", "spec", "files"},
+    "datasets": {"registry", "parts", "spec", "files", "npz", "downloads"},
 }
 FILES = sorted((ROOT / "prunelab").rglob("*.py"))
 PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py"))]
