@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from torch import nn
@@ -21,7 +22,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 WIDEST = 8192
 
 
-@model(traits={"network"}, lr=1e-3, batch_size=50, optimizer="adam", weight_decay=0.0)
+@model(traits={"network"}, lr=0.1, batch_size=50, momentum=0.9, weight_decay=5e-4)
 def mlp(
     shape: tuple[int, ...],
     classes: int,
@@ -42,7 +43,7 @@ def perceptron(
     """Flatten, then fully connected layers fc1, fc2, ... with an activation between them."""
     layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
     sizes = [math.prod(shape), *widths, classes]
-    for i, (size, following) in enumerate(zip(sizes, sizes[1:], strict=False), 1):
+    for i, (size, following) in enumerate(pairwise(sizes), 1):
         layers[f"fc{i}"] = nn.Linear(size, following)
         if i <= len(widths):
             layers[f"act{i}"] = ACTIVATIONS[activation]()

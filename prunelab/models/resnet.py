@@ -43,19 +43,19 @@ class Block(nn.Module):
         return x
 
 
-@model(**IMAGES, **SGD, lr=0.1, batch_size=128, weight_decay=1e-4)
+@model(**IMAGES, **SGD, small=False, lr=0.1, batch_size=128, weight_decay=1e-4)
 def resnet_20(shape: tuple[int, ...], classes: int) -> nn.Module:
     """ResNet-20 for small images: 3 blocks in each of 3 stages (He et al. 2016)."""
     return residual(shape, classes, blocks=3, width=16)
 
 
-@model(**IMAGES, **SGD, lr=0.1, batch_size=128, weight_decay=1e-4)
+@model(**IMAGES, **SGD, small=False, lr=0.1, batch_size=128, weight_decay=1e-4)
 def resnet_32(shape: tuple[int, ...], classes: int) -> nn.Module:
     """ResNet-32 for small images: 5 blocks in each of 3 stages (He et al. 2016)."""
     return residual(shape, classes, blocks=5, width=16)
 
 
-@model(**IMAGES, **SGD, lr=0.1, batch_size=128, weight_decay=1e-4)
+@model(**IMAGES, **SGD, small=False, lr=0.1, batch_size=128, weight_decay=1e-4)
 def resnet_56(shape: tuple[int, ...], classes: int) -> nn.Module:
     """ResNet-56 for small images: 9 blocks in each of 3 stages (He et al. 2016)."""
     return residual(shape, classes, blocks=9, width=16)

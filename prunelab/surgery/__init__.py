@@ -12,19 +12,21 @@ from torch import Tensor, nn
 
 from prunelab.surgery import cut
 from prunelab.surgery.cut import Class, Indices, Member, apply_indices
-from prunelab.surgery.plan import Plan, differ, plan
+from prunelab.surgery.plan import TOLERANCE, Plan, apart, plan, zero
 
 __all__ = [
+    "TOLERANCE",
     "Class",
     "Indices",
     "Member",
     "Plan",
+    "apart",
     "apply_indices",
     "cover",
-    "differ",
     "keep_indices",
     "plan",
     "shrink",
+    "zero",
 ]
 
 

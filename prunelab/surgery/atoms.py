@@ -73,11 +73,15 @@ class Atoms:
             frozenset.intersection(*terms[i * inner : (i + 1) * inner]) for i in range(outer)
         )
         columns = tuple(frozenset.intersection(*terms[j::inner]) for j in range(inner))
-        if join(rows, columns) != tuple(terms):
-            rows = self.fresh(outer) or (EVERY,) * outer
-            columns = self.fresh(inner) or (EVERY,) * inner
-            self.equate(axis, join(rows, columns), "it is split unevenly")
-        return rows, columns
+        if join(rows, columns) == tuple(terms):
+            return rows, columns
+        if all(len(term) == 1 for term in terms) and len(set(terms)) == len(terms):
+            fresh = self.fresh(outer) or (EVERY,) * outer, self.fresh(inner) or (EVERY,) * inner
+            self.equate(axis, join(*fresh), JOINED)
+            return fresh
+        for i in range(1, outer):  # each row loses the same columns
+            self.equate(axis[:inner], axis[i * inner : (i + 1) * inner], JOINED)
+        return (EVERY,) * outer, axis[:inner]
 
     def _root(self, atom: int) -> Term:
         value = self._value[atom]
@@ -87,17 +91,19 @@ class Atoms:
         return value
 
     def _same(self, a: Term, b: Term, why: str) -> None:
+        # What both have needs no equation: enough for both to agree, if more than needed.
+        one, other = a - b, b - a
         if a == b:
             return
         if not a or not b:
             self._fix(a | b, why)
-        elif len(a) == 1 and not a <= b:
-            self._bind(a, b)
-        elif len(b) == 1 and not b <= a:
-            self._bind(b, a)
-        elif len(a) == len(b):
-            # Enough, if more than needed: the outer factor of each was made before the inner one.
-            for x, y in zip(sorted(a), sorted(b), strict=True):
+        elif len(one) == 1 and other:
+            self._bind(one, other)
+        elif len(other) == 1 and one:
+            self._bind(other, one)
+        elif len(one) == len(other):
+            # The outer factor of each table was made before the inner one.
+            for x, y in zip(sorted(one), sorted(other), strict=True):
                 self._same(self._root(x), self._root(y), why)
         else:
             first, *rest = sorted(a | b)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -32,21 +33,31 @@ def axes_of(seen: Trace) -> SolvedAxes:
     }
 
 
-def classes_of(seen: Trace, net: nn.Module, axes: SolvedAxes) -> Iterator[Class]:
-    """Atoms made for one axis that lie in the same places form a class, named by its producer."""
+def classes_of(seen: Trace, net: nn.Module, axes: SolvedAxes) -> list[Class]:
+    """Atoms made for one axis that lie in the same places form a class, in the order of layers."""
     layers = producers(net)
     order = {place: i for i, place in enumerate(layers)}
     groups = _grouped(seen, axes)
     first = {key: min((order[p] for p in key[1] if p in order), default=-1) for key in groups}
-    taken: dict[str, int] = {}
+    found = []
     for key in sorted((key for key in groups if first[key] >= 0), key=lambda key: first[key]):
-        name = list(layers.values())[first[key]]
-        taken[name] = taken.get(name, 0) + 1
-        title = name if taken[name] == 1 else f"{name}/{taken[name]}"
         places = [place for place in axes if place in key[1]]
-        own = tuple(layers[place] for place in places if place in layers)
-        members = tuple(_member(place, axes[place], groups[key]) for place in places)
-        yield Class(title, len(groups[key]), own, members)
+        members = (_member(p, axes[p], groups[key], layers.get(p, "")) for p in places)
+        name = list(layers.values())[first[key]]
+        found.append(Class(name, len(groups[key]), tuple(members)))
+    return found
+
+
+def named(classes: Sequence[Class]) -> list[Class]:
+    """Each with a name of its own: the first of a layer has the name of the layer."""
+    taken: dict[str, int] = {}
+    result = []
+    for one in classes:
+        layer = one.name.partition("/")[0]
+        taken[layer] = taken.get(layer, 0) + 1
+        name = layer if taken[layer] == 1 else f"{layer}/{taken[layer]}"
+        result.append(replace(one, name=name))
+    return result
 
 
 def producers(net: nn.Module) -> dict[Place, str]:
@@ -75,6 +86,8 @@ def reasons(
             why[layer] = "it has a single unit"
         elif not any(axes[place]):
             why[layer] = seen.atoms.why((known[place[0]][place[1]] or ())[0])
+        else:
+            why[layer] = "its units could only go all together"
     return why
 
 
@@ -90,7 +103,7 @@ def _grouped(seen: Trace, axes: SolvedAxes) -> dict[tuple[int, frozenset[Place]]
     return groups
 
 
-def _member(place: Place, terms: Sequence[Term], atoms: Sequence[int]) -> Member:
+def _member(place: Place, terms: Sequence[Term], atoms: Sequence[int], layer: str) -> Member:
     number = {atom: i for i, atom in enumerate(atoms)}
     found = ([number[atom] for atom in term if atom in number] for term in terms)
-    return Member(*place, torch.tensor([units[0] if units else -1 for units in found]))
+    return Member(*place, torch.tensor([units[0] if units else -1 for units in found]), layer)

@@ -20,12 +20,14 @@ class Member:
     """One axis in which the units of a class lie.
 
     ``tensor`` is a parameter or buffer, or the number of groups of a convolution. ``units`` gives
-    the unit of each position, int64, -1 where it holds none of this class.
+    the unit of each position, int64, -1 where it holds none of this class. ``layer`` is the layer
+    whose outputs lie along this axis of its weight, if they do.
     """
 
     tensor: str
     dim: int
     units: Tensor
+    layer: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +39,12 @@ class Class:
 
     name: str
     size: int
-    producers: tuple[str, ...]
     members: tuple[Member, ...]
+
+    @property
+    def producers(self) -> tuple[str, ...]:
+        """The layers whose outputs the units are, in the order they run."""
+        return tuple(member.layer for member in self.members if member.layer)
 
 
 def cover(
@@ -124,7 +130,10 @@ def _check(classes: Sequence[Class], masks: Mapping[str, Tensor]) -> None:
                 f"got {mask.dtype} of shape {tuple(mask.shape)}."
             )
         if not mask.any():
-            raise ValueError(f"The mask of {name} must keep at least one of {len(mask)} units.")
+            raise ValueError(
+                f"The mask of {name} must keep at least one of {len(mask)} units; "
+                f"ask for a lower sparsity."
+            )
 
 
 def _outer(parameter: Tensor, dims: Mapping[int, Tensor]) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from prunelab.surgery.classes import axes_of, classes_of, reasons
+from prunelab.surgery.classes import axes_of, classes_of, named, reasons
 from prunelab.surgery.cut import Class, apply_indices, cover, keep_indices
 from prunelab.surgery.trace import call, quietly, state, trace
 
@@ -34,30 +35,48 @@ def plan(net: nn.Module, example: Any) -> Plan:
     """
     seen = trace(net, example)
     axes = axes_of(seen)
-    candidates = list(classes_of(seen, net, axes))
-    offered: list[Class] = []
-    frozen = {c.name: "it has a single unit" for c in candidates if c.size < 2}
-    candidates = [c for c in candidates if c.size > 1]
-    if candidates and not _probe(net, example, candidates):
-        offered, candidates = candidates, []
+    candidates = named([c for c in classes_of(seen, net, axes) if c.size > 1])
+    failed = _failed(net, example, candidates)
+    offered = named([c for c in candidates if c.name not in failed])
+    removable = {name for c in offered for name in c.producers}
+    frozen = reasons(seen, net, axes, offered)
+    for c in candidates:
+        if c.name in failed:
+            own = [name for name in c.producers if name not in removable] or [f"{c.name} in groups"]
+            frozen |= dict.fromkeys(own, failed[c.name])
+    return Plan(tuple(offered), frozen)
+
+
+def _failed(net: nn.Module, example: Any, candidates: list[Class]) -> dict[str, str]:
+    """Why some cannot be removed, by name; they are tried together, singly only if that fails."""
+    if not candidates or not _probe(net, example, candidates):
+        return {}
+    good: list[Class] = []
+    failed = {}
     for candidate in candidates:
-        reason = _probe(net, example, [*offered, candidate])
-        if reason:
-            frozen[candidate.name] = reason
+        if reason := _probe(net, example, [*good, candidate]):
+            failed[candidate.name] = reason
         else:
-            offered.append(candidate)
-    return Plan(tuple(offered), reasons(seen, net, axes, offered) | frozen)
+            good.append(candidate)
+    return failed
 
 
-def differ(one: Any, other: Any) -> float:
+def apart(net: nn.Module, small: nn.Module, example: Any) -> float:
+    """How far the answers of two networks to an example are from each other, in float64."""
+    one, other = (copy.deepcopy(each).eval().double() for each in (net, small))
+    with quietly():
+        return _differ(call(one, _double(example)), call(other, _double(example)))
+
+
+def _differ(one: Any, other: Any) -> float:
     """The largest difference between two answers of a network, relative to the largest entry."""
-    largest, apart = 1.0, 0.0
+    largest, error = 1.0, 0.0
     for a, b in zip(_floats(one), _floats(other), strict=True):
         if a.shape != b.shape:
             return float("inf")
         largest = max(largest, float(a.abs().max()))
-        apart = max(apart, float((a - b).abs().max()))
-    return apart / largest
+        error = max(error, float((a - b).abs().max()))
+    return error / largest
 
 
 def _probe(net: nn.Module, example: Any, classes: list[Class]) -> str:
@@ -65,17 +84,15 @@ def _probe(net: nn.Module, example: Any, classes: list[Class]) -> str:
 
     The weights of the copy are disturbed: a fresh normalisation or a zero would hide a mistake.
     """
-    tried = _disturbed(net)
-    example = _double(example)
-    masks = _some(classes)
+    tried, masks = _disturbed(net), _some(classes)
     try:
         small = apply_indices(tried, keep_indices(classes, masks))
-        with quietly():
-            _zero(tried, cover(classes, tried, masks))
-            apart = differ(call(tried, example), call(small, example))
-    except Exception as error:  # noqa: BLE001 - any failure of foreign code means: not removable
-        return f"the small network does not run ({str(error).splitlines()[0]})"
-    return "" if apart <= TOLERANCE else f"the small network differs by {apart:.1e}"
+        zero(tried, cover(classes, tried, masks))
+        error = apart(tried, small, example)
+    except Exception as problem:  # noqa: BLE001 - however foreign code fails, it cannot shrink
+        first = str(problem).strip().partition("\n")[0]
+        return f"the small network does not run ({type(problem).__name__}: {first})"
+    return "" if error <= TOLERANCE else f"the small network differs by {error:.1e}"
 
 
 def _disturbed(net: nn.Module) -> nn.Module:
@@ -108,7 +125,8 @@ def _some(classes: list[Class]) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def _zero(net: nn.Module, covered: dict[str, Tensor]) -> None:
+def zero(net: nn.Module, covered: Mapping[str, Tensor]) -> None:
+    """Set what is covered to zero, in place."""
     parameters = dict(net.named_parameters())
     for name, mask in covered.items():
         parameters[name].masked_fill_(~mask, 0.0)

@@ -148,7 +148,7 @@ def _softmax(t: Trace, args: Sequence[Any], out: Any) -> Axes:
 
 
 def _glu(t: Trace, args: Sequence[Any], out: Tensor) -> Axes:
-    return moves.split(t, (args[0], 0, args[1]), (out, out))[0]
+    return moves.split(t, (args[0], 0, args[1] if len(args) > 1 else -1), (out, out))[0]
 
 
 _RULES: dict[str, Rule] = {
