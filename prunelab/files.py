@@ -52,7 +52,7 @@ def find(file: str, *suffixes: str) -> Path:
         SpecError: no name, a way up ("..") in it, another ending, no such file, or one too large.
     """
     if not file:
-        raise SpecError("Name a file: data-knob file=PATH, or upload one in the app.")
+        raise SpecError("Name a file: --knob file=PATH, or upload one in the app.")
     path = _uploads() / file if _CONTENT.fullmatch(file) else _plain(file)
     if suffixes and path.suffix.lower() not in suffixes:
         raise SpecError(f"The file must end in {' or '.join(suffixes)}, got {file!r}.")
