@@ -32,7 +32,7 @@ def store() -> Store:
 
 
 @st.cache_resource(max_entries=4)
-def _store(_home: str | None, _url: str | None) -> Store:
+def _store(home: str | None, url: str | None) -> Store:
     return Store()
 
 
@@ -106,7 +106,7 @@ def folder(key: str) -> Path:
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def weights(key: str, layer: str, _stamp: str) -> tuple[NDArray[Any], NDArray[Any] | None] | None:
+def weights(key: str, layer: str, state: str) -> tuple[NDArray[Any], NDArray[Any] | None] | None:
     """The dense weights of one layer and its mask, from the files of a run."""
     dense, masks = (folder(key) / f"{name}.safetensors" for name in ("dense", "masks"))
     if not dense.exists():
@@ -117,7 +117,7 @@ def weights(key: str, layer: str, _stamp: str) -> tuple[NDArray[Any], NDArray[An
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def tree(key: str, _stamp: str) -> Mapping[str, NDArray[Any]] | None:
+def tree(key: str, state: str) -> Mapping[str, NDArray[Any]] | None:
     """The arrays of a tree from the files of a run."""
     path = folder(key) / "tree.npz"
     if not path.exists():

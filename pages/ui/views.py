@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -53,10 +54,10 @@ def weights(result: Result, spec: RunSpec) -> None:
     )
 
 
-def _tree(tree: object, spec: RunSpec) -> None:
+def _tree(tree: Mapping[str, Any], spec: RunSpec) -> None:
     before = st.toggle("Show the tree before pruning", key="whole", bind="query-params")
     show.picture(
-        lambda: figures.tree(tree, theme=shell.theme(), before=before),  # type: ignore[arg-type]
+        lambda: figures.tree(tree, theme=shell.theme(), before=before),
         "tree",
         python=words.python(spec, "run.plot.tree()"),
     )
@@ -194,10 +195,17 @@ def details(result: Result, spec: RunSpec) -> None:
     )
 
 
-def _rows(values: object) -> pd.DataFrame:
-    items = values.items() if isinstance(values, dict) else []
-    rows = [{"name": n, "value": v if isinstance(v, str) else json.dumps(v)} for n, v in items]
+def _rows(values: Mapping[str, Any]) -> pd.DataFrame:
+    """Names and values, one a row; what is nested gets a longer name."""
+    flat = pd.json_normalize(dict(values), sep=" ").iloc[0] if values else pd.Series(dtype=object)
+    rows = [{"name": name.replace("_", " "), "value": _word(value)} for name, value in flat.items()]
     return pd.DataFrame(rows, columns=["name", "value"])
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_word, value))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def code(result: Result, spec: RunSpec) -> None:

@@ -64,7 +64,9 @@ def confusion(result: Result, classes: Sequence[str] = (), *, theme: Theme = "li
                 showscale=False,
                 xgap=1,
                 ygap=1,
-                hovertemplate=("%{y} told as %{x}: %{customdata} times (%{z:.1%})<extra></extra>"),
+                hovertemplate=(
+                    "%{y} taken for %{x}: %{customdata} times (%{z:.1%})<extra></extra>"
+                ),
                 **text,
             ),
             row=1,
@@ -72,7 +74,7 @@ def confusion(result: Result, classes: Sequence[str] = (), *, theme: Theme = "li
         )
     title = _title(found)
     layout(figure, title, theme=theme, height=440)
-    figure.update_xaxes(title_text="told", type="category", showgrid=False)
+    figure.update_xaxes(title_text="predicted", type="category", showgrid=False)
     figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
     figure.update_yaxes(title_text="true class", col=1)
     figure.update_layout(margin={"t": 84})

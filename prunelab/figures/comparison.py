@@ -271,7 +271,10 @@ def _axes(figure: go.Figure, found: Sequence[Point], log: bool) -> None:
     if high - low < 0.05:
         figure.update_yaxes(tickformat=".1%")
     if not log:
-        figure.update_xaxes(title_text="sparsity: share of units removed", tickformat=".0%")
+        left = max(0.0, min([0.45, *(p.sparsity for p in found)]) - 0.03)
+        figure.update_xaxes(
+            title_text="sparsity: share of units removed", tickformat=".0%", range=[left, 1.005]
+        )
         return
     shares = [1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001]
     figure.update_xaxes(

@@ -75,7 +75,8 @@ def macs_numbers(result: Result) -> Bars:
     if not macs:
         raise ValueError("Multiply-adds are counted at the end of a run, for networks.")
     kinds = [kind for kind in KINDS if kind in macs]
-    return Bars([KINDS[k] for k in kinds], [None] * len(kinds), [macs[k] for k in kinds])
+    before = [macs[k] if k == "dense" else None for k in kinds]
+    return Bars([KINDS[k] for k in kinds], before, [None, *(macs[k] for k in kinds[1:])])
 
 
 def macs(result: Result, *, theme: Theme = "light") -> Picture:
@@ -90,6 +91,7 @@ def macs(result: Result, *, theme: Theme = "light") -> Picture:
     )
     figure = _bars(found, count, theme)
     layout(figure, title, theme=theme, height=130 + 40 * len(found.names))
+    figure.update_layout(barmode="overlay", showlegend=False)
     figure.update_xaxes(title_text="multiply-adds for one example", tickformat="~s")
     return Picture(title, figure, f"Bars. {title}.", pd.DataFrame(found._asdict()))
 

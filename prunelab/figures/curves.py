@@ -75,7 +75,7 @@ def curve(result: Result, *, theme: Theme = "light") -> Picture:
     figure.update_yaxes(title_text="accuracy", tickformat=".0%", row=1)
     figure.update_yaxes(title_text="loss in nats", rangemode="tozero", row=2)
     figure.update_xaxes(title_text="epoch", row=2)
-    figure.update_layout(showlegend=False, margin={"t": 70})
+    figure.update_layout(showlegend=True, margin={"t": 92}, legend={"y": 1.06})
     table = pd.DataFrame(found._asdict(), columns=[*Curve._fields[:6]])
     return Picture(title, figure, f"Line chart. {title}.", table)
 

@@ -1,0 +1,180 @@
+"""What a person does with the app, from the first click to the copied link."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from driving import ready, shot, visit
+from playwright.sync_api import expect
+
+from prunelab.spec import RunSpec
+
+# Short, yet long enough to be watched: the first run also starts the engine.
+SPEC = RunSpec(epochs=6, recover_epochs=3)
+LONG = RunSpec(epochs=900, seed=1)
+PAGES = ("", "lab", "lab?run=example", "sweep", "runs", "methods")
+
+
+def headline(page):
+    return page.get_by_role("heading", level=1)
+
+
+def run_button(page):
+    return page.get_by_test_id("stSidebar").get_by_role("button", name="Run", exact=False)
+
+
+@pytest.fixture(scope="session")
+def finished(browser, server):
+    """The main story, told once: choose, run, watch, read; the key of the run."""
+    story = visit(browser, server, "main-story")
+    page = next(story)
+    page.goto("/")
+    ready(page)
+    page.get_by_test_id("stMain").get_by_role("button", name="Prune a model").click()
+    expect(headline(page)).to_have_text("Choose on the left, press Run")
+    page.get_by_text("More settings").click()
+    for label, value in (("Epochs", 6), ("Epochs of recovery", 3)):
+        field = page.get_by_label(label, exact=True)
+        field.fill(str(value))
+        field.press("Enter")
+        ready(page)
+    run_button(page).click()
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    expect(page).to_have_url(re.compile(f"run={SPEC.key}"))
+    page.reload()
+    expect(headline(page)).to_contain_text("of the weights gone, accuracy", timeout=120_000)
+    yield SPEC.key
+    next(story, None)
+
+
+def test_the_headline_and_the_metrics_are_those_of_the_store(finished, page, server):
+    result = server.store.result(finished)
+    page.goto(f"/lab?run={finished}")
+    ready(page)
+    before, after = (100 * s["accuracy"] for s in (result.dense, result.recovered))
+    words = f"{before:.1f} → {after:.1f}" if f"{before:.1f}" != f"{after:.1f}" else f"{after:.1f}"
+    expect(headline(page)).to_contain_text(words)
+    kept = sum(row["kept"] for row in result.layers)
+    expect(page.get_by_test_id("stMetricValue").nth(2)).to_have_text(f"{kept:,} left")
+
+
+def test_the_histogram_draws_the_counts_of_the_store(finished, page, server):
+    rows = server.store.result(finished).histograms["weights pruned"].layers
+    page.goto(f"/lab?run={finished}&layer=fc2")
+    ready(page)
+    expect(page.locator(".js-plotly-plot")).to_be_visible()
+    drawn = page.evaluate(
+        "[...document.querySelector('.js-plotly-plot').data].map(t => [t.name, [...t.y]])"
+    )
+    counts = {name: sum(values) for name, values in drawn}
+    fc2 = next(row for row in rows if row["name"] == "fc2")
+    assert counts["kept"] == sum(fc2["kept"])
+    assert counts["removed"] == sum(fc2["counts"]) - sum(fc2["kept"])
+
+
+def test_a_cold_link_restores_controls_and_keeps_the_first_click(finished, page):
+    page.goto(f"/lab?run={finished}&view=Layers")
+    ready(page)
+    expect(page.get_by_role("tab", name="Layers")).to_have_attribute("aria-selected", "true")
+    page.get_by_text("More settings").click()
+    expect(page.get_by_label("Epochs", exact=True)).to_have_value("6")
+    page.get_by_role("tab", name="Confusion").click()
+    expect(page.get_by_text("predicted").first).to_be_attached()
+    expect(page).to_have_url(re.compile("view=Confusion"))
+
+
+def test_a_click_on_a_layer_opens_its_weights(finished, page):
+    page.goto(f"/lab?run={finished}&view=Layers")
+    ready(page)
+    cell = page.locator(".js-plotly-plot .points path").nth(9)  # the first of the second layer
+    expect(cell).to_be_attached()
+    box = cell.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(page.get_by_text(re.compile(r"fc2: [\d,]+ of 30,000 weights remain"))).to_be_visible()
+
+
+def test_the_downloaded_json_is_the_run(finished, page, server):
+    page.goto(f"/lab?run={finished}&view=Details")
+    ready(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="run.json").click()
+    told = json.loads(download.value.path().read_text())
+    assert told["key"] == finished
+    assert told["recovered"]["accuracy"] == server.store.result(finished).recovered["accuracy"]
+
+
+def test_a_run_can_be_watched_and_cancelled(page, server):
+    page.goto(f"/lab?epochs={LONG.epochs}&seed={LONG.seed}")
+    ready(page)
+    run_button(page).click()
+    expect(page.get_by_text(re.compile("epoch [2-9] of 900|epoch [0-9]{2,} of 900"))).to_be_visible(
+        timeout=120_000
+    )
+    bar = page.get_by_role("progressbar").first
+    first = float(bar.get_attribute("aria-valuenow") or 0)
+    expect(page.locator("[data-testid=stEChartsChart] canvas, canvas").first).to_be_visible()
+    expect(bar).not_to_have_attribute("aria-valuenow", f"{first:g}", timeout=30_000)
+    shot(page, "running-1440-light")
+    page.get_by_role("button", name="Cancel").click()
+    expect(headline(page)).to_have_text("Cancelled before the end", timeout=30_000)
+    assert server.store.state(LONG.key) == "cancelled"
+
+
+def test_a_dead_link_says_what_to_do(page):
+    page.goto("/lab?run=nobody-knows&seed=77")
+    ready(page)
+    expect(headline(page)).to_have_text("This run is not here")
+
+
+def test_a_sweep_grows_from_one_form(page, server):
+    page.goto("/sweep?training=Quick&seeds=1&model=mlp")
+    ready(page)
+    page.get_by_role("button", name=re.compile("Start 8 runs")).click()
+    expect(page.get_by_text("All runs are there")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text(re.compile("points above"))).to_be_visible(timeout=120_000)
+    assert server.store.count(state="finished", model="mlp") == 8
+    shot(page, "sweep-done-1440-light")
+
+
+def test_a_run_is_deleted_only_after_asking(page, server):
+    spec = RunSpec(seed=1234)
+    store = server.store
+    store.submit(spec)
+    store.request_cancel(spec.key)
+    page.goto("/runs?only-state=cancelled")
+    ready(page)
+    page.mouse.click(*_first_row(page))
+    page.get_by_role("button", name="Delete").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("cannot be undone")
+    before = store.count()
+    dialog.get_by_role("button", name="Delete for good").click()
+    expect(dialog).to_be_hidden()
+    assert store.count() == before - 1
+
+
+def _first_row(page):
+    table = page.get_by_test_id("stDataFrame")
+    expect(table).to_be_visible()
+    box = table.bounding_box()
+    return box["x"] + 18, box["y"] + 52
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 800])
+def test_every_page_fits_its_window_and_is_accessible(browser, server, width, theme, finished):
+    for address in (*PAGES, *(f"lab?run={finished}&view={v}" for v in ("Layers", "Trade-off"))):
+        name = re.sub(r"\W+", "-", address.replace(finished, "run")) or "home"
+        for page in visit(browser, server, name, width, theme):
+            page.goto(f"/{address}")
+            ready(page)
+            expect(headline(page)).to_have_count(1)
+            wide = page.get_by_test_id("stMain").evaluate("m => m.scrollWidth - m.clientWidth")
+            assert wide <= 0, f"{address} is {wide} px too wide at {width}"
+            shot(page, f"{name}-{width}-{theme}")
+            found = Axe().run(page).response["violations"]
+            bad = [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] != "minor"]
+            assert not bad, (address, theme, bad)

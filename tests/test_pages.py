@@ -1,0 +1,261 @@
+"""Every page renders in both themes from a store, without torch, and says what went wrong."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from example_run import network_events
+from streamlit.testing.v1 import AppTest
+
+from prunelab import engine
+from prunelab.events import Failed, Started
+from prunelab.spec import RunSpec
+from prunelab.store import Store
+
+ROOT = Path(__file__).parents[1]
+PAGES = ("home", "lab", "sweep", "runs", "methods")
+THEMES = ("light", "dark")
+SPEC = RunSpec()
+
+
+@pytest.fixture
+def store(home, monkeypatch):
+    """A store with one finished run; nothing starts an engine."""
+    submitted = []
+
+    def submit(store, spec):
+        submitted.append(spec)
+        return store.submit(spec)
+
+    monkeypatch.setattr(engine, "submit", submit)
+    opened = Store()
+    finish(opened, SPEC)
+    opened.submitted = submitted
+    return opened
+
+
+def finish(store, spec, events=None):
+    store.submit(spec)
+    attempt = store.claim(spec.key, "test")
+    store.append(spec.key, events or network_events(spec), attempt=attempt)
+
+
+def show(page, monkeypatch=None, theme="light", **query):
+    app = AppTest.from_file(str(ROOT / "pages" / f"{page}.py"), default_timeout=60)
+    app.session_state["_booted"] = True
+    for name, value in query.items():
+        app.query_params[name] = value
+    if monkeypatch:
+        from pages.ui import shell
+
+        monkeypatch.setattr(shell, "theme", lambda: theme)
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def specs(app):
+    return [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+
+
+def alts(app):
+    return [chart.proto.alt for chart in app.get("plotly_chart")]
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_has_one_title_and_charts_with_words(page, theme, store, monkeypatch):
+    app = show(page, monkeypatch, theme)
+    assert len(app.title) == 1
+    assert all(alts(app))
+    assert not app.error
+
+
+def test_no_page_brings_torch_or_a_scheduler_into_the_app(store):
+    code = f"""
+import sys
+sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
+from test_pages import PAGES, show
+for page in PAGES:
+    show(page)
+show("lab", run={SPEC.key!r})
+print(sorted({{"torch", "sklearn", "dask", "distributed", "plotly.express"}} & set(sys.modules)))
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_lab_opens_with_the_run_of_its_controls(store):
+    app = show("lab")
+    words = app.title[0].value.replace("\u00a0", " ")
+    assert words == "88.9 % of the weights gone, accuracy 95.0 → 90.0 %"
+    asked, got, left, score = app.metric
+    assert (asked.value, got.value) == ("88.9\u00a0%", "88.9\u00a0%")
+    assert (left.label, left.value) == ("Of 360 weights", "40 left")
+    assert (score.value, score.delta) == ("90.0\u00a0%", "-5.0 points")
+
+
+def test_the_weights_tab_draws_the_counts_of_the_store(store):
+    (chart,) = specs(show("lab", layer="fc1"))
+    named = {trace["name"]: trace for trace in chart["data"]}
+    assert sum(named["kept"]["y"]) == 32
+    assert sum(named["removed"]["y"]) == 288
+
+
+@pytest.mark.parametrize(
+    "view", ["Layers", "Trade-off", "Size & cost", "Confusion", "Details", "Python"]
+)
+def test_every_view_of_a_run_renders(view, store):
+    app = show("lab", view=view)
+    assert not app.error
+    assert bool(specs(app)) == (view != "Python")
+    assert app.code
+
+
+def test_the_python_of_a_run_makes_that_run(store):
+    app = show("lab", view="Python")
+    code = app.code[0].value
+    compile(code, "copied", "exec")
+    assert "import prunelab as pl" in code
+    assert "sparsity=0.9" in code
+    assert app.code[1].value == f"run = pl.load({SPEC.key!r})"
+    assert app.code[2].value.startswith("prunelab run --data digits --model lenet-300-100")
+
+
+def test_run_queues_the_controls_and_shows_progress(store):
+    app = show("lab", seed="5")
+    app.button(key="start").click().run()
+    assert not app.exception
+    (spec,) = store.submitted
+    assert spec == replace(SPEC, seed=5)
+    assert app.title[0].value == "Waiting for a free worker"
+    assert app.query_params["run"] == spec.key
+
+
+def test_a_running_run_shows_its_first_histogram_and_its_curve(store):
+    spec = replace(SPEC, seed=6)
+    finish(store, spec, network_events(spec)[:3])
+    app = show("lab", seed="6")
+    assert app.title[0].value == "Training the dense model first"
+    assert "before pruning" in alts(app)[0]
+    assert app.get("echarts_chart")
+
+
+def test_cancel_asks_the_store(store):
+    spec = replace(SPEC, seed=7)
+    store.submit(spec)
+    show("lab", seed="7").button(key="cancel").click().run()
+    assert store.state(spec.key) == "cancelled"
+
+
+def test_a_link_with_only_a_run_brings_its_controls_back(store):
+    spec = replace(SPEC, sparsity=0.5, seed=3)
+    finish(store, spec)
+    app = show("lab", run=spec.key)
+    assert app.select_slider(key="sparsity").value == 0.5
+    assert app.number_input(key="seed").value == 3
+    assert not app.info
+
+
+def test_the_shipped_example_opens_without_a_store(home):
+    app = show("lab", run="example")
+    assert "of the weights gone" in app.title[0].value.replace("\u00a0", " ")
+    assert specs(app)
+
+
+def test_a_link_to_a_deleted_run_says_so(store):
+    app = show("lab", run="gone", seed="9")
+    assert app.title[0].value == "This run is not here"
+    assert "There is no run" in app.warning[0].value
+
+
+def test_a_failed_run_gives_its_reason_and_what_to_do(store):
+    spec = replace(SPEC, seed=8)
+    started = next(e for e in network_events(spec) if isinstance(e, Started))
+    failed = Failed(reason="The loss is nan.", advice="Lower the learning rate.", traceback="trace")
+    finish(store, spec, [started, failed])
+    app = show("lab", seed="8")
+    assert app.error[0].value == "The loss is nan."
+    assert any("Lower the learning rate." in m.value for m in app.markdown)
+    assert "Details for the author of the method" in [e.label for e in app.expander]
+
+
+def test_methods_that_do_not_fit_are_listed_with_their_reason(store):
+    app = show("lab", model="decision-tree")
+    assert "magnitude" not in app.selectbox(key="method").options
+    assert any("magnitude needs a network" in c.value for c in app.caption)
+    assert not [s for s in app.selectbox if s.key == "recover"]
+
+
+def test_own_data_needs_a_file_before_it_can_run(store):
+    app = show("lab", data="table")
+    assert app.get("file_uploader")
+    assert app.button(key="start").proto.disabled or not app.warning
+
+
+def test_a_sweep_counts_its_runs_and_brings_random(store):
+    app = show("sweep", seeds="2")
+    button = app.button(key="start-sweep")
+    assert button.label == "Start 15 runs"  # 4 sparsities, 2 seeds, 2 methods, less the stored one
+    button.click().run()
+    assert not app.exception
+    assert {s.method for s in store.submitted} == {"magnitude", "random"}
+    assert store.count(state="queued") == 15
+    app.button(key="cancel-all").click().run()
+    assert store.count(state="queued") == 0
+
+
+def test_a_sweep_shows_the_runs_there_are(store):
+    (chart,) = specs(show("sweep"))
+    assert any(t.get("y") == [0.9] for t in chart["data"])
+
+
+def test_the_history_lists_filters_and_deletes(store):
+    finish(store, replace(SPEC, seed=1))
+    app = show("runs")
+    assert len(app.dataframe[0].value) == 2
+    assert set(app.dataframe[0].value["accuracy"]) == {0.9}
+    app.multiselect(key="only-state").select("failed").run()
+    assert app.info[0].value == "No run matches. Widen the filters above."
+
+
+def test_an_empty_history_leads_to_the_lab(home):
+    app = show("runs")
+    assert any("No runs yet" in m.value for m in app.markdown)
+
+
+def test_the_library_shows_a_card_for_everything(store):
+    from pages.ui import desk
+
+    app = show("methods")
+    assert {h.value for h in app.header} == set(desk.known()["methods"])
+    assert {h.value for h in show("methods", shelf="Models").header} == set(desk.known()["models"])
+
+
+def test_a_broken_file_has_a_card(store, monkeypatch):
+    from pages.ui import desk
+
+    known = {**desk.known(), "broken": {"methods": {"rigl": "Traceback\nSyntaxError: oops"}}}
+    monkeypatch.setattr(desk, "known", lambda: known)
+    app = show("methods")
+    assert app.error[0].value == "rigl.py could not be loaded: SyntaxError: oops"
+
+
+def test_a_store_that_cannot_be_opened_is_explained(home, monkeypatch):
+    monkeypatch.setenv("PRUNELAB_STORE", "nonsense")
+    app = show("runs")
+    assert "PRUNELAB_STORE must be a database URL" in app.error[0].value
+
+
+def test_streamlit_still_knows_our_hidden_settings():
+    from streamlit import config
+
+    assert config.get_option("runner.postScriptGC") is False
+    assert config.get_option("server.fileWatcherType") == "none"
