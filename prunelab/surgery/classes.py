@@ -63,11 +63,12 @@ def named(classes: Sequence[Class]) -> list[Class]:
 def producers(net: nn.Module) -> dict[Place, str]:
     """The output axis of each linear and convolutional weight, and its layer."""
     names = {id(p): name for name, p in net.named_parameters()}
-    return {
-        (names[id(layer.weight)], int(getattr(layer, "transposed", False))): name or "weight"
-        for name, layer in net.named_modules()
-        if isinstance(layer, LAYERS) and id(layer.weight) in names
-    }
+    found: dict[Place, str] = {}
+    for name, layer in net.named_modules():
+        if isinstance(layer, LAYERS) and id(layer.weight) in names:
+            dim = int(getattr(layer, "transposed", False))
+            found.setdefault((names[id(layer.weight)], dim), name or "weight")
+    return found
 
 
 def reasons(

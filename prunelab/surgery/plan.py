@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -69,11 +70,11 @@ def apart(net: nn.Module, small: nn.Module, example: Any) -> float:
 
 
 def _differ(one: Any, other: Any) -> float:
-    """The largest difference between two answers of a network, relative to the largest entry."""
+    """The largest difference between two answers, relative to the largest entry from 1 on."""
     largest, error = 1.0, 0.0
-    for a, b in zip(_floats(one), _floats(other), strict=True):
-        if a.shape != b.shape:
-            return float("inf")
+    for a, b in zip(_numbers(one), _numbers(other), strict=True):
+        if a.shape != b.shape or not (a.isfinite().all() and b.isfinite().all()):
+            return math.inf
         largest = max(largest, float(a.abs().max()))
         error = max(error, float((a - b).abs().max()))
     return error / largest
@@ -132,5 +133,5 @@ def zero(net: nn.Module, covered: Mapping[str, Tensor]) -> None:
         parameters[name].masked_fill_(~mask, 0.0)
 
 
-def _floats(tree: Any) -> list[Tensor]:
-    return [x for x in tree_leaves(tree) if isinstance(x, Tensor) and x.is_floating_point()]
+def _numbers(tree: Any) -> list[Tensor]:
+    return [x.double() for x in tree_leaves(tree) if isinstance(x, Tensor)]

@@ -185,6 +185,8 @@ _RULES: dict[str, Rule] = {
             "upsample_nearest2d",
             "upsample_bilinear2d",
             "upsample_bicubic2d",
+            "reflection_pad2d",
+            "replication_pad2d",
         ),
         _pool(2),
     ),

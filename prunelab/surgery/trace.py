@@ -66,7 +66,8 @@ class Trace(TorchDispatchMode):
     ) -> Any:
         out = func(*args, **(kwargs or {}))
         rule = rule_of(func)
-        axes = rule(self, args, out) if rule else None
+        # No rule looks at tensors given by keyword, such as the mask of an attention.
+        axes = rule(self, args, out) if rule and not _tensors(kwargs) else None
         if axes is None:
             why = f"PruneLab has no rule for the operation {func._schema.name}"
             self.freeze(_tensors((args, kwargs)), why)

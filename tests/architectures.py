@@ -1,0 +1,175 @@
+"""Small networks of every shape that structured pruning meets, for 1 x 8 x 8 images."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from prunelab.registry import MODELS
+
+
+class Net(nn.Module):
+    """A network written as a list of layers and one function of them and the input."""
+
+    def __init__(self, run, **layers):
+        super().__init__()
+        self.run = run
+        for name, layer in layers.items():
+            setattr(self, name, layer)
+
+    def forward(self, x):
+        return self.run(self, x)
+
+
+def conv(i, o, k=3, **options):
+    return nn.Conv2d(i, o, k, padding=k // 2, **options)
+
+
+def conv_bn(i, o, k=3, **options):
+    return nn.Sequential(conv(i, o, k, **options), nn.BatchNorm2d(o))
+
+
+def head(net, x):
+    return net.fc(F.adaptive_avg_pool2d(x, 1).flatten(1))
+
+
+def built(name, shape=(1, 8, 8), **knobs):
+    return lambda: MODELS[name].function(shape, 10, **knobs)
+
+
+def residual_projected():
+    def run(n, x):
+        x = F.relu(n.a(x))
+        return head(n, F.relu(n.c(F.relu(n.b(x))) + n.short(x)))
+
+    layers = {"b": conv_bn(6, 8, stride=2), "c": conv_bn(8, 8), "short": conv_bn(6, 8, 1, stride=2)}
+    return Net(run, a=conv_bn(1, 6), fc=nn.Linear(8, 10), **layers)
+
+
+def depthwise():
+    def run(n, x):
+        return head(n, F.relu6(n.c(F.hardswish(n.b(F.relu6(n.a(x)))))))
+
+    return Net(
+        run, a=conv_bn(1, 8), b=conv_bn(8, 8, groups=8), c=conv_bn(8, 6, 1), fc=nn.Linear(6, 10)
+    )
+
+
+def depthwise_multiplied():
+    return Net(
+        lambda n, x: head(n, n.c(F.relu(n.b(n.a(x))))),
+        a=conv(1, 4),
+        b=conv(4, 12, groups=4),
+        c=conv(12, 5),
+        fc=nn.Linear(5, 10),
+    )
+
+
+def dense_concat():
+    def run(n, x):
+        x = n.a(x)
+        for norm, layer in ((n.n1, n.b), (n.n2, n.c)):
+            x = torch.cat([x, layer(F.relu(norm(x)))], 1)
+        return head(n, torch.cat([x, x], 1))
+
+    norms = {"n1": nn.BatchNorm2d(5), "n2": nn.BatchNorm2d(9)}
+    return Net(run, a=conv(1, 5), b=conv(5, 4), c=conv(9, 3), fc=nn.Linear(24, 10), **norms)
+
+
+def squeeze_excite():
+    def run(n, x):
+        x = F.silu(n.a(x))
+        gate = torch.sigmoid(n.up(F.relu(n.down(x.mean((2, 3), keepdim=True)))))
+        return head(n, n.b(x * gate))
+
+    return Net(
+        run,
+        a=conv_bn(1, 8),
+        down=conv(8, 4, 1),
+        up=conv(4, 8, 1),
+        b=conv(8, 6),
+        fc=nn.Linear(6, 10),
+    )
+
+
+def u_net():
+    def run(n, x):
+        top = F.relu(n.a(x))
+        low = F.relu(n.b(F.max_pool2d(top, 2)))
+        wide = torch.cat([F.interpolate(n.c(low), scale_factor=2), n.up(low), top], 1)
+        return n.out(F.elu(n.d(wide)))
+
+    layers = {"c": conv(6, 4), "up": nn.ConvTranspose2d(6, 3, 2, 2), "d": conv(12, 4)}
+    return Net(run, a=conv_bn(1, 5), b=conv_bn(5, 6), out=conv(4, 2, 1), **layers)
+
+
+def grouped():
+    return Net(
+        lambda n, x: head(n, F.relu(n.c(F.relu(n.b(F.relu(n.a(x))))))),
+        a=conv(1, 12),
+        b=conv_bn(12, 8, groups=2),
+        c=conv(8, 6, 1),
+        fc=nn.Linear(6, 10),
+    )
+
+
+def shuffled(groups):
+    def run(n, x):
+        x = F.relu(n.a(x))
+        b, c, h, w = x.shape
+        x = x.view(b, groups, c // groups, h, w).transpose(1, 2).reshape(b, c, h, w)
+        return head(n, F.relu(n.b(x)))
+
+    return Net(run, a=conv(1, 12), b=conv_bn(12, 12, groups=groups), fc=nn.Linear(12, 10))
+
+
+def gated():
+    def run(n, x):
+        one, other = n.a(x.flatten(1)).chunk(2, -1)
+        return n.c(F.glu(n.b(one * torch.sigmoid(other)), -1))
+
+    return Net(run, a=nn.Linear(64, 16), b=nn.Linear(8, 12), c=nn.Linear(6, 10))
+
+
+def shared_and_tied():
+    def run(n, x):
+        x = torch.tanh(n.a(x.flatten(1)))
+        x = F.softplus(n.b(F.softplus(n.b(x))))
+        return n.d(F.linear(n.c(x), n.c.weight.t()))
+
+    return Net(run, a=nn.Linear(64, 9), b=nn.Linear(9, 9), c=nn.Linear(9, 7), d=nn.Linear(9, 10))
+
+
+def transformer():
+    layer = nn.TransformerEncoderLayer(8, 2, 12, dropout=0.0, batch_first=True)
+    return Net(lambda n, x: n.fc(n.layer(x[:, 0]).mean(1)), layer=layer, fc=nn.Linear(8, 10))
+
+
+NETS = {
+    "mlp sigmoid": (built("mlp", activation="sigmoid"), 2),
+    "mlp tanh": (built("mlp", activation="tanh"), 2),
+    "mlp gelu": (built("mlp", activation="gelu"), 2),
+    "lenet-300-100": (built("lenet-300-100"), 2),
+    "lenet-5": (built("lenet-5", activation="sigmoid"), 3),
+    "vgg-small": (built("vgg-small", width=4, depth=2), 6),
+    "resnet option A": (built("resnet-narrow", width=4), 4),
+    "resnet option B": (residual_projected, 3),
+    "depthwise": (depthwise, 2),
+    "depthwise multiplied": (depthwise_multiplied, 3),
+    "dense concat": (dense_concat, 3),
+    "squeeze excite": (squeeze_excite, 3),
+    "u-net": (u_net, 5),
+    "grouped": (grouped, 4),
+    "channel shuffle": (lambda: shuffled(2), 2),
+    "gated": (gated, 2),
+    "shared and tied": (shared_and_tied, 2),
+    "transformer": (transformer, 1),
+}
+
+
+def awake(net, seed=0):
+    """In float64 and evaluation mode, with normalisation that has seen something."""
+    generator = torch.Generator().manual_seed(seed)
+    for tensor in net.state_dict().values():
+        if tensor.is_floating_point():
+            tensor.add_(torch.rand(tensor.shape, generator=generator) * 0.3)
+    return net.double().eval()
