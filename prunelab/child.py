@@ -52,9 +52,7 @@ def _events(runner: str, spec: RunSpec, files: Path, dense: Path) -> Iterator[Ev
                 return
         yield Failed(reason="The run ended without a result.", advice="Run it again.")
     except Exception as error:  # noqa: BLE001 - a run ends with an event, whatever happens
-        reason = f"{type(error).__name__}: {error}"
-        advice = "This looks like a mistake in the method or the model; the details are below."
-        yield Failed(reason=reason, advice=advice, traceback=traceback.format_exc())
+        yield _failed(error)
 
 
 def _find(runner: str) -> Callable[..., Iterator[Event]]:
@@ -63,6 +61,12 @@ def _find(runner: str) -> Callable[..., Iterator[Event]]:
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)  # two threads on busy cores are ten times slower than one
     return found
+
+
+def _failed(error: Exception) -> Failed:
+    advice = "This looks like a mistake in the method or the model; the details are below."
+    details = "".join(traceback.format_exception(error))
+    return Failed(reason=f"{type(error).__name__}: {error}", advice=advice, traceback=details)
 
 
 def _follow_parent() -> None:
@@ -83,8 +87,11 @@ def _write(store: Store, key: str, attempt: int, told: Queue) -> None:
         _write_all(store, key, attempt, told)
     except Lost:
         os._exit(0)  # somebody else has the run now: not another word
-    except BaseException:  # noqa: BLE001 - a run that cannot be told is a run that died
-        traceback.print_exc()
+    except StoreError as error:
+        sys.stderr.write(f"{key}: {error}\n")
+        os._exit(1)
+    except Exception as error:  # noqa: BLE001 - an event that is not plain data, above all
+        store.finish(key, _failed(error), attempt=attempt)
         os._exit(1)
 
 

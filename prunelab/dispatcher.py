@@ -41,8 +41,8 @@ def main() -> int:
     if lock is None:
         return 0
     ended = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: ended.set())
+    for name in {"SIGTERM", "SIGINT", "SIGHUP"} & set(signal.Signals.__members__):
+        signal.signal(signal.Signals[name], lambda *_: ended.set())
     store = Store(home=home)
     while not ended.is_set():
         try:
@@ -174,8 +174,12 @@ def _tell(home: Path, workers: int) -> None:
     """Leave word of this engine for whoever looks for it."""
     me = {"pid": os.getpid(), "identity": processes.identity(), "workers": workers}
     partial = home / f"{engine.STATE}.{os.getpid()}"
-    partial.write_text(json.dumps(me | {"store": engine.store_name(home, None)}), encoding="utf-8")
-    partial.replace(home / engine.STATE)
+    text = json.dumps(me | {"store": engine.store_name(home, None)})
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(home / engine.STATE)
+    except OSError as error:  # a full disk is no reason to stop what runs
+        _say(error)
 
 
 def _say(what: object) -> None:

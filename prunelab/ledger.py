@@ -88,13 +88,14 @@ class Told:
         return Told(place, new[-1][0], fold((event for _, event in new), start.result))
 
 
-def find(connection: Connection, key: str) -> Row:
-    """The row of a run.
+def find(connection: Connection, key: str, *, hold: bool = False) -> Row:
+    """The row of a run; ``hold`` keeps other writers from it until the transaction ends.
 
     Raises:
         Missing: there is none.
     """
-    found = connection.execute(select(*COLUMNS).where(RUNS.c.key == key)).first()
+    wanted = select(*COLUMNS).where(RUNS.c.key == key)
+    found = connection.execute(wanted.with_for_update() if hold else wanted).first()
     if found is None:
         raise Missing(f"There is no run {key!r}; it may have been deleted.")
     return row(found)
@@ -195,8 +196,9 @@ def end(connection: Connection, run: Row, event: Last) -> None:
     write(connection, run.key, (run.attempt, first), [event], Told())
 
 
-def requeue(connection: Connection, run: Row, attempt: int, why: str, died: bool) -> State:
+def requeue(connection: Connection, key: str, attempt: int, why: str, died: bool) -> State:
     """Queue an interrupted run again, unless it was cancelled or died too often; its new state."""
+    run = find(connection, key, hold=True)
     deaths = run.deaths + died
     if (run.state, run.attempt) != ("running", attempt):
         return run.state
@@ -208,8 +210,8 @@ def requeue(connection: Connection, run: Row, attempt: int, why: str, died: bool
     else:
         note = f"interrupted ({why}), attempt {deaths + 1} of {ATTEMPTS}"
         values = {"state": "queued", "worker": "", "deaths": deaths, "note": note}
-        connection.execute(update(RUNS).where(RUNS.c.key == run.key).values(values))
-    return find(connection, run.key).state
+        connection.execute(update(RUNS).where(RUNS.c.key == key).values(values))
+    return find(connection, key).state
 
 
 def _summary(result: Result) -> dict[str, Any]:

@@ -81,7 +81,8 @@ class Store:
         # Another process may queue the same spec in the same moment, which is what we want.
         queued_too = contextlib.suppress(IntegrityError)
         with explained(self._engine), queued_too, self._writer.begin() as connection:
-            state = connection.scalar(select(RUNS.c.state).where(RUNS.c.key == key))
+            found = select(RUNS.c.state).where(RUNS.c.key == key).with_for_update()
+            state = connection.scalar(found)
             values = ledger.fresh(
                 spec, (connection.scalar(select(func.max(RUNS.c.place))) or 0) + 1
             )
@@ -168,7 +169,7 @@ class Store:
     def request_cancel(self, key: str) -> None:
         """Stop a run: at once while it is queued, within a second while it runs."""
         with explained(self._engine), self._writer.begin() as connection:
-            run = ledger.find(connection, key)
+            run = ledger.find(connection, key, hold=True)
             if run.state == "queued":
                 ledger.end(connection, run, Cancelled())
             elif run.state == "running":
@@ -181,7 +182,7 @@ class Store:
             StoreError: it is running.
         """
         with explained(self._engine), self._writer.begin() as connection:
-            if ledger.find(connection, key).state == "running":
+            if ledger.find(connection, key, hold=True).state == "running":
                 raise StoreError(f"{key} is running; cancel it first.")
             connection.execute(delete(EVENTS).where(EVENTS.c.run == key))
             connection.execute(delete(RUNS).where(RUNS.c.key == key))
@@ -254,7 +255,7 @@ class Store:
         One that somebody cancelled is cancelled; one whose process ``died`` three times has failed.
         """
         with explained(self._engine), self._writer.begin() as connection:
-            return ledger.requeue(connection, ledger.find(connection, key), attempt, why, died)
+            return ledger.requeue(connection, key, attempt, why, died)
 
     def expire(self) -> list[str]:
         """Queue again the runs nobody has worked on for a lease's time; returns their keys.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from prunelab.events import Epoch, Finished, Measured, Started
+from prunelab.events import Epoch, Finished, Measured, Started, Warned
 
 
 def run(spec, *, files, dense):
@@ -31,7 +31,11 @@ def run(spec, *, files, dense):
             sparsity=0.0,
             zeros_kept=True,
         )
-        if knobs["do"]:
+        if knobs["do"] == "object":
+            yield Warned(message=object())
+        elif knobs["do"] == "stop":
+            return
+        elif knobs["do"]:
             _misbehave(knobs["do"])
     if knobs["plan"] == "dense":
         (dense / spec.dense_key).mkdir(parents=True)

@@ -148,6 +148,18 @@ def test_an_exception_is_a_failure_with_its_message(store):
     assert len(epochs(store, key)) == 1
 
 
+@pytest.mark.parametrize(
+    ("do", "reason"),
+    [
+        ("object", "TypeError: Object of type object is not JSON serializable"),
+        ("stop", "The run ended without a result."),
+    ],
+)
+def test_a_runner_that_says_nonsense_or_nothing_has_failed(store, do, reason):
+    row = end_of(store, submit(store, 16, do=do))
+    assert (row.state, row.attempt, row.result.reason) == ("failed", 1, reason)
+
+
 def test_limits_of_memory_and_time_are_kept(store):
     late, large = submit(store, 8, epochs=1000, pause=0.1), submit(store, 9, do="fill")
     row = end_of(store, large)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -184,6 +185,27 @@ def test_a_file_that_is_no_store_is_refused(tmp_path):
     (tmp_path / "folder" / "store.db").mkdir(parents=True)
     with pytest.raises(StoreError, match="Cannot open the store"):
         Store(home=tmp_path / "folder")
+
+
+def test_a_store_that_lacks_its_tables_is_told_with_what_the_database_says(store):
+    with sqlite3.connect(store.home / "store.db") as raw:
+        raw.execute("DROP TABLE runs")
+    raw.close()
+    with pytest.raises(StoreError, match=r"cannot be reached or refused: no such table"):
+        store.queued()
+
+
+def test_files_that_cannot_be_removed_keep_the_run(store, monkeypatch):
+    key = store.submit(SPEC)
+    store.folder(key).mkdir(parents=True)
+
+    def refuse(_path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    with pytest.raises(StoreError, match=r"Cannot remove the files of .*Permission denied"):
+        store.delete(key)
+    assert store.state(key) == "queued"
 
 
 def test_a_damaged_store_says_so(store):
