@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
     one = _command(commands, "check", _check, "the laws on a method file of your own")
     one.add_argument("file", type=Path)
+    one.add_argument("--model", help="only on this model; otherwise on every small one it fits")
     one = _command(commands, "docs", _docs, "write the generated tables of README.md anew")
     one.add_argument("--check", action="store_true", help="change nothing; 1 if they are stale")
     one = _command(commands, "app", _app, "the app in a browser, and all it needs")
@@ -121,7 +122,7 @@ def _check(given: argparse.Namespace) -> int:
 
     broken = 0
     for method in checks.methods_in(given.file):
-        for verdict in checks.check(method):
+        for verdict in checks.check(method, given.model):
             broken += bool(verdict.reason)
             mark = f"BROKEN: {verdict.reason}" if verdict.reason else "holds"
             print(f"{verdict.method} on {verdict.model}: {verdict.law}: {mark}")

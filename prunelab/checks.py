@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from prunelab import artefacts
-from prunelab.catalogue import describe, fits, fits_data
+from prunelab.catalogue import describe, fits, fits_data, validate
 from prunelab.events import Event, Finished, Measured, Pruned, Started, fold, to_json
 from prunelab.experiment import one_thread, run
 from prunelab.job import Job, prepare
@@ -218,20 +218,30 @@ def case(method: str, model: str) -> Case:
             pass
         return Case(job, built.eval())
     train = job.parts.train
-    return Case(job, built.set_params(random_state=0).fit(train.x.reshape(len(train.x), -1), train.y))
+    return Case(
+        job, built.set_params(random_state=0).fit(train.x.reshape(len(train.x), -1), train.y)
+    )
 
 
-def check(method: str) -> Iterator[Verdict]:
-    """Every law on a method with every small model it fits."""
-    for model in subjects(method):
+def check(method: str, model: str | None = None) -> Iterator[Verdict]:
+    """Every law on a method, with one model or with every small one it fits.
+
+    Raises:
+        SpecError: a model that is unknown or that the method does not fit.
+    """
+    if model:
+        validate(RunSpec(data=DATA, model=model, method=method), describe())
+    for subject in [model] if model else subjects(method):
         for name, law in LAWS.items():
             reason = ""
             try:
                 with one_thread():
-                    law(case(method, model))
+                    law(case(method, subject))
             except Exception as error:  # noqa: BLE001 - a method may fail in any way; all laws run
-                reason = f"{error}" if isinstance(error, Broken) else f"{type(error).__name__}: {error}"
-            yield Verdict(method, model, name, reason)
+                reason = (
+                    f"{error}" if isinstance(error, Broken) else f"{type(error).__name__}: {error}"
+                )
+            yield Verdict(method, subject, name, reason)
 
 
 def methods_in(path: Path) -> list[str]:

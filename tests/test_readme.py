@@ -1,0 +1,84 @@
+"""README.md cannot rot: its method is checked by the laws, its tables are fresh, its Python runs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from prunelab import docs
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CHECK = [sys.executable, "-m", "prunelab", "check"]
+BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_a_method_in_ten_lines_obeys_every_law(home, tmp_path):
+    code = next(block for block in BLOCKS if "@method" in block)
+    assert len(code.strip().splitlines()) <= 10
+    file = tmp_path / "squared.py"
+    file.write_text(code)
+    command = [*CHECK, "--model", "lenet-300-100", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "squared on lenet-300-100: counts are exact: holds" in done.stdout
+
+
+def test_a_method_that_forgets_its_promise_is_caught(home, tmp_path):
+    file = tmp_path / "forgetful.py"
+    file.write_text(
+        "import torch\n"
+        "from prunelab.probes import weights\n"
+        "from prunelab.registry import method\n"
+        "@method(unit='weights', paper='none', needs={'network'})\n"
+        "def forgetful(net, data):\n"
+        "    '''Keep whatever comes up.'''\n"
+        "    return {n: torch.rand_like(w) for n, w in weights(net).items()}\n"
+    )
+    command = [*CHECK, "--model", "lenet-300-100", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 1
+    assert "scoring repeats: BROKEN: two calls chose different masks" in done.stdout
+    assert "scoring leaves no trace: BROKEN" in done.stdout
+
+
+def test_a_file_without_a_method_is_refused(tmp_path):
+    from prunelab.checks import methods_in
+
+    file = tmp_path / "empty.py"
+    file.write_text("x = 1\n")
+    with pytest.raises(ValueError, match="registers no method"):
+        methods_in(file)
+
+
+def test_the_python_of_the_readme_runs(home):
+    code = next(block for block in BLOCKS if "pl.sweep" in block)
+    fast = code.replace("seed=range(3)", "seed=range(2), epochs=2, recover_epochs=1")
+    subprocess.run([sys.executable, "-c", fast], check=True, capture_output=True, cwd=ROOT)
+
+
+def test_the_tables_are_those_of_the_registry():
+    assert docs.refresh(write=False) == []
+
+
+def test_a_readme_without_its_tables_is_refused(monkeypatch, tmp_path):
+    page = tmp_path / "README.md"
+    page.write_text("nothing here")
+    monkeypatch.setattr(docs, "README", page)
+    with pytest.raises(ValueError, match="has no table 'methods'"):
+        docs.refresh()
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_reading_path_is_short():
+    files = re.findall(r"\]\((prunelab/[^)]+\.py|pages/[^)]+\.py)\)", README)
+    lines = sum(len((ROOT / f).read_text(encoding="utf-8").splitlines()) for f in files)
+    assert lines < 1500
