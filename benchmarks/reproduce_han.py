@@ -58,10 +58,10 @@ def words(found: Found) -> str:
         ("magnitude at once, retrained", "95 %", found.retrained, "-"),
         ("magnitude at once, not retrained", "95 %", found.not_retrained, "-"),
     ]
-    head = "| LeNet-300-100 on MNIST | removed | test error % | published % |\n| --- | --- | --- | --- |"
+    head = "| LeNet-300-100 on MNIST | removed | test error % | published % |"
     rows = [f"| {name} | {gone} | {_mean(e)} | {paper} |" for name, gone, e, paper in lines]
     seeds = f"Mean and sample deviation of {len(found.dense)} seeds; `make reproduce` runs it."
-    return "\n".join([head, *rows, "", seeds])
+    return "\n".join([head, "| --- | --- | --- | --- |", *rows, "", seeds])
 
 
 def _mean(errors: list[float]) -> str:

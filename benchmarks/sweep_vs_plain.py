@@ -2,8 +2,8 @@
 
 Both train LeNet-300-100 on digits, prune it globally by magnitude and fine-tune it, for every
 sparsity and seed, with the same optimiser, epochs and batches. The plain loop trains the dense
-network anew for each sparsity, as scripts do; "dense once" is the same loop that keeps it. The three
-take turns in one process, with one thread; the results are compared before the times.
+network anew for each sparsity, as scripts do; "dense once" is the same loop that keeps it. The
+three take turns in one process, with one thread; the results are compared before the times.
 
     python benchmarks/sweep_vs_plain.py [--rounds 5]
 """

@@ -1,4 +1,4 @@
-"""Run every notebook from top to bottom in a fresh kernel; the executed copies go to build/notebooks."""
+"""Run every notebook from top to bottom in a fresh kernel; copies go to build/notebooks."""
 
 from __future__ import annotations
 

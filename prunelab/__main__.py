@@ -146,14 +146,14 @@ def _app(given: argparse.Namespace) -> int:
 
 
 def _print(result: Any, as_json: bool) -> None:
-    from prunelab import notebook
+    from prunelab import figures, notebook
 
     if as_json:
         print(json.dumps(plain(result)))
         return
     print(f"{result.key}\n{notebook.sentence(result)}")
     if result.layers:
-        print(notebook.figures.layer_table(result).to_string(index=False))
+        print(figures.layer_table(result).to_string(index=False))
 
 
 def plain(result: Any) -> Any:

@@ -150,7 +150,8 @@ def own_knobs(specs: Sequence[RunSpec], known: Mapping[str, Any]) -> list[RunSpe
     for spec in specs:
         for name in spec.knobs:
             if methods and not any(name in have for have in names.values()):
-                raise SpecError(unknown("knob of these methods", name, set().union(*names.values())))
+                there = set().union(*names.values())
+                raise SpecError(unknown("knob of these methods", name, there))
     return [
         replace(s, knobs={k: v for k, v in s.knobs.items() if k in names.get(s.method, s.knobs)})
         for s in specs

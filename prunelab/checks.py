@@ -1,4 +1,4 @@
-"""The laws: what every method must obey on every model it fits. ``prunelab check FILE.py`` runs them.
+"""The laws: what every method must obey on every model it fits; ``prunelab check FILE.py``.
 
 A law is a function of a prepared ``Case`` that raises ``Broken`` with the reason. A new method is
 tested the moment its file exists.
@@ -209,8 +209,9 @@ def subjects(method: str) -> list[str]:
 @functools.cache
 def case(method: str, model: str) -> Case:
     """The model trained for one epoch on digits, ready to be pruned by the method."""
-    epochs = {"epochs": 1, "recover_epochs": 1} if "network" in MODELS[model].traits else {}
-    job = prepare(RunSpec(data=DATA, model=model, method=method, sparsity=0.5, **epochs))
+    epochs = 1 if "network" in MODELS[model].traits else None
+    spec = RunSpec(data=DATA, model=model, method=method, sparsity=0.5)
+    job = prepare(replace(spec, epochs=epochs, recover_epochs=epochs))
     built = job.build()
     if isinstance(built, nn.Module):
         recipe = replace(job.recipe, epochs=1)

@@ -34,7 +34,7 @@ def spec_flags(parser: argparse.ArgumentParser, *, lists: bool = False) -> None:
     for name, (kind, line) in FIELDS.items():
         shown = kind.__name__.upper() + (",..." if lists else "")
         parser.add_argument(f"--{name}", type=str if lists else kind, metavar=shown, help=line)
-    pair = {"action": "append", "default": [], "metavar": "NAME=VALUE"}
+    pair: dict[str, Any] = {"action": "append", "default": [], "metavar": "NAME=VALUE"}
     parser.add_argument("--knob", help="a setting of the method, the model or the data", **pair)
     parser.add_argument("--layer", help="the sparsity of one layer; replaces --sparsity", **pair)
     parser.add_argument("--target", help="the column to predict, of a file of your own")

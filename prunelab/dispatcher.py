@@ -44,18 +44,16 @@ def main() -> int:
     for name in {"SIGTERM", "SIGINT", "SIGHUP"} & set(signal.Signals.__members__):
         signal.signal(signal.Signals[name], lambda *_: ended.set())
     store = Store(home=home)
-    while not ended.is_set():
-        try:
-            with _cluster(home) as client:
-                _serve(store, client, home, ended)
-            break
-        except OSError as error:  # a foreign scheduler that is away
-            _say(error)
-            ended.wait(2.0)
+    try:
+        with _cluster(home) as client:
+            _serve(store, client, home, ended)
+    except (OSError, RuntimeError) as error:  # a scheduler that is away, workers that cannot start
+        _say(error)
+        ended.wait(2.0)
     _close(store, home)
     lock.close()
     if store.queued() and not ended.is_set():
-        # Submitted while the lock was still held, so nobody else started an engine for it.
+        # After a fault; or submitted while the lock was held, so that nobody started an engine.
         os.execv(sys.executable, [sys.executable, "-m", "prunelab.dispatcher"])
     return 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,9 @@ def refresh(*, write: bool = True) -> list[str]:
         head = _BLOCK.format(name=name)
         pattern = re.compile(re.escape(head) + r".*?" + re.escape(_END), re.DOTALL)
         if not pattern.search(text):
-            raise ValueError(f"README.md has no table {name!r}: it needs {head.strip()} and {_END}.")
+            raise ValueError(f"README.md has no table {name!r}: add {head.strip()} and {_END}.")
         block = f"{head}{rows}\n{_END}"
-        fresh = pattern.sub(lambda _, block=block: block, text)
+        fresh = pattern.sub(block.replace("\\", r"\\"), text)
         if fresh != text:
             stale.append(name)
         text = fresh
@@ -40,8 +40,7 @@ def tables(known: Mapping[str, Any]) -> dict[str, str]:
         for name, m in known["methods"].items()
     ]
     models = [
-        (f"`{name}`", m["summary"], ", ".join(m["traits"]))
-        for name, m in known["models"].items()
+        (f"`{name}`", m["summary"], ", ".join(m["traits"])) for name, m in known["models"].items()
     ]
     datasets = [
         (f"`{name}`", d["title"], "download" if d["download"] else "offline", d["licence"])
@@ -54,6 +53,6 @@ def tables(known: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -30,7 +30,8 @@ def _watch(key: str, store: Store) -> Iterator[Event]:
     seen = 0
     while True:
         state = store.state(key)
-        for seen, event in store.events(key, after=seen):  # noqa: B007 - the place to go on from
+        for number, event in store.events(key, after=seen):
+            seen = number
             yield event
         if state not in ("queued", "running"):
             return
@@ -40,7 +41,7 @@ def _watch(key: str, store: Store) -> Iterator[Event]:
 def _work(spec: RunSpec, store: Store, attempt: int) -> Iterator[Event]:
     from prunelab.experiment import run
 
-    last: Event = Cancelled()
+    last: Finished | Failed | Cancelled = Cancelled()
     folder, dense = store.folder(spec.key), store.home / "files" / "dense"
     with _renewed(store, spec.key, attempt):
         try:

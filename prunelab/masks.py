@@ -136,7 +136,8 @@ def _uniform_plus(scores: Scores, keep: int, _: object) -> dict[str, float]:
         fixed[last] = 0.2 * scores[last].numel()
     left = keep - sum(fixed.values())
     if left < 0:
-        raise ValueError(f"uniform-plus keeps at least {sum(fixed.values()):.0f} units, not {keep}.")
+        least = sum(fixed.values())
+        raise ValueError(f"uniform-plus keeps at least {least:.0f} units, not {keep}.")
     rest = sum(s.numel() for n, s in scores.items() if n not in fixed)
     return {n: fixed.get(n, left * s.numel() / rest if rest else 0) for n, s in scores.items()}
 

@@ -71,7 +71,8 @@ class Plots:
 
     def weights(self, layer: str) -> Any:
         """The weights of a layer as an image, what was removed left blank."""
-        return figures.weights(layer, *layer_arrays(self.run.store.folder(self.run.key), layer)).figure
+        arrays = layer_arrays(self.run.store.folder(self.run.key), layer)
+        return figures.weights(layer, *arrays).figure
 
     def tree(self) -> Any:
         """The tree before pruning, what was cut faded."""

@@ -203,8 +203,8 @@ def model(
     must have (images); ``small`` models train on digits in seconds, so every law runs on them; the
     rest is the training recipe (lr, batch_size, optimizer...).
     """
-    facts = {"traits": frozenset(traits), "needs": frozenset(needs), "small": small, "recipe": recipe}
-    return _decorator(MODELS, facts)
+    facts = {"traits": frozenset(traits), "needs": frozenset(needs)}
+    return _decorator(MODELS, {**facts, "small": small, "recipe": recipe})
 
 
 def dataset(

@@ -1,4 +1,4 @@
-"""The command line as scripts use it: exit codes, one JSON object, nothing heavy where not needed."""
+"""The command line as scripts use it: exit codes, one JSON object, nothing heavy for a list."""
 
 from __future__ import annotations
 

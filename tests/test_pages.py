@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from prunelab import engine
 from prunelab.events import Failed, Started
 from prunelab.spec import RunSpec
-from prunelab.store import Store
+from prunelab.store import Store, StoreError
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("home", "lab", "sweep", "runs", "methods")
@@ -259,3 +259,14 @@ def test_streamlit_still_knows_our_hidden_settings():
 
     assert config.get_option("runner.postScriptGC") is False
     assert config.get_option("server.fileWatcherType") == "none"
+
+
+def test_a_store_that_refuses_a_run_says_why(store, monkeypatch):
+    def refuse(store, spec):
+        raise StoreError("No space left for the store.")
+
+    monkeypatch.setattr(engine, "submit", refuse)
+    app = show("lab", seed="5")
+    app.button(key="start").click().run()
+    assert app.error[0].value == "No space left for the store."
+    assert not app.exception

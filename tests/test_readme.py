@@ -1,4 +1,4 @@
-"""README.md cannot rot: its method is checked by the laws, its tables are fresh, its Python runs."""
+"""README.md cannot rot: its method obeys the laws, its tables are fresh, its Python runs."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,7 +70,7 @@ def test_the_cubic_curve_of_zhu_and_gupta():
     pinned = [0, 0.2439, 0.4392, 0.5913, 0.7056, 0.7875, 0.8424, 0.8757, 0.8928, 0.8991, 0.9]
     curve = cubic(0.9, begin=0, end=1, updates=10)
     assert list(curve.values()) == pytest.approx(pinned, abs=1e-4)
-    assert list(curve)[0] == 0
+    assert next(iter(curve)) == 0
     assert list(curve)[-1] == 1
     assert cubic(0.9, begin=0.2, end=0.6, updates=7)[0.6] == 0.9
 
@@ -77,7 +79,7 @@ def test_rounds_end_exactly_and_remove_the_same_share():
     steps = rounds(0.9, rounds=4)
     assert steps[-1] == 0.9
     kept = [1.0, *(1 - s for s in steps)]
-    shares = {round(b / a, 9) for a, b in zip(kept, kept[1:], strict=False)}
+    shares = {round(b / a, 9) for a, b in itertools.pairwise(kept)}
     assert len(shares) == 1
 
 

@@ -35,9 +35,7 @@ def make_cover(net, share=0.5, seed=1):
 OPTIMIZERS = {
     "sgd": lambda p, wd: torch.optim.SGD(p, 0.1, weight_decay=wd),
     "momentum": lambda p, wd: torch.optim.SGD(p, 0.1, momentum=0.9, weight_decay=wd),
-    "nesterov": lambda p, wd: torch.optim.SGD(
-        p, 0.1, momentum=0.9, nesterov=True, weight_decay=wd
-    ),
+    "nesterov": lambda p, wd: torch.optim.SGD(p, 0.1, momentum=0.9, nesterov=True, weight_decay=wd),
     "adam": lambda p, wd: torch.optim.Adam(p, weight_decay=wd),
     "amsgrad": lambda p, wd: torch.optim.Adam(p, amsgrad=True, weight_decay=wd),
     "adamw": lambda p, wd: torch.optim.AdamW(p, weight_decay=wd),
@@ -63,7 +61,9 @@ def test_pruned_weights_stay_exactly_zero(name, decay):
         loss.backward()
         optimizer.step()
         apply(net, cover, optimizer)
-    for parameter, mask in zip((net[0].weight, net[2].weight), cover.parameters.values(), strict=True):
+    for parameter, mask in zip(
+        (net[0].weight, net[2].weight), cover.parameters.values(), strict=True
+    ):
         gone = parameter[~mask]
         assert gone.numel()
         assert not gone.count_nonzero()

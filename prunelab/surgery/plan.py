@@ -89,7 +89,7 @@ def _probe(net: nn.Module, example: Any, classes: list[Class]) -> str:
     try:
         small = apply_indices(tried, keep_indices(classes, masks))
         zero(tried, cover(classes, tried, masks))
-        error = apart(tried, small, example)
+        error = apart(tried, small, _uneven(example))
     except Exception as problem:  # noqa: BLE001 - however foreign code fails, it cannot shrink
         first = str(problem).strip().partition("\n")[0]
         return f"the small network does not run ({type(problem).__name__}: {first})"
@@ -102,9 +102,22 @@ def _disturbed(net: nn.Module) -> nn.Module:
     with torch.no_grad():
         for _, tensor in state(copied):
             if tensor.is_floating_point():
-                noise = torch.rand(tensor.shape, generator=generator, dtype=tensor.dtype)
-                tensor.mul_(1 + noise.to(tensor.device) / 2).add_(noise.to(tensor.device) / 10)
+                noise = _noise(tensor, generator)
+                tensor.mul_(1 + noise / 2).add_(noise / 10)
     return copied
+
+
+def _uneven(example: Any) -> Any:
+    """The example as float64 and with noise: a blank one would say nothing."""
+    if isinstance(example, tuple):
+        return tuple(_uneven(x) for x in example)
+    if isinstance(example, Tensor) and example.is_floating_point():
+        return example.double() + _noise(example, torch.Generator().manual_seed(1))
+    return example
+
+
+def _noise(like: Tensor, generator: torch.Generator) -> Tensor:
+    return torch.rand(like.shape, generator=generator, dtype=torch.float64).to(like.device)
 
 
 def _double(example: Any) -> Any:
