@@ -80,8 +80,8 @@ class Job:
         return {
             "scope": self.scope,
             "recover": self.recover,
-            "recipe": asdict(self.recipe),
-            "retrain": asdict(self.retrain),
+            "recipe": _plain(self.recipe),
+            "retrain": _plain(self.retrain),
             "schedule": self.method.schedule,
             "parts": {"train": len(self.parts.train.y), "validation": len(self.parts.validation.y)},
             "classes": list(self.parts.classes),
@@ -159,6 +159,11 @@ def manifest(job: Job) -> dict[str, Any]:
 def device() -> torch.device:
     """A GPU where there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _plain(recipe: Recipe) -> dict[str, Any]:
+    """A recipe as JSON has it, so that a stored run equals the one just done."""
+    return asdict(recipe) | {"milestones": list(recipe.milestones)}
 
 
 def _recipe(spec: RunSpec, recommended: Mapping[str, Any], epochs: int) -> Recipe:
