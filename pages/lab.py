@@ -43,7 +43,8 @@ def _run_button(spec: RunSpec) -> None:
 
 
 def _start(spec: RunSpec) -> None:
-    restore.shown(*desk.submit([spec]))
+    for key in desk.start([spec]):
+        restore.shown(key)
 
 
 def _shown(spec: RunSpec) -> str:

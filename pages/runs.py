@@ -28,7 +28,8 @@ def main() -> None:
     number = st.number_input("Page", 1, pages, 1, key="page") if pages > 1 else 1
     rows = desk.store().runs(limit=PAGE, offset=PAGE * (number - 1), **filters)
     chosen = _table(rows)
-    st.caption(f"{total} runs. Choose rows to open, compare, download or delete them.")
+    noun = "run" if total == 1 else "runs"
+    st.caption(f"{total} {noun}. Choose rows to open, compare, download or delete them.")
     if chosen:
         _actions(chosen)
 

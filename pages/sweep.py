@@ -79,7 +79,8 @@ def _form(known: dict[str, Any]) -> list[RunSpec]:
 
 
 def _start_button(specs: Sequence[RunSpec], known: dict[str, Any]) -> None:
-    new = _new(specs)
+    states = {row.key: row.state for row in desk.store().rows([s.key for s in specs])}
+    new = [spec for spec in specs if states.get(spec.key) not in _DONE]
     try:
         for spec in specs:
             validate(spec, known)
@@ -90,18 +91,17 @@ def _start_button(specs: Sequence[RunSpec], known: dict[str, Any]) -> None:
     if len(new) > LIMIT:
         refused = f"{len(new)} runs are more than the {LIMIT} one form may start."
         st.warning(refused)
-    label = f"Start {len(new)} runs" if new else "All runs are there"
+    label = "All runs are there"
+    if new:
+        label = f"Start {len(new)} runs"
+    elif waiting := sum(state in desk.ACTIVE for state in states.values()):
+        label = f"{waiting} runs on their way"
     st.button(
-        label, type="primary", width="stretch", key="start-sweep", on_click=desk.submit,
+        label, type="primary", width="stretch", key="start-sweep", on_click=desk.start,
         args=(new,), disabled=bool(refused) or not new, icon=":material/play_arrow:",
     )  # fmt: skip
     if new:
         st.caption(f"With random beside them, {_forecast(new)}.")
-
-
-def _new(specs: Sequence[RunSpec]) -> list[RunSpec]:
-    there = {r.key for r in desk.store().rows([s.key for s in specs]) if r.state in _DONE}
-    return [spec for spec in specs if spec.key not in there]
 
 
 _DONE = ("queued", "running", "finished")

@@ -15,8 +15,8 @@ from safetensors.numpy import load_file
 from prunelab import engine, examples
 from prunelab.catalogue import catalogue, validate
 from prunelab.events import Result
-from prunelab.spec import RunSpec
-from prunelab.store import Missing, Store
+from prunelab.spec import RunSpec, SpecError
+from prunelab.store import Missing, Store, StoreError
 
 ACTIVE = ("queued", "running")
 
@@ -46,6 +46,15 @@ def submit(specs: Iterable[RunSpec]) -> list[str]:
     for spec in chosen:
         validate(spec, known())
     return [engine.submit(store(), spec) for spec in chosen]
+
+
+def start(specs: Iterable[RunSpec]) -> list[str]:
+    """``submit`` for buttons: what goes wrong is kept for the page to say."""
+    try:
+        return submit(specs)
+    except (SpecError, StoreError) as problem:
+        st.session_state["_problem"] = str(problem)
+        return []
 
 
 def cancel(keys: Iterable[str]) -> None:

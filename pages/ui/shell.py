@@ -50,10 +50,12 @@ def ensure() -> None:
 def show(main: Callable[[], None]) -> None:
     """Run a page; what the store cannot do is said, not thrown at the reader."""
     ensure()
+    if problem := st.session_state.pop("_problem", ""):
+        st.error(problem)
     try:
         main()
-    except StoreError as problem:
-        st.error(str(problem))
+    except StoreError as refused:
+        st.error(str(refused))
 
 
 def theme() -> Theme:

@@ -114,7 +114,7 @@ def tradeoff(result: Result, spec: RunSpec) -> None:
         if missing:
             st.button(
                 f"Complete the curve: {len(missing)} runs with random beside them",
-                on_click=desk.submit,
+                on_click=desk.start,
                 args=(missing,),
                 key="complete",
             )
