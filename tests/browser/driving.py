@@ -20,6 +20,7 @@ from prunelab.store import Store
 ROOT = Path(__file__).parents[2]
 SHOTS = ROOT / "build" / "screenshots"
 from install import BROWSERS
+
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),

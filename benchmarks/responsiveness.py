@@ -1,0 +1,128 @@
+"""How fast the project answers: imports, the list, the first paint, a widget while a run trains.
+
+    python benchmarks/responsiveness.py [--rounds 20]
+
+Needs a Chromium (``make browser``). Limits are those the project holds itself to; nothing here is a
+test, because a busy machine would fail it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "browser"))  # the same driver as the browser stories
+
+from driving import BROWSERS, FLAGS, Server, ready, serve  # noqa: E402
+
+from prunelab.engine import submit  # noqa: E402
+from prunelab.spec import RunSpec  # noqa: E402
+
+LONG = RunSpec(model="resnet-narrow", method="l1-filter", sparsity=0.5, epochs=1000)
+
+
+def milliseconds(call: Callable[[], object], rounds: int) -> list[float]:
+    """Wall time of each of several calls, after one that does not count."""
+    call()
+    times = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        call()
+        times.append(1000 * (time.perf_counter() - start))
+    return times
+
+
+def commands(rounds: int) -> dict[str, list[float]]:
+    """Python alone, with the import, and the list of methods, in turn."""
+    calls = {
+        "python -c pass": ["-c", "pass"],
+        "import prunelab": ["-c", "import prunelab"],
+        "prunelab list methods": ["-m", "prunelab", "list", "methods"],
+    }
+    return {name: milliseconds(lambda a=a: _python(a), rounds) for name, a in calls.items()}
+
+
+def _python(arguments: list[str]) -> None:
+    subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True, capture_output=True)
+
+
+def first_paint(page: Page, url: str) -> None:
+    """From nothing to the headline of Home."""
+    page.goto(url)
+    page.locator("h1").first.wait_for()
+
+
+def toggle(page: Page) -> None:
+    """Press a choice in the Lab and wait until the page says it is done."""
+    buttons = page.get_by_test_id("stButtonGroup").first.get_by_role("radio")
+    chosen = buttons.nth(0) if buttons.nth(1).is_checked() else buttons.nth(1)
+    chosen.click()
+    app = page.locator("[data-testid=stApp][data-test-script-state=notRunning]")
+    app.wait_for(state="attached")
+
+
+def app(rounds: int) -> dict[str, list[float]]:
+    """First paint of Home, and a widget of the Lab with and without a run in progress."""
+    found = {}
+    with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
+        executable = next(filter(None, map(shutil.which, BROWSERS)), None)
+        browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
+        serving = serve(Path(home), {})
+        server: Server = next(serving)
+        paints = []
+        for _ in range(6):
+            context = browser.new_context()
+            page = context.new_page()
+            paints.append(milliseconds_once(lambda page=page: first_paint(page, server.url)))
+            context.close()
+        found["Home, first paint (warm)"] = paints[1:]
+        page = browser.new_page()
+        page.goto(f"{server.url}/lab")
+        ready(page)
+        found["a widget, nothing running"] = milliseconds(lambda: toggle(page), rounds)
+        key = submit(server.store, LONG)
+        while server.store.row(key).state != "running":
+            time.sleep(0.1)
+        page.goto(f"{server.url}/lab?run={key}")
+        ready(page)
+        found["a widget, a run in progress"] = milliseconds(lambda: toggle(page), rounds)
+        browser.close()
+        serving.close()
+    return found
+
+
+def milliseconds_once(call: Callable[[], object]) -> float:
+    """Wall time of one call."""
+    start = time.perf_counter()
+    call()
+    return 1000 * (time.perf_counter() - start)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=20)
+    rounds = parser.parse_args().rounds
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    measured = commands(rounds) | app(rounds)
+    print(f"{platform.machine()}, {os.cpu_count()} cores, {rounds} rounds\n")
+    print("| what | median ms | 95th percentile ms |\n| --- | --- | --- |")
+    for name, times in measured.items():
+        high = sorted(times)[max(0, round(0.95 * len(times)) - 1)]
+        print(f"| {name} | {statistics.median(times):.0f} | {high:.0f} |")
+
+
+if __name__ == "__main__":
+    main()
