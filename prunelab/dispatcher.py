@@ -73,7 +73,9 @@ def _cluster(home: Path) -> Iterator[Any]:
             "temporary-directory": str(home / SCRATCH),
             "distributed.worker.daemon": False,  # a worker has children of its own
             "distributed.scheduler.allowed-failures": 0,  # the store says how often to try
-            "distributed.worker.profile.enabled": False,
+            "distributed.worker.profile.enabled": False,  # nor watch it many times a second:
+            "distributed.admin.tick.interval": "1s",
+            "distributed.admin.system-monitor.interval": "5s",
         }
     )
     cluster = distributed.LocalCluster(
@@ -102,13 +104,15 @@ def _serve(store: Store, client: Any, home: Path, ended: threading.Event) -> Non
     beat = used = time.monotonic()
     while not ended.wait(TICK) and (home / engine.LOCK).exists():
         now, mark = time.monotonic(), (home / engine.LOCK).stat().st_mtime
-        if not workers or now - beat > BEAT:
+        due = not workers or now - beat > BEAT
+        if due:
             workers, beat = len(client.nthreads()), now
             _tell(home, workers)
         if flying or mark != touched:
             used, touched = now, mark
         try:
-            _tidy(store, flying)
+            if flying or due:
+                _tidy(store, flying)
             _give(store, client, flying, workers)
         except StoreError as error:
             _say(error)
