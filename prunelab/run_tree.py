@@ -41,7 +41,7 @@ def run_tree(job: Job, files: Path | None) -> Iterator[Event]:
     yield _measured(job, pruned, "pruned", "validation")
     yield _measured(job, pruned, "recovered", "validation")
     if files:
-        artefacts.save_tree(files, pruned, tree_arrays(model, choice.mask))
+        artefacts.save_tree(files, pruned, tree_arrays(model, choice.mask, choice.scores))
     yield from _results(job, model, pruned)
 
 

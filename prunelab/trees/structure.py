@@ -1,12 +1,7 @@
-"""Arithmetic on fitted scikit-learn trees: which splits there are, what a cut leaves, the new tree.
-
-Every pruned tree is a genuine one, numbered and stored as scikit-learn numbers and stores its own,
-so that predict, decision_path, plot_tree, pickle and the rest need not know about pruning.
-"""
+"""The shape of fitted scikit-learn trees: which splits there are, and what a cut leaves."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,7 +10,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 LEAF = -1  # as a child: there is none
-_OF_A_LEAF = {"left_child": -1, "right_child": -1, "feature": -2, "threshold": -2.0}
 
 Bools = NDArray[np.bool_]
 Numbers = NDArray[np.float64]
@@ -80,14 +74,6 @@ def lift(tree: Any, scores: Numbers) -> Numbers:
     return highest[splits(tree)]
 
 
-def cut(member: Any, kept: Bools) -> Any:
-    """A copy of a fitted tree in which every split that is not ``kept`` has become a leaf."""
-    pruned = copy.copy(member)
-    if not kept.all():
-        pruned.tree_ = _rebuilt(member.tree_, *survivors(member.tree_, kept))
-    return pruned
-
-
 def tree_arrays(
     model: Any, mask: Mapping[str, Tensor], scores: Mapping[str, Tensor] | None = None
 ) -> dict[str, NDArray[Any]]:
@@ -111,40 +97,3 @@ def tree_arrays(
         "kept": survivors(tree, mask[name].cpu().numpy())[0],
         "score": score,
     }
-
-
-def _rebuilt(tree: Any, there: Bools, splitting: Bools) -> Any:
-    kind, arguments, state = tree.__reduce__()
-    ids, left, right = _numbered(tree, there, splitting)
-    nodes = np.zeros(len(ids), state["nodes"].dtype)  # zeros: the padding is pickled too
-    for field in nodes.dtype.names:
-        nodes[field] = state["nodes"][field][ids]
-    leaf = ~splitting[ids]
-    for field, value in _OF_A_LEAF.items():
-        nodes[field][leaf] = value
-    nodes["missing_go_to_left"][leaf] = 0
-    nodes["left_child"][~leaf], nodes["right_child"][~leaf] = left[~leaf], right[~leaf]
-    fresh = kind(*arguments)
-    changed = {
-        "max_depth": int(depths(tree)[there].max()),
-        "node_count": len(ids),
-        "nodes": nodes,
-        "values": np.ascontiguousarray(state["values"][ids]),
-    }
-    fresh.__setstate__({**state, **changed})
-    return fresh
-
-
-def _numbered(tree: Any, there: Bools, splitting: Bools) -> tuple[Indices, Indices, Indices]:
-    """Old ids in the new pre-order, and the new ids of their children."""
-    size = there.astype(np.intp)
-    down = [tuple(a[splitting[ids]] for a in (ids, le, ri)) for ids, le, ri in levels(tree)]
-    for ids, left, right in reversed(down):
-        size[ids] += size[left] + size[right]
-    place = np.zeros(tree.node_count, dtype=np.intp)
-    for ids, left, right in down:
-        place[left] = place[ids] + 1
-        place[right] = place[left] + size[left]
-    ids = np.flatnonzero(there)
-    ids = ids[np.argsort(place[ids])]
-    return ids, place[tree.children_left[ids]], place[tree.children_right[ids]]
