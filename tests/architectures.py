@@ -79,7 +79,7 @@ def squeeze_excite():
     def run(n, x):
         x = F.silu(n.a(x))
         gate = torch.sigmoid(n.up(F.relu(n.down(x.mean((2, 3), keepdim=True)))))
-        return head(n, n.b(x * gate))
+        return head(n, n.b(x * gate.expand_as(x)))
 
     return Net(
         run,
@@ -139,6 +139,39 @@ def shared_and_tied():
     return Net(run, a=nn.Linear(64, 9), b=nn.Linear(9, 9), c=nn.Linear(9, 7), d=nn.Linear(9, 10))
 
 
+def own_attention():
+    """Whole heads can go: their number is not written in the code, their size is."""
+
+    def run(n, x):
+        query, key, value = n.qkv(x[:, 0]).view(len(x), 8, 3, -1, 4).unbind(2)
+        scores = torch.einsum("bqhd,bkhd->bhqk", query, key) / 2
+        mixed = scores.softmax(-1) @ value.transpose(1, 2)
+        return n.fc(n.out(mixed.transpose(1, 2).flatten(2)).mean(1))
+
+    return Net(run, qkv=nn.Linear(8, 36), out=nn.Linear(12, 6), fc=nn.Linear(6, 10))
+
+
+def embedded():
+    def run(n, x):
+        words = n.words((x[:, 0, 0] > 0).long())
+        mixed = torch.stack([words, n.a(words)]).amax(0)
+        return n.fc(n.act(mixed.transpose(1, 2)).flatten(1))
+
+    return Net(
+        run, words=nn.Embedding(2, 5), a=nn.Linear(5, 5), act=nn.PReLU(5), fc=nn.Linear(40, 10)
+    )
+
+
+def shuffled_by_torch():
+    shuffle = nn.ChannelShuffle(2)
+    layers = {"a": conv(1, 12), "b": conv_bn(12, 8, groups=2), "c": conv(8, 4)}
+    return Net(
+        lambda n, x: head(n, n.c(shuffle(F.relu(n.b(F.relu(n.a(x))))))),
+        fc=nn.Linear(4, 10),
+        **layers,
+    )
+
+
 def transformer():
     layer = nn.TransformerEncoderLayer(8, 2, 12, dropout=0.0, batch_first=True)
     return Net(lambda n, x: n.fc(n.layer(x[:, 0]).mean(1)), layer=layer, fc=nn.Linear(8, 10))
@@ -162,6 +195,9 @@ NETS = {
     "channel shuffle": (lambda: shuffled(2), 2),
     "gated": (gated, 2),
     "shared and tied": (shared_and_tied, 2),
+    "channel shuffle by PyTorch": (shuffled_by_torch, 3),
+    "own attention": (own_attention, 2),
+    "embedded": (embedded, 1),
     "transformer": (transformer, 1),
 }
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from architectures import Net, shuffled
+from architectures import Net, shuffled, shuffled_by_torch
 from torch import nn
 from torch.nn import functional as F
 
@@ -15,6 +15,10 @@ def attended(x):
     heads = x.view(1, 2, 2, 4).transpose(1, 2)
     out = F.scaled_dot_product_attention(heads, heads, heads)
     return out.transpose(1, 2).reshape(2, 8)
+
+
+def spread(x):
+    return F.conv_transpose1d(x[:, :, None], torch.ones(8, 1, 1), groups=8)[:, :, 0]
 
 
 def recurrent(x):
@@ -40,6 +44,10 @@ def recurrent(x):
         (lambda x: x.view(-1, 4).flatten()[: len(x)].unsqueeze(1) + x, "is sliced by numbers"),
         (lambda x: x * float(x.sum()), "summed over"),
         (lambda x: x[:, x[0] > -99], "it holds indices"),
+        (lambda x: x[[0, 1], [2, 3]].unsqueeze(1).expand(2, 8), "operation aten::index"),
+        (lambda x: x + x[:0].reshape(0).sum(), "no rule for the operation aten::view"),
+        (lambda x: F.pad(x, (-1, 1)), "cut by numbers"),
+        (spread, "no rule for the operation aten::convolution"),
         (attended, "does not run"),
         (recurrent, "no rule for the operation"),
     ],
@@ -88,6 +96,19 @@ def test_a_class_that_fails_does_not_spoil_the_others():
     assert [c.name for c in found.classes] == ["a"]
     assert "differs by" in found.frozen["b"]
     assert found.frozen["spare"] == "it is not used on the example"
+
+
+def test_a_number_of_groups_in_the_code_shows_although_a_shuffle_of_one_group_would_run():
+    found = plan(shuffled_by_torch(), torch.randn(2, 1, 8, 8))
+    assert [(c.name, c.size) for c in found.classes] == [("a", 6), ("b.0", 4), ("c", 4)]
+    assert "a/2 in groups" in found.frozen
+
+
+def test_the_example_is_not_written_on():
+    net = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(4, 8), nn.Linear(8, 3))
+    x = torch.full((2, 4), -1.0)
+    assert len(plan(net, x).classes) == 1
+    assert (x == -1).all()
 
 
 def test_a_single_unit_stays():

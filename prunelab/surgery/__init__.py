@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from prunelab.surgery import cut
 from prunelab.surgery.cut import Class, Indices, Member, apply_indices
-from prunelab.surgery.plan import TOLERANCE, Plan, apart, plan, zero
+from prunelab.surgery.plan import Plan, plan
+from prunelab.surgery.probe import TOLERANCE, apart, zero
 
 __all__ = [
     "TOLERANCE",

@@ -43,12 +43,8 @@ class Atoms:
 
     def why(self, term: Term) -> str:
         """Why a term that always stays cannot go."""
-        for atom in sorted(term):
-            value = self._value[atom]
-            reason = self._why.get(atom) or (self.why(value) if value else "")
-            if reason:
-                return reason
-        return JOINED
+        value = self._value[min(term)]
+        return self.why(value) if value else self._why[min(term)]
 
     def equate(self, one: Axis, other: Axis, why: str) -> None:
         """Positions of two axes stay or go together; beside a fixed axis both are fixed."""
@@ -87,8 +83,10 @@ class Atoms:
         value = self._value[atom]
         if value is None:
             return frozenset((atom,))
-        value = self._value[atom] = self.resolve(value)
-        return value
+        root = self.resolve(value)
+        if root:  # a fixed one keeps the way to its reason
+            self._value[atom] = root
+        return root
 
     def _same(self, a: Term, b: Term, why: str) -> None:
         # What both have needs no equation: enough for both to agree, if more than needed.

@@ -75,14 +75,6 @@ def _addmm(t: Trace, args: Sequence[Any], out: Tensor) -> Axes:
     return aligned(t, (out, args[0]), out.shape)
 
 
-def _linear(t: Trace, args: Sequence[Any], out: Tensor) -> Axes:
-    x, weight, *bias = args
-    rows, columns = t.of(weight)
-    t.atoms.equate(t.of(x)[-1], columns, JOINED)
-    t.set(out, (*t.of(x)[:-1], rows))
-    return aligned(t, (out, *(b for b in bias if b is not None)), out.shape)
-
-
 def _attention(t: Trace, args: Sequence[Any], out: Any) -> Axes:
     query, key, value = (t.of(x) for x in args[:3])
     for d in (0, 1):
@@ -152,10 +144,9 @@ def _glu(t: Trace, args: Sequence[Any], out: Tensor) -> Axes:
 
 
 _RULES: dict[str, Rule] = {
-    **dict.fromkeys(("conv2d", "convolution", "_convolution"), _convolution),
+    "convolution": _convolution,
     **dict.fromkeys(("mm", "bmm"), _mm),
     "addmm": _addmm,
-    "linear": _linear,
     "native_batch_norm": _batch_norm,
     "_native_batch_norm_legit_no_training": _batch_norm,
     "cudnn_batch_norm": _batch_norm,
@@ -193,7 +184,7 @@ _RULES: dict[str, Rule] = {
     **dict.fromkeys(("max_pool3d_with_indices", "avg_pool3d", "upsample_nearest3d"), _pool(3)),
     **dict.fromkeys(("upsample_nearest1d", "upsample_linear1d"), _pool(1)),
     **dict.fromkeys(
-        ("detach", "alias", "lift_fresh", "_to_copy", "hardswish", "hardswish_", "dropout"), _first
+        ("detach", "alias", "lift_fresh", "_to_copy", "hardswish", "hardswish_"), _first
     ),
     **dict.fromkeys(("zeros_like", "ones_like", "empty_like", "full_like"), _first),
     **dict.fromkeys(("fill_", "zero_"), _first),
@@ -213,5 +204,5 @@ _RULES: dict[str, Rule] = {
     "constant_pad_nd": moves.pad,
     "index": moves.index,
     "channel_shuffle": moves.channel_shuffle,
-    **dict.fromkeys(("view", "_unsafe_view", "reshape"), moves.view),
+    **dict.fromkeys(("view", "_unsafe_view"), moves.view),
 }

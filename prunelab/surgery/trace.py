@@ -92,8 +92,9 @@ def trace(net: nn.Module, example: Any) -> Trace:
 
 
 def call(net: nn.Module, example: Any) -> Any:
-    """The network's answer to an example: a tensor, or a tuple of arguments."""
-    return net(*example) if isinstance(example, tuple) else net(example)
+    """The network's answer to an example, which it gets as a copy: it may write on it."""
+    given = example if isinstance(example, tuple) else (example,)
+    return net(*(x.clone() if isinstance(x, Tensor) else x for x in given))
 
 
 def state(net: nn.Module) -> Iterator[tuple[str, Tensor]]:
