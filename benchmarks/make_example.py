@@ -21,7 +21,7 @@ from prunelab.events import Event, Result, fold, to_json
 from prunelab.experiment import run
 from prunelab.spec import RunSpec, sweep
 
-SHOWN = RunSpec(recover="rewind", epochs=60)
+SHOWN = RunSpec()
 SPARSITIES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 HEAVY = {"settings": {}, "manifest": {}, "layers": (), "epochs": (), "masks": (), "histograms": {}}
 

@@ -56,7 +56,7 @@ def _form(known: dict[str, Any]) -> list[RunSpec]:
     methods = st.multiselect(
         "Methods", real or fitting, [first], key="methods", bind="query-params"
     )
-    controls.misfits(reasons, "methods", f"a {model}")
+    controls.misfits(reasons, "methods", model)
     shares = st.multiselect(
         "Sparsities", STOPS, USUAL, key="sparsities", bind="query-params",
         format_func=lambda s: f"{100 * s:g} %",

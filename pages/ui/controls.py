@@ -92,7 +92,7 @@ def _method(known: Mapping[str, Any], model: str, start: RunSpec) -> str:
     default = start.method if start.method in fitting else first
     method = _pick("Method", "method", fitting, default)
     st.caption(known["methods"][method]["summary"])
-    misfits(reasons, "methods", f"a {model}")
+    misfits(reasons, "methods", model)
     return method
 
 

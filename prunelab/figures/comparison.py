@@ -228,7 +228,7 @@ def _name_ends(
     for line in sorted(drawn, key=lambda one: -one.mean[-1]):
         level = min(line.mean[-1], level - room)
         seeds = max(line.seeds)
-        text = f"{line.series}<br><sup>{_seeds(seeds)}</sup>"
+        text = f'{line.series}<br><span style="font-size:11px">{_seeds(seeds)}</span>'
         figure.add_annotation(
             x=1,
             xref="paper",

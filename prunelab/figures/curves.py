@@ -11,6 +11,8 @@ from plotly.subplots import make_subplots
 from prunelab.events import Result
 from prunelab.figures.look import FONT, PALETTES, Picture, Theme, accuracy, layout, percent
 
+DOTS = 40  # epochs up to which each has a dot
+
 
 class Curve(NamedTuple):
     """Numbers per epoch, counted through all phases. ``phases`` are (name, first epoch)."""
@@ -85,7 +87,7 @@ def _pen(found: Curve, values: list[float], name: str, colour: str, hover: str) 
         x=found.epoch,
         y=values,
         name=name,
-        mode="lines+markers",
+        mode="lines+markers" if len(found.epoch) <= DOTS else "lines",
         line={"color": colour, "width": 2},
         marker_size=5,
         hovertemplate=hover,
@@ -98,7 +100,8 @@ def live(result: Result, *, theme: Theme = "light") -> dict[str, Any]:
     p = PALETTES[theme]
     names = ("accuracy", "loss")
     ends = [{"xAxis": first - 0.5, "name": name} for name, first in found.phases[1:]]
-    common: dict[str, Any] = {"type": "line", "symbolSize": 5, "animation": False}
+    few = len(found.epoch) <= DOTS
+    common: dict[str, Any] = {"type": "line", "symbolSize": 5, "showSymbol": few}
     series = [
         {
             **common,

@@ -119,7 +119,7 @@ def histogram(
     layout(figure, title, theme=theme, height=_height(len(chosen[:MOST])))
     if len(chosen) > 1:
         figure.update_layout(legend={"y": 1.09}, margin={"t": 100})
-        figure.update_xaxes(title_standoff=4, nticks=5)
+        figure.update_xaxes(title_standoff=4, nticks=4, tickangle=0)
     return Picture(title, figure, f"Histogram. {title}.", _table(chosen))
 
 

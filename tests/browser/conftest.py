@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from driving import BROWSERS, FLAGS, Server, serve, visit
+from driving import FLAGS, Server, serve, visit
+from install import BROWSERS
 from playwright.sync_api import Browser, Page, sync_playwright
 
 

@@ -19,7 +19,6 @@ from prunelab.store import Store
 
 ROOT = Path(__file__).parents[2]
 SHOTS = ROOT / "build" / "screenshots"
-from install import BROWSERS
 
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -116,9 +115,10 @@ def complaints(message: ConsoleMessage) -> list[str]:
 
 
 def ready(page: Page) -> None:
-    """Until the script of the page has run."""
+    """Until the script of the page has run and its parts have arrived."""
     state = page.locator("[data-testid=stApp][data-test-script-state=notRunning]")
     expect(state).to_be_attached(timeout=30_000)
+    expect(page.locator("[data-testid=stAppSkeleton], [data-testid=stSkeleton]")).to_have_count(0)
 
 
 def shot(page: Page, name: str) -> None:
@@ -127,6 +127,6 @@ def shot(page: Page, name: str) -> None:
     size = page.viewport_size or {"width": 1440, "height": 1000}
     high = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": size["width"], "height": min(2600, max(1000, high + 20))})
-    page.wait_for_load_state("networkidle")
+    expect(page.locator("[data-testid=stPlotlyChart]:not(:has(.main-svg))")).to_have_count(0)
     page.screenshot(path=SHOTS / f"{name}.png", animations="disabled")
     page.set_viewport_size(size)
