@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -72,6 +73,16 @@ def child_of(store, key, attempt=1):
 
 def is_gone(process):
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def serving(home):
+    """Every live process that an engine of this home has started."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("PRUNELAB_HOME") == str(home) and not is_gone(process):
+                found.append(process)
+    return found
 
 
 def test_a_run_finishes_and_the_app_stays_light(store):
@@ -202,8 +213,10 @@ def test_ensure_starts_no_second_engine(store):
 def test_a_killed_worker_takes_its_child_along_and_the_run_goes_on(store):
     key = submit(store, 12, epochs=60)
     child = child_of(store, key)
+    os.kill(engine.status(store.home).pid, signal.SIGSTOP)  # so that nobody else ends the child
     psutil.Process(int(store.row(key).worker.split(":")[1])).kill()
-    until(lambda: is_gone(child), 2)
+    until(lambda: is_gone(child), 5)
+    os.kill(engine.status(store.home).pid, signal.SIGCONT)
     row = end_of(store, key)
     assert (row.state, row.attempt, row.deaths) == ("finished", 2, 1)
 
@@ -230,7 +243,8 @@ def test_stop_leaves_no_process_and_loses_no_run(store):
     assert len(family) >= 6  # two workers, a warm process for each, the child, the tracker
     begun = time.monotonic()
     engine.stop(store.home)
-    until(lambda: all(map(is_gone, family)), 2)
+    assert not [p for p in serving(store.home) if "resource_tracker" not in " ".join(p.cmdline())]
+    until(lambda: all(map(is_gone, [*family, *serving(store.home)])), 2)
     assert time.monotonic() - begun < 3
     row = store.row(key)
     assert (row.state, row.deaths) == ("queued", 0)
