@@ -57,7 +57,7 @@ def class_counts(member: Any) -> Numbers:
 def errors(member: Any) -> Numbers:
     """Training examples that each node would get wrong as a leaf."""
     counts = class_counts(member)
-    return np.maximum((counts.sum(2) - counts.max(2)).sum(1), 0.0)
+    return np.asarray(np.maximum((counts.sum(2) - counts.max(2)).sum(1), 0.0))
 
 
 def held_out(data: Any, part: str = "validation") -> Rows:
@@ -102,11 +102,11 @@ def _sums(
 ) -> tuple[list[Numbers], Numbers]:
     nodes = member.tree_.node_count
     if is_classifier(member):
-        sums = []
+        sums: list[Numbers] = []
         for output, codes in enumerate(codes_of(model, y)):
             classes = int(member.tree_.n_classes[output])
             cells = np.bincount(at * classes + codes, weight, nodes * classes)
-            sums.append(cells.reshape(nodes, classes))
+            sums.append(np.asarray(cells, np.float64).reshape(nodes, classes))
         return sums, np.zeros(y.shape[1])
     origin = np.average(y.astype(np.float64), axis=0, weights=weight)
     moved = y - origin
