@@ -31,8 +31,8 @@ def recurrent(x):
         (lambda x: F.layer_norm(x, x.shape[1:]), "LayerNorm mixes"),
         (lambda x: x / x.pow(2).mean(1, keepdim=True).sqrt(), "summed over"),
         (lambda x: F.softmax(x, 1), "softmax mixes"),
-        (lambda x: x.cumsum(1), "no rule for the operation aten::cumsum"),
-        (lambda x: x.sort(1).values, "no rule for the operation aten::sort"),
+        (lambda x: x.cumsum(1), "no rule for this use of aten::cumsum"),
+        (lambda x: x.sort(1).values, "no rule for this use of aten::sort"),
         (lambda x: x[:, [1, 0, *range(2, 8)]], "indexed by numbers"),
         (lambda x: torch.cat(x.split([3, 5], 1), 1), "split by numbers"),
         (lambda x: torch.cat([x[:, 1:], x[:, :1]], 1), "sliced by numbers"),
@@ -44,12 +44,14 @@ def recurrent(x):
         (lambda x: x.view(-1, 4).flatten()[: len(x)].unsqueeze(1) + x, "is sliced by numbers"),
         (lambda x: x * float(x.sum()), "summed over"),
         (lambda x: x[:, x[0] > -99], "it holds indices"),
-        (lambda x: x[[0, 1], [2, 3]].unsqueeze(1).expand(2, 8), "operation aten::index"),
-        (lambda x: x + x[:0].reshape(0).sum(), "no rule for the operation aten::view"),
+        (lambda x: x[[0, 1], [2, 3]].unsqueeze(1).expand(2, 8), "this use of aten::index"),
+        (lambda x: x + x[:0].reshape(0).sum(), "no rule for this use of aten::view"),
         (lambda x: F.pad(x, (-1, 1)), "cut by numbers"),
-        (spread, "no rule for the operation aten::convolution"),
+        (lambda x: x + x.sum().softmax(0), "summed over"),
+        (lambda x: (x - x.mean(1, keepdim=True)) * 0 + x.norm(), "summed over"),
+        (spread, "no rule for this use of aten::convolution"),
         (attended, "does not run"),
-        (recurrent, "no rule for the operation"),
+        (recurrent, "no rule for this use of"),
     ],
 )
 def test_what_cannot_shrink_is_fixed_with_the_reason(middle, reason):
@@ -70,6 +72,16 @@ def test_answers_that_say_nothing_are_not_believed(answer):
     assert "differs by" in found.frozen["a"]
 
 
+def test_an_unusual_use_of_an_operation_is_no_error():
+    layers = {"a": nn.Linear(4, 8), "b": nn.Linear(8, 3), "scale": nn.Parameter(torch.ones(()))}
+
+    def run(n, x):
+        return n.b(n.a(x)) + n.scale.softmax(0)
+
+    net = Net(run, **layers)
+    assert [c.name for c in plan(net, torch.randn(2, 4)).classes] == ["a"]
+
+
 def test_a_blank_example_hides_no_mistake():
     layers = {"a": nn.Linear(4, 8, bias=False), "b": nn.Linear(8, 3)}
     net = Net(lambda n, x: n.b(n.a(x) * n.a(x).shape[1]), **layers)
@@ -83,7 +95,7 @@ def test_an_operation_of_somebody_else_is_fixed():
         mystery = torch.ops.prunelabtest.mystery.default
         net = Net(lambda n, x: n.b(mystery(n.a(x))), a=nn.Linear(4, 8), b=nn.Linear(8, 3))
         found = plan(net, torch.randn(2, 4))
-    assert found.frozen["a"] == "PruneLab has no rule for the operation prunelabtest::mystery"
+    assert found.frozen["a"] == "PruneLab has no rule for this use of prunelabtest::mystery"
 
 
 def test_a_class_that_fails_does_not_spoil_the_others():

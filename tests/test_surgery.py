@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from prunelab.measure.macs import macs
 from prunelab.registry import MODELS
-from prunelab.surgery import apply_indices, cover, keep_indices, plan, shrink, zero
+from prunelab.surgery import apart, apply_indices, cover, keep_indices, plan, shrink, zero
 
 
 def some(plan, seed):
@@ -158,8 +158,12 @@ def test_networks_of_several_inputs():
         def forward(self, x, y):
             return {"out": self.c(torch.relu(self.a(x) + self.b(y)))}
 
-    found = plan(Two(), (torch.randn(2, 4), torch.randn(2, 3)))
+    net, example = Two(), (torch.randn(2, 4), torch.randn(2, 3))
+    found = plan(net, example)
     assert [(c.name, c.size, c.producers) for c in found.classes] == [("a", 6, ("a", "b"))]
+    masks = {"a": torch.arange(6) < 2}
+    assert apart(masked(found, net, masks), shrink(found, net, masks), example) < 1e-12
+    assert apart(net, shrink(found, net, masks), example) > 1e-3
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,10 @@ def _reduce(t: Trace, args: Sequence[Any], out: Any) -> Axes:
     return tuple(axis for d, axis in enumerate(t.of(x)) if d not in dims)
 
 
+def _norm(t: Trace, args: Sequence[Any], out: Any) -> Axes:
+    return _reduce(t, (args[0], *args[2:]), out)  # after the tensor comes the order
+
+
 def _softmax(t: Trace, args: Sequence[Any], out: Any) -> Axes:
     t.atoms.freeze(t.of(args[0])[args[1]], "softmax mixes it")
     return t.of(args[0])
@@ -150,6 +154,7 @@ _RULES: dict[str, Rule] = {
     "native_batch_norm": _batch_norm,
     "_native_batch_norm_legit_no_training": _batch_norm,
     "cudnn_batch_norm": _batch_norm,
+    "linalg_vector_norm": _norm,
     "native_layer_norm": _layer_norm,
     "native_group_norm": _group_norm,
     "_prelu_kernel": _pointwise,
@@ -164,9 +169,7 @@ _RULES: dict[str, Rule] = {
         ),
         _attention,
     ),
-    **dict.fromkeys(
-        ("mean", "sum", "amax", "amin", "var", "std", "linalg_vector_norm", "var_mean"), _reduce
-    ),
+    **dict.fromkeys(("mean", "sum", "amax", "amin", "var", "std", "var_mean"), _reduce),
     **dict.fromkeys(
         (
             "max_pool2d_with_indices",

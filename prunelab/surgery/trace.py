@@ -61,18 +61,29 @@ class Trace(TorchDispatchMode):
             for axis in self.of(tensor):
                 self.atoms.freeze(axis, why)
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # nothing is compiled here; keeping the compiler out would import it, 1 s
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
         out = func(*args, **(kwargs or {}))
-        rule = rule_of(func)
-        # No rule looks at tensors given by keyword, such as the mask of an attention.
-        axes = rule(self, args, out) if rule and not _tensors(kwargs) else None
+        axes = self._joined(func, args, kwargs, out)
         if axes is None:
-            why = f"PruneLab has no rule for the operation {func._schema.name}"
+            why = f"PruneLab has no rule for this use of {func._schema.name}"
             self.freeze(_tensors((args, kwargs)), why)
         self._record(_tensors(out), axes)
         return out
+
+    def _joined(self, func: Any, args: Any, kwargs: Any, out: Any) -> Axes | list[Axes] | None:
+        rule = rule_of(func)
+        if rule is None or _tensors(kwargs):  # such as the mask of an attention
+            return None
+        try:
+            return rule(self, args, out)
+        except (IndexError, TypeError, ValueError, ZeroDivisionError):
+            return None  # an unusual use; what the rule has joined so far stays joined
 
     def _record(self, outs: list[Tensor], axes: Axes | list[Axes] | None) -> None:
         each = axes if isinstance(axes, list) else [axes] * len(outs)
