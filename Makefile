@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/python
 
-.PHONY: setup dev app test slow lint notebooks docs bench browser clean
+.PHONY: setup dev app test slow lint notebooks docs reproduce bench browser clean
 
 setup: .venv/ready
 
@@ -42,6 +42,9 @@ notebooks: dev
 
 docs: setup
 	$(RUN) -m prunelab docs
+
+reproduce: dev
+	$(RUN) benchmarks/reproduce_han.py --write
 
 bench: dev
 	$(RUN) benchmarks/sweep_vs_plain.py
