@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from collections.abc import Iterator
 
+from prunelab import processes
 from prunelab.events import Cancelled, Event, Failed, Finished
 from prunelab.spec import RunSpec
 from prunelab.store import LEASE, Store
@@ -22,7 +22,7 @@ def follow(spec: RunSpec, store: Store, *, again: bool = False) -> Iterator[Even
     Closing the iterator before its end, or Ctrl-C, cancels a run that started here.
     """
     key = store.submit(spec, again=again)
-    attempt = store.claim(key, f"process {os.getpid()}")
+    attempt = store.claim(key, processes.identity())
     yield from _work(spec, store, attempt) if attempt else _watch(key, store)
 
 
