@@ -32,7 +32,11 @@ def main() -> None:
 def _run_button(spec: RunSpec) -> None:
     try:
         validate(spec, desk.known())
-        refused = ""
+        knobs = desk.known()["datasets"][spec.data]["knobs"]
+        wants = any(knob["name"] == "file" for knob in knobs) and "file" not in spec.data_knobs
+        refused = "Upload a file first." if wants else ""
+        if refused:
+            st.caption(refused)
     except SpecError as error:
         refused = str(error)
         st.warning(refused)

@@ -223,6 +223,11 @@ def test_sizes_say_that_zeros_take_space(run):
     assert figures.size(run).title.replace(look.SPACE, " ") == (
         "Zeros take space: 1.6 kB as saved, 400 B zipped"
     )
+    shrunk = {**run.recovered["bytes"], "shrunk": 900}
+    real = replace(run, recovered={**run.recovered, "bytes": shrunk})
+    assert (
+        figures.size(real).title == f"Removed for real: 1.6{look.SPACE}kB became 900{look.SPACE}B"
+    )
     assert figures.macs(run).title.startswith("No multiply-add is saved")
 
 

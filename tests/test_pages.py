@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -196,8 +197,36 @@ def test_methods_that_do_not_fit_are_listed_with_their_reason(store):
 
 def test_own_data_needs_a_file_before_it_can_run(store):
     app = show("lab", data="table")
-    assert app.get("file_uploader")
-    assert app.button(key="start").proto.disabled or not app.warning
+    assert app.button(key="start").proto.disabled
+    assert "Upload a file first." in [c.value for c in app.caption]
+    rows = "a,b,class\n" + "".join(f"{i},{i % 7},{'xy'[i % 2]}\n" for i in range(40))
+    app.get("file_uploader")[0].upload("mine.csv", rows.encode(), "text/csv").run()
+    assert not app.exception
+    assert not app.button(key="start").proto.disabled
+    stored = app.query_params["file"]
+    app.button(key="start").click().run()
+    assert store.submitted[0].data_knobs == {"file": stored}
+
+
+def test_the_curve_of_a_run_is_completed_with_random_beside_it(store):
+    app = show("lab", view="Trade-off")
+    app.button(key="complete").click().run()
+    assert not app.exception
+    assert {s.method for s in store.submitted} == {"magnitude", "random"}
+    assert SPEC not in store.submitted
+    assert {s.sparsity for s in store.submitted} == {0.5, 0.7, 0.8, 0.9, 0.95, 0.98}
+
+
+def test_every_copied_line_calls_something_that_exists(store):
+    from prunelab.notebook import Plots
+
+    calls = set()
+    for view in ("Weights", "Layers", "Trade-off", "Size & cost", "Confusion", "Details"):
+        for block in show("lab", view=view).code:
+            compile(block.value, view, "exec")
+            calls |= set(re.findall(r"run\.plot\.(\w+)", block.value))
+    assert calls >= {"histogram", "heatmap", "size", "macs", "latency", "confusion", "curve"}
+    assert all(hasattr(Plots, call) for call in calls)
 
 
 def test_a_sweep_counts_its_runs_and_brings_random(store):

@@ -16,14 +16,16 @@ from prunelab.events import Result
 from prunelab.spec import RunSpec, sweep
 
 CURVE = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
-TABS = ("Weights", "Layers", "Trade-off", "Size & cost", "Confusion", "Details", "Python")
+TABS = ("Trade-off", "Size & cost", "Confusion", "Details", "Python")
+PARTS = {"splits": ("Splits", "Trees"), "examples": ("Examples", "Classes")}
 
 
 def tabs(result: Result) -> None:
     """The views of a run; only the open one is drawn."""
     spec = RunSpec.from_json(result.spec)
     views = (weights, layers, tradeoff, costs, confusion, details, code)
-    places = st.tabs(TABS, key="view", on_change="rerun", bind="query-params")
+    names = (*PARTS.get(result.unit, ("Weights", "Layers")), *TABS)
+    places = st.tabs(names, key="view", on_change="rerun", bind="query-params")
     for place, view in zip(places, views, strict=True):
         if place.open:
             with place:
@@ -40,18 +42,26 @@ def weights(result: Result, spec: RunSpec) -> None:
         st.info("This run has sent no histogram.")
         return
     names = [row["name"] for row in list(result.histograms.values())[-1].layers]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        one = st.selectbox("Layer", ["all", *names], key="layer", bind="query-params", width=220)
-        kind = kinds[0]
-        if len(kinds) > 1:
-            kind = st.segmented_control("Show", kinds, default=kinds[0], key="quantity") or kinds[0]
-    layer = one if one in names and len(names) > 1 else (names[0] if len(names) == 1 else None)
-    call = f"run.plot.histogram(layer={layer!r}, quantity={kind!r})"
+    layer, kind = _which(names, kinds)
+    said = {"layer": layer, "quantity": kind if len(kinds) > 1 else None}
+    arguments = ", ".join(f"{name}={value!r}" for name, value in said.items() if value)
     show.picture(
         lambda: figures.histogram(result, kind, layer, theme=shell.theme()),
         "histogram",
-        python=words.python(spec, call),
+        python=words.python(spec, f"run.plot.histogram({arguments})"),
     )
+
+
+def _which(names: Sequence[str], kinds: Sequence[str]) -> tuple[str | None, str]:
+    """The layer (None is all) and the quantity to show."""
+    one, kind = "all", kinds[0]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if len(names) > 1:
+            options = ["all", *names]
+            one = st.selectbox("Layer", options, key="layer", bind="query-params", width=220)
+        if len(kinds) > 1:
+            kind = st.segmented_control("Show", kinds, default=kind, key="quantity") or kind
+    return (one if one in names else None), kind
 
 
 def _tree(tree: Mapping[str, Any], spec: RunSpec) -> None:
@@ -90,7 +100,8 @@ def layers(result: Result, spec: RunSpec) -> None:
     if rows and rows[0] < len(table):
         name = str(table["layer"][rows[0]])
     if name is None:
-        st.caption("Click a layer, in the picture or the table, to see its weights one by one.")
+        if result.epochs:
+            st.caption("Click a layer, in the picture or the table, to see its weights.")
         return
     found = desk.weights(result.key, name, result.status)
     if found is None:

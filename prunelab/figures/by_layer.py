@@ -73,10 +73,13 @@ def heatmap(result: Result, *, theme: Theme = "light") -> Picture:
     found = grid(result)
     title = _title(found)
     figure = go.Figure([_cells(found, theme), _overlay(found)])
-    layout(figure, title, theme=theme, height=150 + 34 * max(4, len(found.layers)))
+    layout(figure, title, theme=theme, height=_height(len(found.layers)))
     labels = [*found.layers]
     figure.update_yaxes(
-        autorange="reversed", tickvals=[*range(len(labels))], ticktext=labels, showgrid=False
+        range=[len(labels) - 0.5, -0.5],
+        tickvals=[*range(len(labels))],
+        ticktext=labels,
+        showgrid=False,
     )
     ticks = [*range(0, len(found.moments), max(1, -(-len(found.moments) // 8)))]
     figure.update_xaxes(
@@ -90,6 +93,10 @@ def heatmap(result: Result, *, theme: Theme = "light") -> Picture:
     figure.update_layout(dragmode=False, margin={"r": 110})
     _mark_collapsed(figure, found, theme)
     return Picture(title, figure, f"Heat map. {title}.", _grid_table(found))
+
+
+def _height(rows: int) -> int:
+    return 150 + (34 * max(4, rows) if rows <= TEXT else 20 * rows)
 
 
 def _title(found: Grid) -> str:
@@ -127,6 +134,10 @@ def _cells(found: Grid, theme: Theme) -> go.Heatmap:
             "ticktext": ["0", "25", "50", "75", "100 %"],
             "tickfont": {"color": p.muted},
             "thickness": 12,
+            "lenmode": "pixels",
+            "len": 150,
+            "y": 1,
+            "yanchor": "top",
             "outlinewidth": 0,
         },
         **text,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -50,19 +51,20 @@ def size_numbers(result: Result) -> Bars:
 def size(result: Result, *, theme: Theme = "light") -> Picture:
     """Measured bytes before and after, in every form of storage."""
     found = size_numbers(result)
-    raw, least = result.recovered["bytes"]["raw"], min(n for n in found.after if n is not None)
-    form = found.names[found.after.index(least)]
-    same = raw >= 0.99 * result.dense["bytes"]["raw"]
-    title = (
-        f"Zeros take space: {in_words(raw)} as saved, {in_words(least)} {form}"
-        if same
-        else f"{in_words(result.dense['bytes']['raw'])} became {in_words(raw)}, "
-        f"at best {in_words(least)} {form}"
-    )
+    title = _size_title(found, result.dense["bytes"], result.recovered["bytes"])
     figure = _bars(found, in_words, theme)
     layout(figure, title, theme=theme, height=150 + 46 * len(found.names))
     figure.update_xaxes(title_text="bytes, measured", tickformat="~s", ticksuffix="B")
     return Picture(title, figure, f"Bars. {title}.", pd.DataFrame(found._asdict()))
+
+
+def _size_title(found: Bars, before: Mapping[str, float], after: Mapping[str, float]) -> str:
+    shipped = after.get("shrunk", after["raw"])
+    if shipped < 0.99 * before["raw"]:
+        return f"Removed for real: {in_words(before['raw'])} became {in_words(shipped)}"
+    least = min(n for n in found.after if n is not None)
+    form = found.names[found.after.index(least)]
+    return f"Zeros take space: {in_words(after['raw'])} as saved, {in_words(least)} {form}"
 
 
 def macs_numbers(result: Result) -> Bars:

@@ -14,6 +14,7 @@ from prunelab.events import Histogram, Result
 from prunelab.figures.look import PALETTES, Palette, Picture, Theme, count, layout, percent
 
 MAGNITUDE = "|w|"  # a score that is the weight's own size also cuts the axis of the weights
+FEW = 5  # counts up to which every whole number has its line
 MOST = 12  # small multiples that still can be read
 
 
@@ -157,6 +158,8 @@ def _draw(chosen: list[Bins], noun: str, theme: Theme) -> go.Figure:
         _cut(figure, one, PALETTES[theme], at, named=len(chosen) == 1)
         figure.update_xaxes(title_text=_axis(one), **at)
         figure.update_yaxes(title_text=noun if at["col"] == 1 else None, nticks=5, **at)
+        if max(one.before, default=0) <= FEW:
+            figure.update_yaxes(dtick=1, **at)
     figure.update_layout(barmode="stack", bargap=0.02)
     figure.update_annotations(font={"size": 13, "color": PALETTES[theme].ink})
     return figure

@@ -108,7 +108,7 @@ def tree(
     )
     if found.depth.max() > 12:
         figure.update_yaxes(dtick=2)
-    figure.update_layout(showlegend=not found.kept.all())
+    figure.update_layout(showlegend=not found.kept.all(), margin_b=20)
     return Picture(title, figure, f"Drawing of a decision tree. {title}.", _table(found, arrays))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from install import BROWSERS
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from prunelab import engine
@@ -61,6 +63,11 @@ def serve(home: Path, extra: dict[str, str]) -> Iterator[Server]:
     text = log.read_text()
     assert "Traceback" not in text, text[-3000:]
     assert "ScriptRunContext" not in text, text[-3000:]
+
+
+def chromium() -> str | None:
+    """The system's browser, if it has one."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 def free_port() -> int:
