@@ -80,8 +80,8 @@ def fallen(model: Any, member: Any, rows: Rows) -> Fallen:
     """Sum held-out rows at every node of a tree of ``model`` that they pass.
 
     Raises:
-        ValueError: other features, missing values the tree does not know, targets that do not
-            match the rows, or classes the tree has never seen.
+        ValueError: other features, missing values where scikit-learn knows none, targets that do
+            not match the rows, or classes the tree has never seen.
     """
     at = member.apply(rows.x)
     y = np.asarray(rows.y)
@@ -126,7 +126,7 @@ def codes_of(model: Any, y: NDArray[Any]) -> list[NDArray[np.int64]]:
         codes = np.minimum(np.searchsorted(known, column), len(known) - 1)
         strange = column[known[codes] != column]
         if len(strange):
-            raise ValueError(f"y has the class {strange[0]!r}, which the tree has never seen.")
+            raise ValueError(f"y has the class {strange[0]}, which the tree has never seen.")
         found.append(codes)
     return found
 
