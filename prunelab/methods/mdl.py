@@ -80,9 +80,9 @@ def _split_bits(member: Any, values: Numbers) -> Numbers:
 
 def _values(x: Any) -> Numbers:
     """How many different values each feature has; those that are missing are not counted."""
-    columns = x.tocsc() if hasattr(x, "tocsc") else np.asarray(x)
-    found = np.empty(x.shape[1])
-    for feature in range(x.shape[1]):
+    columns = x.tocsc() if hasattr(x, "tocsc") else np.asarray(x, np.float64)
+    found = np.empty(columns.shape[1])
+    for feature in range(columns.shape[1]):
         column = columns[:, [feature]]
         seen = column.toarray() if hasattr(column, "toarray") else column
         found[feature] = len(np.unique(seen[~np.isnan(seen)]))

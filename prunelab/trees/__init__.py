@@ -1,5 +1,10 @@
 """Arithmetic on fitted scikit-learn trees, and pruned trees as scikit-learn estimators."""
 
+from prunelab.trees.estimators import PrunedTreeClassifier, PrunedTreeRegressor
+from prunelab.trees.optimal import OptimalSubtrees
+from prunelab.trees.path import PruningPath
+from prunelab.trees.path_cv import PruningPathCV
+from prunelab.trees.prune import prune_tree
 from prunelab.trees.rebuild import cut, cut_at
 from prunelab.trees.structure import (
     LEAF,
@@ -20,11 +25,17 @@ __all__ = [
     "Bools",
     "Indices",
     "Numbers",
+    "OptimalSubtrees",
+    "PrunedTreeClassifier",
+    "PrunedTreeRegressor",
+    "PruningPath",
+    "PruningPathCV",
     "cut",
     "cut_at",
     "depths",
     "levels",
     "lift",
+    "prune_tree",
     "splits",
     "survivors",
     "tree_arrays",
