@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import statistics
-import sys
-from pathlib import Path
 
 import pytest
 
 from prunelab.events import fold
 from prunelab.experiment import run
 from prunelab.spec import RunSpec
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 
 def test_mnist_is_read_from_the_named_folder(data_folder):
