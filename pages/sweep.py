@@ -58,8 +58,8 @@ def _form(known: dict[str, Any]) -> list[RunSpec]:
     )
     controls.misfits(reasons, "methods", model)
     shares = st.multiselect(
-        "Sparsities", STOPS, USUAL, key="sparsities", bind="query-params",
-        format_func=lambda s: f"{100 * s:g} %",
+        "Sparsities in %", STOPS, USUAL, key="sparsities", bind="query-params",
+        format_func=lambda s: f"{100 * s:g}",
     )  # fmt: skip
     seeds = st.slider(
         "Seeds", 1, 10, 3, key="seeds", bind="query-params",

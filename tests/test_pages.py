@@ -9,12 +9,14 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
-from example_run import network_events
+from example_run import network_events, tree_arrays
+from safetensors.numpy import save_file
 from streamlit.testing.v1 import AppTest
 
 from prunelab import engine
-from prunelab.events import Failed, Started
+from prunelab.events import Cancelled, Epoch, Failed, Started
 from prunelab.spec import RunSpec
 from prunelab.store import Store, StoreError
 
@@ -118,6 +120,60 @@ def test_every_view_of_a_run_renders(view, store):
     assert not app.error
     assert bool(specs(app)) == (view != "Python")
     assert app.code
+
+
+@pytest.mark.parametrize("said", [1, 3, 5, 7, 10])
+def test_a_cancelled_run_keeps_what_it_had(said, store):
+    spec = replace(SPEC, seed=20)
+    finish(store, spec, [*network_events(spec)[:said], Cancelled()])
+    for view in ("Weights", "Layers", "Trade-off", "Size & cost", "Confusion", "Details", "Python"):
+        app = show("lab", seed="20", view=view)
+        assert app.title[0].value == "Cancelled before the end"
+        assert not app.error
+
+
+def test_a_tree_has_its_picture_and_its_own_words(store):
+    spec = RunSpec(model="decision-tree", method="cost-complexity", sparsity=0.5)
+    events = [
+        replace(e, unit="splits", plan={}) if isinstance(e, Started) else e
+        for e in network_events(spec)
+        if not isinstance(e, Epoch)
+    ]
+    finish(store, spec, events)
+    store.folder(spec.key).mkdir(parents=True)
+    np.savez(store.folder(spec.key) / "tree.npz", **tree_arrays())
+    app = show("lab", run=spec.key)
+    assert [tab.label for tab in app.tabs][:2] == ["Splits", "Trees"]
+    assert alts(app)[0] == "Drawing of a decision tree. 5 of 7 nodes stay: 3 leaves, 2 deep."
+    assert "run.plot.tree()" in app.code[0].value
+
+
+def test_a_layer_that_is_clicked_shows_its_weights(store):
+    folder = store.folder(SPEC.key)
+    folder.mkdir(parents=True)
+    mask = np.zeros((40, 8), np.uint8)
+    mask[:4] = 1
+    save_file({"fc1.weight": np.ones((40, 8), np.float32)}, folder / "dense.safetensors")
+    save_file({"fc1": mask}, folder / "masks.safetensors")
+    app = show("lab", view="Layers")
+    click = {"points": [{"customdata": ["fc1"]}], "point_indices": [], "box": [], "lasso": []}
+    app.session_state["chart-heatmap"] = {"selection": click}
+    app.run()
+    assert not app.exception
+    assert any("fc1: 32 of 320 weights remain" in words for words in alts(app))
+
+
+def test_the_app_freezes_what_its_imports_made():
+    code = f"""
+import gc
+from streamlit.testing.v1 import AppTest
+app = AppTest.from_file({str(ROOT / "app.py")!r}, default_timeout=60).run()
+assert not app.exception, app.exception
+print(len(app.title), gc.get_freeze_count() > 10_000)
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.stdout.split() == ["1", "True"], done.stderr[-2000:]
 
 
 def test_the_python_of_a_run_makes_that_run(store):

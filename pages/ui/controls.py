@@ -22,10 +22,10 @@ def choose(known: Mapping[str, Any], start: RunSpec) -> RunSpec:
     data, model, data_knobs, model_knobs = subject(known, start)
     method = _method(known, model, start)
     sparsity = st.select_slider(
-        "Sparsity",
+        "Sparsity in %",
         sorted({*SPARSITIES, start.sparsity}),
         start.sparsity,
-        format_func=lambda s: f"{100 * s:g} %",
+        format_func=lambda s: f"{100 * s:g}",
         key="sparsity",
         bind="query-params",
         help="The share of all prunable units to remove.",

@@ -95,11 +95,10 @@ def layers(result: Result, spec: RunSpec) -> None:
             "threshold": st.column_config.NumberColumn(format="%.4g"),
         },
     )
-    rows = sent["selection"]["rows"]
-    name = clicked[0]["customdata"][0] if clicked else None
-    if rows and rows[0] < len(table):
-        name = str(table["layer"][rows[0]])
-    if name is None:
+    cell = str(clicked[0]["customdata"][0]) if clicked else ""
+    rows = [str(table["layer"][row]) for row in sent["selection"]["rows"] if row < len(table)]
+    name = _picked(cell, rows[0] if rows else "")
+    if not name:
         if result.epochs:
             st.caption("Click a layer, in the picture or the table, to see its weights.")
         return
@@ -112,6 +111,15 @@ def layers(result: Result, spec: RunSpec) -> None:
         "matrix",
         python=words.python(spec, f"run.plot.weights({name!r})"),
     )
+
+
+def _picked(cell: str, row: str) -> str:
+    """The layer that was chosen last, in the picture or in the table."""
+    before = st.session_state.get("_picked", ("", "", ""))
+    name = row if row != before[1] else cell if cell != before[0] else before[2]
+    name = name or row or cell
+    st.session_state["_picked"] = (cell, row, name)
+    return name
 
 
 def tradeoff(result: Result, spec: RunSpec) -> None:

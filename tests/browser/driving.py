@@ -52,7 +52,8 @@ def serve(home: Path, extra: dict[str, str]) -> Iterator[Server]:
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
     with log.open("w") as file:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file)
-    url = f"http://127.0.0.1:{port}"
+    base = extra.get("STREAMLIT_SERVER_BASE_URL_PATH", "")
+    url = f"http://127.0.0.1:{port}" + (f"/{base}" if base else "")
     try:
         wait_for(f"{url}/_stcore/health")
         yield Server(url, home, log)

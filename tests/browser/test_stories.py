@@ -7,7 +7,7 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from driving import ready, shot, visit
+from driving import ready, serve, shot, visit
 from playwright.sync_api import expect
 
 from prunelab.spec import RunSpec
@@ -75,7 +75,7 @@ def test_the_histogram_draws_the_counts_of_the_store(finished, page, server):
     assert counts["removed"] == sum(fc2["counts"]) - sum(fc2["kept"])
 
 
-def test_a_cold_link_restores_controls_and_keeps_the_first_click(finished, page):
+def test_a_link_restores_the_controls_and_the_open_view(finished, page):
     page.goto(f"/lab?run={finished}&view=Layers")
     ready(page)
     expect(page.get_by_role("tab", name="Layers")).to_have_attribute("aria-selected", "true")
@@ -84,6 +84,29 @@ def test_a_cold_link_restores_controls_and_keeps_the_first_click(finished, page)
     page.get_by_role("tab", name="Confusion").click()
     expect(page.get_by_text("predicted").first).to_be_attached()
     expect(page).to_have_url(re.compile("view=Confusion"))
+
+
+def test_a_cold_server_below_a_path_keeps_the_first_click(browser, tmp_path):
+    for cold in serve(tmp_path, {"STREAMLIT_SERVER_BASE_URL_PATH": "lab/prune"}):
+        for page in visit(browser, cold, "cold"):
+            page.goto(f"{cold.url}/lab?run=example")
+            page.get_by_role("tab", name="Confusion").click()
+            expect(page).to_have_url(re.compile("view=Confusion"))
+            expect(page.get_by_role("link", name="Library")).to_be_visible()
+
+
+def test_the_picture_on_the_first_page_follows_the_hand(page):
+    page.goto("/")
+    ready(page)
+    slider = page.get_by_label("Share of weights removed, in tenths of a percent")
+    slider.fill("500")
+    expect(page.get_by_text("50 % of the weights gone")).to_be_visible()
+
+
+def test_a_sweep_comes_back_from_its_link(page):
+    page.goto("/sweep?sparsities=30&sparsities=99&seeds=1&methods=gradual-magnitude")
+    ready(page)
+    expect(page.get_by_role("button", name=re.compile("Start 4 runs"))).to_be_visible()
 
 
 def test_a_click_on_a_layer_opens_its_weights(finished, page):
