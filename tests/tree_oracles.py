@@ -99,3 +99,39 @@ def pessimist(tree: Any, node: int = 0) -> set[int]:
     if wrong(tree, node) + 0.5 <= branch + math.sqrt(branch * (n - branch) / n):
         return set()
     return {node} | pessimist(tree, left) | pessimist(tree, right)
+
+
+def raised(x: Any, y: Any, node: Any, estimate: Callable[[Any], float]) -> Any:
+    """C4.5 with subtree raising; a tree is (feature, threshold, left, right), a leaf None.
+
+    ``estimate`` maps the classes of the rows of a leaf to its errors.
+    """
+    if node is None:
+        return None, estimate(y)
+    feature, threshold, left, right = node
+    goes = x[:, feature].astype(np.float32) <= threshold
+    left, one = raised(x[goes], y[goes], left, estimate)
+    right, other = raised(x[~goes], y[~goes], right, estimate)
+    branch = left if goes.sum() > (~goes).sum() else right
+    as_leaf, as_branch = estimate(y), through(x, y, branch, estimate)
+    if as_leaf <= as_branch + 0.1 and as_leaf <= one + other + 0.1:
+        return None, as_leaf
+    if as_branch <= one + other + 0.1:
+        return raised(x, y, branch, estimate)
+    return (feature, threshold, left, right), one + other
+
+
+def through(x: Any, y: Any, node: Any, estimate: Callable[[Any], float]) -> float:
+    if node is None:
+        return estimate(y)
+    goes = x[:, node[0]].astype(np.float32) <= node[1]
+    left = through(x[goes], y[goes], node[2], estimate)
+    return left + through(x[~goes], y[~goes], node[3], estimate)
+
+
+def nested(tree: Any, node: int = 0) -> Any:
+    left, right = tree.children_left[node], tree.children_right[node]
+    if left < 0:
+        return None
+    feature, threshold = int(tree.feature[node]), float(tree.threshold[node])
+    return feature, threshold, nested(tree, left), nested(tree, right)

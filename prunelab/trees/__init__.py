@@ -5,6 +5,7 @@ from prunelab.trees.optimal import OptimalSubtrees
 from prunelab.trees.path import PruningPath
 from prunelab.trees.path_cv import PruningPathCV
 from prunelab.trees.prune import prune_tree
+from prunelab.trees.raising import raise_subtrees
 from prunelab.trees.rebuild import cut, cut_at
 from prunelab.trees.structure import (
     LEAF,
@@ -36,6 +37,7 @@ __all__ = [
     "levels",
     "lift",
     "prune_tree",
+    "raise_subtrees",
     "splits",
     "survivors",
     "tree_arrays",

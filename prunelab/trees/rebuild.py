@@ -13,7 +13,7 @@ import numpy as np
 
 from prunelab.trees.structure import Bools, Indices, depths, levels, splits, survivors
 
-_OF_A_LEAF = {"left_child": -1, "right_child": -1, "feature": -2, "threshold": -2.0}
+OF_A_LEAF = {"left_child": -1, "right_child": -1, "feature": -2, "threshold": -2.0}
 
 
 def cut(member: Any, kept: Bools) -> Any:
@@ -44,7 +44,7 @@ def _rebuilt(tree: Any, there: Bools, splitting: Bools) -> Any:
     for field in nodes.dtype.names:
         nodes[field] = state["nodes"][field][ids]
     leaf = ~splitting[ids]
-    for field, value in _OF_A_LEAF.items():
+    for field, value in OF_A_LEAF.items():
         nodes[field][leaf] = value
     nodes["missing_go_to_left"][leaf] = 0
     nodes["left_child"][~leaf], nodes["right_child"][~leaf] = left[~leaf], right[~leaf]
