@@ -12,6 +12,7 @@ import streamlit as st
 from pages.ui import desk, shell
 from prunelab.catalogue import fits, fits_data
 
+CODE_ONLY = re.compile(r"(?m)^(Args|Raises|Returns):\n(?: +.*\n?)+")  # of use to callers alone
 KINDS = ("methods", "models", "datasets")
 TITLES = ("Methods", "Models", "Data sets")
 WHEN = {
@@ -106,7 +107,7 @@ def _dataset(known: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> N
 
 
 def _doc(entry: Mapping[str, Any]) -> None:
-    rest = entry["doc"].removeprefix(entry["summary"]).strip()
+    rest = re.sub(CODE_ONLY, "", entry["doc"].removeprefix(entry["summary"])).strip()
     if rest:
         st.markdown(rest.replace("``", "`"))
 

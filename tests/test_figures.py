@@ -182,6 +182,23 @@ def test_settings_that_differ_make_two_lines_of_one_method():
         figures.tradeoff([])
 
 
+def test_other_data_or_models_never_share_a_mean():
+    runs = [scored(0.9), scored(0.5, data="mnist", seed=1)]
+    drawn = comparison.lines(comparison.points(runs))
+    assert {line.series for line in drawn} == {"magnitude · digits", "magnitude · mnist"}
+    assert all(line.seeds == [1] for line in drawn)
+    assert "different models or data" in figures.tradeoff(runs).title
+
+
+def test_the_dense_band_is_drawn_only_where_all_runs_share_it():
+    one, other = scored(0.9, epochs=5), scored(0.8)
+    shared = figures.tradeoff([one]).figure.layout.annotations
+    assert any("dense" in a.text for a in shared)
+    other = replace(other, dense={**other.dense, "accuracy": 0.5})
+    mixed = figures.tradeoff([one, other]).figure.layout.annotations
+    assert not any(a.text.startswith("dense") for a in mixed)
+
+
 def test_the_log_axis_counts_what_is_kept():
     figure = figures.tradeoff([scored(0.9)], log=True).figure
     assert figure.layout.xaxis.type == "log"

@@ -129,7 +129,7 @@ def _cells(found: Grid, theme: Theme) -> go.Heatmap:
         ygap=3,
         hoverinfo="skip",
         colorbar={
-            "title": {"text": "removed", "side": "top", "font": {"color": p.muted}},
+            "title": {"text": "removed", "side": "top", "font": {"color": p.muted, "size": 13}},
             "tickvals": [0, 0.25, 0.5, 0.75, 1],
             "ticktext": ["0", "25", "50", "75", "100 %"],
             "tickfont": {"color": p.muted},

@@ -24,7 +24,18 @@ from prunelab.figures.look import (
 )
 from prunelab.spec import RunSpec
 
-DIFFERS = ("scope", "recover", "recover_epochs", "epochs", "lr", "batch_size", "optimizer", "knobs")
+SUBJECT = ("data", "data_knobs", "model", "model_knobs")  # runs on others cannot share a mean
+DIFFERS = (
+    "layers",
+    "scope",
+    "recover",
+    "recover_epochs",
+    "epochs",
+    "lr",
+    "batch_size",
+    "optimizer",
+    "knobs",
+)
 
 
 class Point(NamedTuple):
@@ -33,6 +44,7 @@ class Point(NamedTuple):
     key: str
     method: str
     series: str
+    subject: str
     sparsity: float
     asked: float
     seed: int
@@ -52,7 +64,7 @@ class Line(NamedTuple):
 
 
 def points(results: Iterable[Result]) -> list[Point]:
-    """The runs with an accuracy. Settings that differ within a method make several lines of it."""
+    """The runs with an accuracy. What differs besides the seed makes several lines of a method."""
     done = [r for r in results if _accuracy(r.recovered) is not None]
     specs = {r.key: _spec(r.spec) for r in done}
     found = []
@@ -63,7 +75,8 @@ def points(results: Iterable[Result]) -> list[Point]:
             Point(
                 key=result.key,
                 method=spec["method"],
-                series=_series(spec, peers),
+                series=_series(spec, peers, list(specs.values())),
+                subject=str([spec[name] for name in SUBJECT]),
                 sparsity=result.sparsity["achieved"],
                 asked=spec["sparsity"],
                 seed=spec["seed"],
@@ -83,18 +96,24 @@ def _spec(spec: Mapping[str, Any]) -> dict[str, Any]:
     return asdict(RunSpec.from_json(spec))
 
 
-def _series(spec: Mapping[str, Any], peers: Sequence[Mapping[str, Any]]) -> str:
+def _series(
+    spec: Mapping[str, Any], peers: Sequence[Mapping[str, Any]], every: Sequence[Mapping[str, Any]]
+) -> str:
     """The method's name, and what tells this line from others of the same method."""
-    words = []
-    for name in DIFFERS:
-        if len({str(peer.get(name)) for peer in peers}) < 2:
-            continue
-        value = spec.get(name)
-        if isinstance(value, Mapping):
-            words += [f"{k} {v}" for k, v in value.items()]
-        elif value not in (None, ""):
-            words.append(value if isinstance(value, str) else f"{name.replace('_', ' ')} {value}")
-    return " · ".join([spec["method"], *words])
+    words = [spec["method"]]
+    for names, others in ((SUBJECT, every), (DIFFERS, peers)):
+        for name in names:
+            if len({str(other[name]) for other in others}) > 1:
+                words += _words(name, spec[name])
+    return " · ".join(words)
+
+
+def _words(name: str, value: Any) -> list[str]:
+    if isinstance(value, Mapping):
+        return [f"{k} {v}" for k, v in value.items()]
+    if value in (None, ""):
+        return []
+    return [value if isinstance(value, str) else f"{name.replace('_', ' ')} {value}"]
 
 
 def lines(found: Iterable[Point]) -> list[Line]:
@@ -149,15 +168,15 @@ def _x(share: float, log: bool) -> float:
 
 
 def _dense(figure: go.Figure, found: Sequence[Point], theme: Theme, log: bool) -> None:
-    """The dense models as a grey band: what there is to lose."""
-    scores = sorted({p.seed: p.dense for p in found if p.dense == p.dense}.values())
-    if not scores:
+    """The dense models as a grey band: what there is to lose. Only where all runs share them."""
+    scores = {point.seed: point.dense for point in found if point.dense == point.dense}
+    if not scores or {(p.seed, p.dense) for p in found} > set(scores.items()):
         return
     p = PALETTES[theme]
     ends = {"xref": "x domain", "x0": 0, "x1": 1, "layer": "below"}
-    middle = statistics.fmean(scores)
+    middle = statistics.fmean(scores.values())
     if len(scores) > 1:
-        sd = statistics.stdev(scores)
+        sd = statistics.stdev(scores.values())
         band = {"y0": middle - sd, "y1": middle + sd, "fillcolor": p.faint, "opacity": 0.35}
         figure.add_shape(type="rect", line_width=0, **band, **ends)
     figure.add_shape(type="line", y0=middle, y1=middle, line={"color": p.muted, "width": 1}, **ends)
@@ -288,6 +307,8 @@ def _axes(figure: go.Figure, found: Sequence[Point], log: bool) -> None:
 
 def _title(drawn: Sequence[Line], found: Sequence[Point]) -> str:
     """The comparison at the highest sparsity that two lines share, or the only line's end."""
+    if len({p.subject for p in found}) > 1:
+        return f"{len(found)} runs on different models or data, each line for itself"
     real = [line for line in drawn if not is_baseline(line.method)] or [*drawn]
     common = {p.asked for p in found if p.series == real[0].series}
     for line in drawn:

@@ -173,7 +173,11 @@ def layout(figure: go.Figure, title: str, *, theme: Theme, height: int = 380) ->
         plot_bgcolor="rgba(0,0,0,0)",
         height=height,
         margin={"l": 60, "r": 20, "t": 56, "b": 52},
-        hoverlabel={"bgcolor": p.paper, "bordercolor": p.grid, "font": {"color": p.ink}},
+        hoverlabel={
+            "bgcolor": p.paper,
+            "bordercolor": p.grid,
+            "font": {"color": p.ink, "family": FONT},
+        },
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "font_color": p.muted},
         uirevision="keep",
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": p.faint, "activecolor": p.muted},
