@@ -9,11 +9,17 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from prunelab.own import archive
+from prunelab.own.pickles import refuse_content, refuse_name
 from prunelab.spec import SpecError
 
 SUFFIXES = (".csv", ".parquet", ".npz")
+WEIGHTS = (".safetensors", ".skops")
+ARCHIVES = (".zip",)
+UPLOADS = SUFFIXES + WEIGHTS + ARCHIVES
+_ZIPPED = (".npz", ".skops", ".zip")
 LIMIT = 200 * 2**20  # bytes of one file, as the app's upload limit
-_CONTENT = re.compile(r"[0-9a-f]{64}\.(csv|parquet|npz)")
+_CONTENT = re.compile(r"[0-9a-f]{64}\.(csv|parquet|npz|safetensors|skops|zip)")
 
 
 def home() -> Path:
@@ -29,17 +35,20 @@ def keep_upload(name: str, content: bytes | Path) -> str:
     Only the ending of ``name`` is used, so no name can reach outside the folder.
 
     Raises:
-        SpecError: an ending nobody can read, or more than ``LIMIT`` bytes.
+        SpecError: an ending nobody can read, a pickle, a zip that must not be unpacked, or more
+            than ``LIMIT`` bytes.
     """
+    refuse_name(name)
     suffix = Path(name).suffix.lower()
-    if suffix not in SUFFIXES:
-        raise SpecError(f"A file must end in {', '.join(SUFFIXES)}, got {name!r}.")
+    if suffix not in UPLOADS:
+        raise SpecError(f"A file must end in {', '.join(UPLOADS)}, got {name!r}.")
     size = len(content) if isinstance(content, bytes) else content.stat().st_size
     within_limit(name, size)
+    refuse_content(name, content)
     stored = _digest(content) + suffix
     target = _uploads() / stored
     if not target.exists():
-        _write(target, content)
+        _write(target, content, name)
     return stored
 
 
@@ -53,6 +62,7 @@ def find(file: str, *suffixes: str) -> Path:
     """
     if not file:
         raise SpecError("Name a file: --knob file=PATH, or upload one in the app.")
+    refuse_name(file)
     path = _uploads() / file if _CONTENT.fullmatch(file) else _plain(file)
     if suffixes and path.suffix.lower() not in suffixes:
         raise SpecError(f"The file must end in {' or '.join(suffixes)}, got {file!r}.")
@@ -92,8 +102,8 @@ def _digest(content: bytes | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _write(target: Path, content: bytes | Path) -> None:
-    """All or nothing: a reader never sees half a file."""
+def _write(target: Path, content: bytes | Path, name: str) -> None:
+    """All or nothing: a reader never sees half a file, nor a zip that must not be unpacked."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         partial = Path(folder) / target.name
@@ -101,4 +111,6 @@ def _write(target: Path, content: bytes | Path) -> None:
             partial.write_bytes(content)
         else:
             shutil.copyfile(content, partial)
+        if target.suffix in _ZIPPED:
+            archive.checked(partial, name)
         partial.replace(target)

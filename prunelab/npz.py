@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from prunelab.own import archive
 from prunelab.spec import SpecError
 
 LIMIT = 2**30  # bytes all arrays may take, as float32 where they are stored in less
@@ -24,10 +25,7 @@ def read(path: Path, *names: str) -> dict[str, NDArray[Any]]:
     Raises:
         SpecError: no such arrays, damaged, Python objects inside, or too large.
     """
-    try:
-        headers = _headers(path)
-    except _BROKEN as error:
-        raise SpecError(f"{path.name} is not a readable .npz file: {error}") from error
+    headers = declared(path)
     if missing := [name for name in names if name not in headers]:
         raise SpecError(
             f"{path.name} must hold the arrays {', '.join(names)}; {', '.join(missing)} is missing "
@@ -35,9 +33,6 @@ def read(path: Path, *names: str) -> dict[str, NDArray[Any]]:
         )
     for name in names:
         _allow(name, *headers[name])
-    size = sum(math.prod(shape) * max(4, kind.itemsize) for shape, kind in headers.values())
-    if size > LIMIT:
-        raise SpecError(f"{path.name} takes {size / 2**30:,.1f} GiB in memory; the limit is 1 GiB.")
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in names}
@@ -45,20 +40,40 @@ def read(path: Path, *names: str) -> dict[str, NDArray[Any]]:
         raise SpecError(f"{path.name} is damaged: {error}") from error
 
 
-def _headers(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
-    """The shape and dtype each array declares, by name."""
+def declared(path: Path, ending: str = "") -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
+    """The shape and dtype each array in a zip declares, by name; those of one ending, or all.
+
+    Raises:
+        SpecError: no zip of arrays, or they would take more than ``LIMIT``.
+    """
+    try:
+        archive.checked(path)
+        headers = _headers(path, ending)
+    except _BROKEN as error:
+        if isinstance(error, SpecError):
+            raise
+        raise SpecError(f"{path.name} is not a readable .npz file: {error}") from error
+    size = sum(math.prod(shape) * max(4, kind.itemsize) for shape, kind in headers.values())
+    if size > LIMIT:
+        raise SpecError(f"{path.name} takes {size / 2**30:,.1f} GiB in memory; the limit is 1 GiB.")
+    return headers
+
+
+def _headers(path: Path, ending: str) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
     readers = {
         (1, 0): np.lib.format.read_array_header_1_0,
         (2, 0): np.lib.format.read_array_header_2_0,
     }
     found = {}
-    with zipfile.ZipFile(path) as archive:
-        for member in archive.namelist():
-            with archive.open(member) as file:
+    with zipfile.ZipFile(path) as zipped:
+        for member in [name for name in zipped.namelist() if name.endswith(ending)]:
+            with zipped.open(member) as file:
                 version = np.lib.format.read_magic(file)
                 if version not in readers:
                     raise ValueError(f"{member} has format {version}")
                 shape, _, kind = readers[version](file)
+                if any(side < 0 for side in shape):
+                    raise ValueError(f"{member} has the shape {shape}")
                 found[member.removesuffix(".npy")] = (shape, kind)
     return found
 
