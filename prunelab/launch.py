@@ -30,7 +30,7 @@ def app(*, port: int | None = None, headless: bool = False) -> int:
     threading.Thread(target=catalogue, daemon=True).start()
     engine.ensure(home())
     flags = ["--server.port", str(port)] if port else []
-    flags += ["--server.headless", "true" if headless else "false"]
+    flags += ["--server.headless", str(headless).lower(), "--server.showEmailPrompt", "false"]
     command = [sys.executable, "-m", "streamlit", "run", str(APP), *flags]
     process = subprocess.Popen(command, cwd=APP.parent)
     try:
