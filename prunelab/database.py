@@ -22,20 +22,19 @@ from sqlalchemy import (
     UniqueConstraint,
     create_engine,
     event,
-    insert,
-    inspect,
-    select,
 )
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-VERSION = 1
+from prunelab import migrations
+
+VERSION = migrations.HEAD
 PATIENCE = 10.0  # seconds a writer waits for another one
 _REMOTE = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "lustre", "fuse.sshfs", "ceph"}
 
 _tables = MetaData()
-SCHEMA = Table("schema", _tables, Column("version", Integer, nullable=False))
+SCHEMA = Table("schema", _tables, Column("version", Integer, nullable=False))  # read by old ones
 RUNS = Table(
     "runs",
     _tables,
@@ -60,6 +59,9 @@ RUNS = Table(
     Column("phase", String(255), nullable=False),
     Column("progress", Float, nullable=False),
     Column("summary", Text, nullable=False),
+    Column("priority", Integer, nullable=False, server_default="0"),
+    Index("runs_served", "owner", "started"),
+    Index("runs_waiting", "state", "priority", "place"),
 )
 EVENTS = Table(
     "events",
@@ -72,6 +74,22 @@ EVENTS = Table(
     UniqueConstraint("run", "attempt", "seq"),
     Index("events_in_order", "run", "id"),
     sqlite_autoincrement=True,  # a number is never used twice, so a reader's place stays true
+)
+ATTEMPTS = Table(
+    "attempts",
+    _tables,
+    Column("run", String(255), primary_key=True),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("worker", String(255), nullable=False),
+    Column("started", Float, nullable=False),
+    Column("ended", Float),
+    Column("how", Text, nullable=False),  # a state, or why it was interrupted
+)
+SETTINGS = Table(
+    "settings",
+    _tables,
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
 )
 
 
@@ -175,17 +193,13 @@ def _refuse_remote(folder: Path) -> None:
 
 def _prepare(engine: Engine) -> None:
     with engine.connect() as connection:
-        ready = inspect(connection).has_table(SCHEMA.name)
-    if not ready:
+        found = migrations.version(connection)
+    if found < VERSION:
         with engine.execution_options(writes=True).begin() as connection:
-            _tables.create_all(connection)
-            if connection.scalar(select(SCHEMA.c.version)) is None:
-                connection.execute(insert(SCHEMA).values(version=VERSION))
-    with engine.connect() as connection:
-        version = connection.scalar(select(SCHEMA.c.version)) or 0
-    if version > VERSION:
+            migrations.upgrade(connection)
+    if found > VERSION:
         raise StoreError(
-            f"The store is of version {version}, this PruneLab reads up to {VERSION}; update "
+            f"The store is of version {found}, this PruneLab reads up to {VERSION}; update "
             f"PruneLab, or set PRUNELAB_HOME to another folder. The store was not touched."
         )
 

@@ -17,21 +17,35 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from prunelab import engine, processes
-from prunelab.child import RUNNER
+from prunelab import engine, journal, limits, processes, storage
+from prunelab.child import RUNNER, Order
 from prunelab.files import home as default_home
 from prunelab.ledger import Row
-from prunelab.store import Store, StoreError
-from prunelab.supervisor import Order, execute
+from prunelab.log import say
+from prunelab.patience import patiently
+from prunelab.store import AHEAD, Store, StoreError
+from prunelab.supervisor import execute
 
 # Dask is imported where it is used: every worker and child imports this module as its main one.
 
 TICK = 0.1
 BEAT = 1.0
-AHEAD = 200  # waiting runs looked at, when those before them wait for a dense model
+PAUSE = 2.0  # after a fault
 SCRATCH = "engine"
+_DENSE = ("", "dense")  # phases of a run that may still train its dense model
+GPU = "GPU"  # what Dask calls it: dask worker --resources GPU=1
+
+
+class Force(NamedTuple):
+    """How many runs, and how many of them on a GPU, can go on at once."""
+
+    workers: int = 0
+    gpus: int = 0
+
+
+NOBODY = Force()
 
 
 def main() -> int:
@@ -43,19 +57,48 @@ def main() -> int:
     ended = threading.Event()
     for name in {"SIGTERM", "SIGINT", "SIGHUP"} & set(signal.Signals.__members__):
         signal.signal(signal.Signals[name], lambda *_: ended.set())
-    store = Store(home=home)
+    say("engine started", home=str(home))
+    left = _work(home, ended)
+    (home / engine.STATE).unlink(missing_ok=True)
+    left = left and (home / engine.LOCK).exists() and not ended.is_set()
+    lock.close()
+    say("engine ended", again=left)
+    if left:
+        # After a fault; or submitted while the lock was held, so that nobody started an engine.
+        os.execv(sys.executable, [sys.executable, "-m", "prunelab.dispatcher"])
+    return 0
+
+
+def _work(home: Path, ended: threading.Event) -> bool:
+    """Serve until told to stop or idle; whether there is something left to do."""
+    try:
+        store = patiently(lambda: _open(home, ended), engine.settings().idle)
+    except (OSError, StoreError) as error:
+        say("no store", why=str(error))
+        return False
+    fault = False
     try:
         with _cluster(home) as client:
             _serve(store, client, home, ended)
     except (OSError, RuntimeError) as error:  # a scheduler that is away, workers that cannot start
-        _say(error)
-        ended.wait(2.0)
-    _close(store, home)
-    lock.close()
-    if store.queued() and not ended.is_set():
-        # After a fault; or submitted while the lock was held, so that nobody started an engine.
-        os.execv(sys.executable, [sys.executable, "-m", "prunelab.dispatcher"])
-    return 0
+        say("fault", why=str(error))
+        fault = True
+        _tell(home, problem=str(error))
+        ended.wait(PAUSE)
+    with contextlib.suppress(StoreError):
+        _close(store)
+        return bool(store.queued(1) or (fault and store.count(state="running")))
+    return True
+
+
+def _open(home: Path, ended: threading.Event) -> Store:
+    if ended.is_set():
+        raise OSError("told to stop")
+    try:
+        return Store(home=home)
+    except StoreError as error:
+        _tell(home, problem=str(error))
+        raise
 
 
 @contextlib.contextmanager
@@ -63,10 +106,10 @@ def _cluster(home: Path) -> Iterator[Any]:
     """A client of the cluster PRUNELAB_SCHEDULER names, else of workers on this machine."""
     dask: Any = importlib.import_module("dask")
     distributed: Any = importlib.import_module("distributed")
-    _tell(home, 0)
+    _tell(home)
     if address := os.environ.get("PRUNELAB_SCHEDULER"):
-        with distributed.Client(address, timeout=5) as client:
-            yield client
+        client = distributed.Client(address, timeout=5)
+        yield client  # not closed politely either: who serves it may be gone
         return
     dask.config.set(
         {
@@ -85,6 +128,7 @@ def _cluster(home: Path) -> Iterator[Any]:
         host="127.0.0.1",
         dashboard_address=None,
         memory_limit=0,
+        resources={GPU: 1} if _gpus() else None,
         preload=["prunelab.supervisor"],
         silence_logs=logging.ERROR,
     )
@@ -100,25 +144,51 @@ def _cluster(home: Path) -> Iterator[Any]:
 
 def _serve(store: Store, client: Any, home: Path, ended: threading.Event) -> None:
     flying: dict[str, Any] = {}
-    workers, touched, limits = 0, 0.0, engine.settings()
+    force, touched, idle = NOBODY, 0.0, engine.settings().idle
     beat = used = time.monotonic()
     while not ended.wait(TICK) and (home / engine.LOCK).exists():
         now, mark = time.monotonic(), (home / engine.LOCK).stat().st_mtime
-        due = not workers or now - beat > BEAT
+        due = not force.workers or now - beat > BEAT
         if due:
-            workers, beat = len(client.nthreads()), now
-            _tell(home, workers)
+            force, beat = _count(client, force), now
         if flying or mark != touched:
             used, touched = now, mark
+        problem = ""
         try:
             if flying or due:
                 _tidy(store, flying)
-            _give(store, client, flying, workers)
+            _give(store, client, flying, force)
         except StoreError as error:
-            _say(error)
+            problem = str(error)
+            say("store away", why=problem)
             ended.wait(BEAT)
-        if now - used > limits.idle:
+        if due or problem:
+            _tell(home, force, problem)
+        if now - used > idle:
             return
+
+
+def _count(client: Any, before: Force) -> Force:
+    """The workers there are now.
+
+    Raises:
+        OSError: the scheduler is away.
+    """
+    if client.status != "running":
+        raise OSError("The scheduler is away.")
+    known = client.scheduler_info(n_workers=-1)["workers"].values()
+    gpus = sum(int(w["resources"].get(GPU, 0)) for w in known)
+    if not os.environ.get("PRUNELAB_SCHEDULER"):
+        gpus = min(gpus, _gpus())
+    force = Force(sum(int(w["nthreads"]) for w in known), gpus)
+    if force != before:
+        say("workers", **force._asdict())
+    return force
+
+
+def _gpus() -> int:
+    """GPUs of this machine, as its driver shows them; torch is too heavy to ask."""
+    return sum(path.name[6:].isdigit() for path in Path("/dev").glob("nvidia*"))
 
 
 def _tidy(store: Store, flying: dict[str, Any]) -> None:
@@ -126,67 +196,81 @@ def _tidy(store: Store, flying: dict[str, Any]) -> None:
     for key in [key for key, future in flying.items() if future.done()]:
         future = flying.pop(key)
         if future.status == "error":
-            _say(future.exception())
+            say("task failed", run=key, why=str(future.exception()))
+    _give_back(store, "its worker ended", died=True)
+    for key in store.expire():
+        say("lease ended", run=key)
+
+
+def _give_back(store: Store, why: str, *, died: bool) -> None:
     for run in store.runs(limit=AHEAD, state="running"):
         if processes.gone(run.worker):
-            store.requeue(run.key, run.attempt, "its worker ended")
-    store.expire()
+            state = journal.give_back(store, run.key, run.attempt, why, died=died)
+            say("interrupted", run=run.key, attempt=run.attempt, why=why, state=state)
 
 
-def _give(store: Store, client: Any, flying: dict[str, Any], workers: int) -> None:
-    """Give waiting runs to free workers, first come first."""
-    waiting = store.queued()
-    if not waiting or len(flying) >= workers:
+def _give(store: Store, client: Any, flying: dict[str, Any], force: Force) -> None:
+    """Give waiting runs to free workers, in the store's order."""
+    if len(flying) >= force.workers or store.paused():
         return
-    dense = store.home / "files" / "dense"
-    busy = store.rows(flying)
-    limits = engine.settings()
-    runner = os.environ.get("PRUNELAB_RUNNER", RUNNER)
-    for run in store.rows([key for key in waiting if key not in flying][:AHEAD]):
-        if len(flying) >= workers:
+    waiting = [key for key in store.queued(AHEAD + len(flying)) if key not in flying]
+    busy = store.rows(flying) if waiting else []
+    for run in store.rows(waiting):
+        if len(flying) >= force.workers:
             return
-        if not _must_wait(run, busy, dense):
-            order = Order(
-                run.key, store.url, str(store.home), runner, limits.seconds, limits.megabytes
-            )
-            flying[run.key] = client.submit(execute, order, pure=False, retries=0)
+        if run.spec.device == "gpu" and not _gpu_free(store, run, busy, force):
+            continue
+        if not _must_wait(run, busy, store.home / "files" / storage.DENSE):
+            flying[run.key] = _send(store, client, run)
             busy.append(run)
+
+
+def _gpu_free(store: Store, run: Row, busy: Iterable[Row], force: Force) -> bool:
+    store.must_wait(run.key, "" if force.gpus else "a worker with a GPU")
+    return sum(other.spec.device == "gpu" for other in busy) < force.gpus
+
+
+def _send(store: Store, client: Any, run: Row) -> Any:
+    order = Order(
+        key=run.key,
+        url=store.url,
+        home=str(store.home),
+        runner=os.environ.get("PRUNELAB_RUNNER", RUNNER),
+        files=storage.url(),
+        most=limits.limits(),
+    )
+    wants = {GPU: 1} if run.spec.device == "gpu" else None
+    say("sent", run=run.key, owner=run.owner, priority=run.priority)
+    return client.submit(execute, order, pure=False, retries=0, resources=wants)
 
 
 def _must_wait(run: Row, busy: Iterable[Row], dense: Path) -> bool:
     """Whether another run is about to train the dense model that this one needs too."""
     if (dense / run.dense_key).exists():
         return False
-    # Before its first event a run has not told yet whether it trains one.
+    # Before its first event a run has not told yet whether it trains one; past its dense phase it
+    # has, though on another machine's disk.
     return any(
-        other.dense_key == run.dense_key and (not other.result.unit or "dense" in other.result.plan)
+        other.dense_key == run.dense_key
+        and (not other.result.unit or ("dense" in other.result.plan and other.phase in _DENSE))
         for other in busy
     )
 
 
-def _close(store: Store, home: Path) -> None:
-    with contextlib.suppress(StoreError):
-        for run in store.runs(limit=AHEAD, state="running"):
-            if processes.gone(run.worker):
-                store.requeue(run.key, run.attempt, "the engine stopped", died=False)
-    (home / engine.STATE).unlink(missing_ok=True)
+def _close(store: Store) -> None:
+    _give_back(store, "the engine stopped", died=False)
 
 
-def _tell(home: Path, workers: int) -> None:
+def _tell(home: Path, force: Force = NOBODY, problem: str = "") -> None:
     """Leave word of this engine for whoever looks for it."""
-    me = {"pid": os.getpid(), "identity": processes.identity(), "workers": workers}
+    me = {"pid": os.getpid(), "identity": processes.identity(), **force._asdict()}
     partial = home / f"{engine.STATE}.{os.getpid()}"
-    text = json.dumps(me | {"store": engine.store_name(home, None)})
+    text = json.dumps(me | {"store": engine.store_name(home, None), "problem": problem})
     try:
         partial.write_text(text, encoding="utf-8")
         partial.replace(home / engine.STATE)
     except OSError as error:  # a full disk is no reason to stop what runs
-        _say(error)
-
-
-def _say(what: object) -> None:
-    sys.stderr.write(f"{what}\n")
-    sys.stderr.flush()
+        say("cannot tell", why=str(error))
 
 
 if __name__ == "__main__":

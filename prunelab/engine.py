@@ -17,25 +17,25 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import prunelab
-from prunelab import processes
+from prunelab import limits, processes, storage
 from prunelab.database import address
 from prunelab.files import home as default_home
-from prunelab.spec import RunSpec
+from prunelab.space import Space
+from prunelab.spec import RunSpec, SpecError
 from prunelab.store import Store, StoreError
 
 LOCK, STATE, LOG = "engine.lock", "engine.json", "engine.log"
+LONG = 10 * 2**20  # bytes of a log
 PATIENCE = 10.0  # seconds an engine has to stop before it is killed
 
 _started: dict[Path, subprocess.Popen[bytes]] = {}  # by this process; kept so that none is a zombie
 
 
 class Settings(NamedTuple):
-    """Local workers, seconds until an idle engine ends, limits of a run (0 is none)."""
+    """Local workers, and seconds until an idle engine ends."""
 
     workers: int
     idle: float
-    seconds: float
-    megabytes: float
 
 
 class Status(NamedTuple):
@@ -46,19 +46,40 @@ class Status(NamedTuple):
     workers: int = 0
     store: str = ""
     identity: str = ""
+    gpus: int = 0
+    problem: str = ""  # why it does not work now: the store or the scheduler is away
 
 
-def submit(store: Store, spec: RunSpec, *, owner: str = "", again: bool = False) -> str:
-    """Queue a run, see to it that an engine is there, and return the run's key."""
-    key = store.submit(spec, owner=owner, again=again)
+def submit(
+    where: Store | Space,
+    spec: RunSpec,
+    *,
+    owner: str = "",
+    again: bool = False,
+    priority: int = 0,
+) -> str:
+    """Queue a run, see to it that an engine is there, and return the run's key.
+
+    Raises:
+        SpecError: it is beyond a limit; the message says which.
+    """
+    limits.refuse([spec])
+    store = where.store if isinstance(where, Space) else where
+    if file := spec.data_knobs.get("file"):
+        storage.share_upload(store.home, str(file))
+    if isinstance(where, Space):
+        key = where.submit(spec, again=again, priority=priority)
+    else:
+        key = store.submit(spec, owner=owner, again=again, priority=priority)
     if store.state(key) in ("queued", "running"):
         ensure(store.home, store.url)
     return key
 
 
-def cancel(store: Store, key: str) -> None:
+def cancel(where: Store | Space, key: str) -> None:
     """Stop a run: at once while it is queued, within a second while it runs."""
-    store.request_cancel(key)
+    store = where.store if isinstance(where, Space) else where
+    where.request_cancel(key)
     if store.state(key) == "running":
         ensure(store.home, store.url)  # a run whose engine died is ended by the next one
 
@@ -118,30 +139,20 @@ def store_name(home: Path, url: str | None) -> str:
     return hashlib.sha256(address(home, url).encode()).hexdigest()[:16]
 
 
-def setting(name: str, default: float) -> float:
-    """A number from the environment.
+def settings() -> Settings:
+    """How the engine works, from the environment, else the defaults.
 
     Raises:
-        StoreError: it is none, or negative.
+        StoreError: a setting is no number of at least 0.
     """
-    text = os.environ.get(name) or str(default)
     try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not number >= 0:
-        raise StoreError(f"{name} must be a number of at least 0, got {text!r}.")
-    return number
-
-
-def settings() -> Settings:
-    """How the engine works, from the environment, else the defaults."""
-    return Settings(
-        workers=max(1, int(setting("PRUNELAB_WORKERS", min(2, os.cpu_count() or 1)))),
-        idle=setting("PRUNELAB_IDLE", 900),
-        seconds=setting("PRUNELAB_TIME_LIMIT", 0),
-        megabytes=setting("PRUNELAB_MEMORY_LIMIT", 0),
-    )
+        limits.limits()
+        return Settings(
+            workers=max(1, int(limits.number("PRUNELAB_WORKERS", min(2, os.cpu_count() or 1)))),
+            idle=limits.number("PRUNELAB_IDLE", 900),
+        )
+    except SpecError as error:
+        raise StoreError(str(error)) from error
 
 
 def _told(home: Path) -> dict[str, Any]:
@@ -167,6 +178,7 @@ def _start(home: Path, url: str | None) -> None:
     group: dict[str, Any] = {} if sys.platform == "win32" else {"process_group": 0}
     try:
         home.mkdir(parents=True, exist_ok=True)
+        _turn_over(home / LOG)
         with (home / LOG).open("ab") as log:
             _started[home] = subprocess.Popen(
                 [sys.executable, "-m", "prunelab.dispatcher"],
@@ -180,3 +192,9 @@ def _start(home: Path, url: str | None) -> None:
         raise StoreError(
             f"The engine cannot start in {home} ({error}); set PRUNELAB_HOME to a folder of yours."
         ) from error
+
+
+def _turn_over(log: Path) -> None:
+    """Begin a new log when the old one is long; the one before it is kept."""
+    if log.exists() and log.stat().st_size > LONG:
+        log.replace(log.with_suffix(".log.1"))

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import ColumnElement, case, delete, insert, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine import Row as Found
 
+from prunelab.database import ATTEMPTS as TRIED
 from prunelab.database import EVENTS, RUNS, StoreError
 from prunelab.events import (
     Cancelled,
@@ -27,6 +28,7 @@ from prunelab.spec import RunSpec
 
 State = Literal["queued", "running", "finished", "failed", "cancelled"]
 ATTEMPTS = 3
+WAITS = "waits for "  # begins the note of a run that nobody can take now
 Last = Finished | Failed | Cancelled
 Filters = Mapping[str, str | Sequence[str]]
 COLUMNS = [c for c in RUNS.columns if c.name not in ("data", "model", "method")]
@@ -69,6 +71,18 @@ class Row:
     phase: str
     progress: float  # 0..1
     result: Result
+    priority: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One time a run was begun: by whom, when, and how it ended ("" while it goes on)."""
+
+    attempt: int
+    worker: str
+    started: float
+    ended: float | None
+    how: str
 
 
 @dataclass(frozen=True)
@@ -146,6 +160,56 @@ def fresh(spec: RunSpec, place: int) -> dict[str, Any]:
     }
 
 
+def take(connection: Connection, key: str, worker: str) -> int:
+    """Move a queued run to running: the number of the attempt, or 0 if it is not to be had."""
+    now = time.time()
+    taken = {
+        "state": "running",
+        "worker": worker,
+        "attempt": RUNS.c.attempt + 1,
+        "beat": RUNS.c.beat + 1,
+        "started": now,
+        "note": case((RUNS.c.note.like(f"{WAITS}%"), ""), else_=RUNS.c.note),
+    }
+    waits = (RUNS.c.key == key, RUNS.c.state == "queued")
+    if not connection.execute(update(RUNS).where(*waits).values(taken)).rowcount:
+        return 0
+    attempt = find(connection, key).attempt
+    begun = {"run": key, "attempt": attempt, "worker": worker, "started": now, "how": ""}
+    connection.execute(insert(TRIED).values(begun))
+    return attempt
+
+
+def attempts(connection: Connection, key: str) -> list[Attempt]:
+    """Every time a run was begun."""
+    columns = [c for c in TRIED.columns if c.name != "run"]
+    mine = select(*columns).where(TRIED.c.run == key).order_by(TRIED.c.attempt)
+    return [Attempt(**found._mapping) for found in connection.execute(mine)]
+
+
+def must_wait(connection: Connection, key: str, what: str) -> None:
+    """Say of a queued run what it waits for; "" that it no longer does."""
+    note = what and WAITS + what
+    mine = [RUNS.c.key == key, RUNS.c.state == "queued", RUNS.c.note != note]
+    if not what:
+        mine.append(RUNS.c.note.like(f"{WAITS}%"))
+    connection.execute(update(RUNS).where(*mine).values(note=note))
+
+
+def erase(connection: Connection, key: str, *, all_of_it: bool) -> None:
+    """Remove what a run said; all of it: the run too."""
+    connection.execute(delete(EVENTS).where(EVENTS.c.run == key))
+    if all_of_it:
+        connection.execute(delete(TRIED).where(TRIED.c.run == key))
+        connection.execute(delete(RUNS).where(RUNS.c.key == key))
+
+
+def _close(connection: Connection, key: str, attempt: int, how: str) -> None:
+    mine = (TRIED.c.run == key, TRIED.c.attempt == attempt, TRIED.c.ended.is_(None))
+    ended = {"ended": time.time(), "how": how}
+    connection.execute(update(TRIED).where(*mine).values(ended))
+
+
 def read(connection: Connection, key: str, after: int) -> list[tuple[int, Event]]:
     """The events of a run behind a number."""
     behind = (
@@ -185,7 +249,9 @@ def write(
     told = told.onward(connection, key, place)
     values = _summary(told.result)
     if type(events[-1]) in _ENDS:
-        values |= {"state": _ENDS[type(events[-1])], "finished": time.time(), "note": ""}
+        state = _ENDS[type(events[-1])]
+        values |= {"state": state, "finished": time.time(), "note": ""}
+        _close(connection, key, attempt, state)
     connection.execute(update(RUNS).where(RUNS.c.key == key).values(values))
     return told
 
@@ -211,6 +277,7 @@ def requeue(connection: Connection, key: str, attempt: int, why: str, died: bool
         note = f"interrupted ({why}), attempt {deaths + 1} of {ATTEMPTS}"
         values = {"state": "queued", "worker": "", "deaths": deaths, "note": note}
         connection.execute(update(RUNS).where(RUNS.c.key == key).values(values))
+        _close(connection, key, attempt, why)
     return find(connection, key).state
 
 

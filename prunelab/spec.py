@@ -38,6 +38,7 @@ class RunSpec:
     lr: float | None = None
     batch_size: int | None = None
     optimizer: str = ""
+    device: str = ""  # "" is whatever the worker has, "cpu" or "gpu"
     knobs: Mapping[str, Scalar] = field(default_factory=dict)
     model_knobs: Mapping[str, Scalar] = field(default_factory=dict)
     data_knobs: Mapping[str, Scalar] = field(default_factory=dict)
@@ -82,6 +83,7 @@ _DENSE_FIELDS = frozenset(
         "lr",
         "batch_size",
         "optimizer",
+        "device",
     )
 )
 _DEFAULTS: dict[str, Any] = {

@@ -8,28 +8,26 @@ compare-and-set; events are numbered by run and attempt, so that writing twice i
 from __future__ import annotations
 
 import contextlib
-import re
-import shutil
 import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from prunelab import ledger
-from prunelab.database import EVENTS, RUNS, StoreError, address, connect, explained
+from prunelab import ledger, storage, turns
+from prunelab.database import RUNS, StoreError, address, connect, explained
 from prunelab.events import Cancelled, Event, Result
 from prunelab.files import home as default_home
-from prunelab.ledger import Last, Missing, Row, State, Told
+from prunelab.ledger import Attempt, Last, Missing, Row, State, Told
 from prunelab.spec import RunSpec
 
 __all__ = ["Lost", "Missing", "Row", "Store", "StoreError"]
 
 LEASE = 30.0  # seconds without a beat after which a run counts as interrupted
-_KEY = re.compile(r"[a-z0-9-]{1,200}")
+AHEAD = 200  # waiting runs looked at together
 _REMEMBERED = 128  # folded results
 
 
@@ -66,32 +64,39 @@ class Store:
         """Give the database's connections back."""
         self._engine.dispose()
 
-    def submit(self, spec: RunSpec, *, owner: str = "", again: bool = False) -> str:
+    def submit(
+        self,
+        spec: RunSpec,
+        *,
+        owner: str = "",
+        again: bool = False,
+        key: str = "",
+        priority: int = 0,
+    ) -> str:
         """Queue a run and return its key; the same spec twice is once.
 
         A failed or cancelled run is queued anew, a finished one only with ``again``; what it wrote
-        before goes.
+        before goes. Runs of a higher priority begin first. ``key`` is the spec's own unless given.
 
         Raises:
             StoreError: the names in the spec make no valid key.
         """
-        key = spec.key
-        if not _KEY.fullmatch(key):
+        key = key or spec.key
+        if not storage.KEY.fullmatch(key):
             raise StoreError(f"A run's key must have 1 to 200 of a-z, 0-9 and -, got {key!r}.")
         # Another process may queue the same spec in the same moment, which is what we want.
         queued_too = contextlib.suppress(IntegrityError)
         with explained(self._engine), queued_too, self._writer.begin() as connection:
             found = select(RUNS.c.state).where(RUNS.c.key == key).with_for_update()
             state = connection.scalar(found)
-            values = ledger.fresh(
-                spec, (connection.scalar(select(func.max(RUNS.c.place))) or 0) + 1
-            )
+            place = (connection.scalar(select(func.max(RUNS.c.place))) or 0) + 1
+            values = ledger.fresh(spec, place) | {"priority": priority}
             if state is None:
                 whose = {"key": key, "owner": owner, "attempt": 0, "beat": 0}
                 connection.execute(insert(RUNS).values(values | whose))
             elif state in ("failed", "cancelled") or (state == "finished" and again):
-                connection.execute(delete(EVENTS).where(EVENTS.c.run == key))
-                self._remove_files(key)
+                ledger.erase(connection, key, all_of_it=False)
+                storage.remove(self.home, key)
                 connection.execute(update(RUNS).where(RUNS.c.key == key).values(values))
         return key
 
@@ -131,11 +136,37 @@ class Store:
         with explained(self._engine), self._engine.connect() as connection:
             return connection.scalar(counted) or 0
 
-    def queued(self) -> list[str]:
-        """The keys that wait, first come first."""
-        waiting = select(RUNS.c.key).where(RUNS.c.state == "queued").order_by(RUNS.c.place)
+    def queued(self, limit: int = 100_000) -> list[str]:
+        """The keys that wait, in the order of ``turns.waiting``."""
         with explained(self._engine), self._engine.connect() as connection:
-            return list(connection.scalars(waiting))
+            return list(connection.scalars(turns.waiting(limit)))
+
+    def pause(self, on: bool = True) -> None:
+        """Hold the queue, or let it go on: runs that go on do so, none begins."""
+        with explained(self._engine), self._writer.begin() as connection:
+            turns.pause(connection, on)
+
+    def paused(self) -> bool:
+        """Whether the queue is held."""
+        with explained(self._engine), self._engine.connect() as connection:
+            return turns.paused(connection)
+
+    def prioritise(self, key: str, priority: int) -> None:
+        """Let a queued run begin before all of a lower priority; 0 is usual."""
+        mine = update(RUNS).where(RUNS.c.key == key).values(priority=priority)
+        with explained(self._engine), self._writer.begin() as connection:
+            ledger.find(connection, key)
+            connection.execute(mine)
+
+    def must_wait(self, key: str, what: str) -> None:
+        """Say of a queued run what it waits for; "" that it no longer does."""
+        with explained(self._engine), self._writer.begin() as connection:
+            ledger.must_wait(connection, key, what)
+
+    def attempts(self, key: str) -> list[Attempt]:
+        """Every time a run was begun, and how that ended."""
+        with explained(self._engine), self._engine.connect() as connection:
+            return ledger.attempts(connection, key)
 
     def events(self, key: str, after: int = 0) -> list[tuple[int, Event]]:
         """A run's events behind a number, each with its own number; numbers only grow.
@@ -164,7 +195,8 @@ class Store:
         Raises:
             Missing: there is no such run.
         """
-        return self._files(self.row(key).key)
+        run = self.row(key)
+        return storage.view(self.home, key, run.place, ended=run.state == "finished")
 
     def request_cancel(self, key: str) -> None:
         """Stop a run: at once while it is queued, within a second while it runs."""
@@ -184,23 +216,13 @@ class Store:
         with explained(self._engine), self._writer.begin() as connection:
             if ledger.find(connection, key, hold=True).state == "running":
                 raise StoreError(f"{key} is running; cancel it first.")
-            connection.execute(delete(EVENTS).where(EVENTS.c.run == key))
-            connection.execute(delete(RUNS).where(RUNS.c.key == key))
-            self._remove_files(key)
+            ledger.erase(connection, key, all_of_it=True)
+            storage.remove(self.home, key)
 
     def claim(self, key: str, worker: str) -> int:
         """Take a queued run: the number of the attempt, or 0 if it is not to be had."""
-        taken = {
-            "state": "running",
-            "worker": worker,
-            "attempt": RUNS.c.attempt + 1,
-            "beat": RUNS.c.beat + 1,
-            "started": time.time(),
-        }
-        waits = (RUNS.c.key == key, RUNS.c.state == "queued")
         with explained(self._engine), self._writer.begin() as connection:
-            moved = connection.execute(update(RUNS).where(*waits).values(taken))
-            return ledger.find(connection, key).attempt if moved.rowcount else 0
+            return ledger.take(connection, key, worker)
 
     def append(
         self, key: str, events: Iterable[Event], *, attempt: int, first: int | None = None
@@ -282,16 +304,3 @@ class Store:
             self._told[key] = told
             for oldest in list(self._told)[:-_REMEMBERED]:
                 del self._told[oldest]
-
-    def _files(self, key: str) -> Path:
-        if not _KEY.fullmatch(key):
-            raise StoreError(f"{key!r} is no key of a run; no folder is named after it.")
-        return self.home / "files" / key
-
-    def _remove_files(self, key: str) -> None:
-        folder = self._files(key)
-        try:
-            if folder.exists():
-                shutil.rmtree(folder)
-        except OSError as error:
-            raise StoreError(f"Cannot remove the files of {key}: {error}.") from error

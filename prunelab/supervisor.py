@@ -8,11 +8,13 @@ import os
 import time
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from prunelab import processes
-from prunelab.child import RUNNER, work
+from prunelab import journal, limits, processes
+from prunelab.child import BOUND, RUNNER, Order, work
 from prunelab.events import Failed
+from prunelab.log import say
+from prunelab.patience import patiently
 from prunelab.store import Store, StoreError
 
 POLL = 0.1  # seconds between two looks at the child and at the store
@@ -20,31 +22,34 @@ GRACE = 2.0  # for a child whose run has ended to end by itself
 TORCH = ["torch", "torch._dynamo", "torch.optim"]
 
 
-class Order(NamedTuple):
-    """Which run to carry out, where it is kept, and its limits (0 is none)."""
-
-    key: str
-    url: str
-    home: str
-    runner: str = RUNNER
-    seconds: float = 0.0
-    megabytes: float = 0.0
-
-
 def execute(order: Order) -> str:
     """Carry out a queued run in a child process and return the state it ends in."""
-    store = Store(order.url, Path(order.home))
+    # Another machine may have no such folder; then its own PRUNELAB_HOME says where to work.
+    home = Path(os.environ.setdefault("PRUNELAB_HOME", order.home))
+    store = Store(order.url, home)
     try:
         attempt = store.claim(order.key, processes.identity())
         if not attempt:
             return store.state(order.key)
-        child = _start(order, attempt)
-        failed = _watch(child, store, order, attempt)
-        if failed and not store.cancel_requested(order.key):
-            store.finish(order.key, failed, attempt=attempt)
-        return store.requeue(order.key, attempt, _reason(child.exitcode))
+        say("began", run=order.key, attempt=attempt)
+        return _carry_out(store, order, attempt)
     finally:
         store.close()
+
+
+def _carry_out(store: Store, order: Order, attempt: int) -> str:
+    child = _start(store, order, attempt)
+    failed = _watch(child, store, order, attempt)
+
+    def ended() -> str:
+        if failed and not store.cancel_requested(order.key):
+            store.finish(order.key, failed, attempt=attempt)
+        return journal.give_back(store, order.key, attempt, _reason(child.exitcode))
+
+    state = patiently(ended, BOUND)
+    told = {"run": order.key, "attempt": attempt, "exit": child.exitcode, "state": state}
+    say("ended", **told, why=failed.reason if failed else "")
+    return state
 
 
 def warm(runner: str = RUNNER) -> None:
@@ -66,14 +71,14 @@ def dask_setup(_worker: Any) -> None:
     warm(os.environ.get("PRUNELAB_RUNNER", RUNNER))
 
 
-def _start(order: Order, attempt: int) -> BaseProcess:
+def _start(store: Store, order: Order, attempt: int) -> BaseProcess:
     # Workers of somebody else's cluster are daemons, which Python forbids children to.
     multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
     warm(order.runner)
     kinds = multiprocessing.get_all_start_methods()
     context: Any = multiprocessing.get_context("forkserver" if "forkserver" in kinds else "spawn")
-    given = (order.key, order.url, Path(order.home), attempt, order.runner)
-    child: BaseProcess = context.Process(target=work, args=given, daemon=True)
+    order = order._replace(home=str(store.home))
+    child: BaseProcess = context.Process(target=work, args=(order, attempt), daemon=True)
     child.start()
     return child
 
@@ -90,26 +95,13 @@ def _watch(child: BaseProcess, store: Store, order: Order, attempt: int) -> Fail
                 break
             if run.cancel:
                 break
-        failed = _beyond(order, time.monotonic() - began, processes.memory(child.pid or 0))
+        taken = time.monotonic() - began
+        failed = limits.too_late(taken, order.most)
+        failed = failed or limits.too_large(processes.memory(child.pid or 0), order.most)
     if child.exitcode is None:
         processes.kill(child.pid or 0)
         child.join()
     return failed
-
-
-def _beyond(order: Order, seconds: float, size: int) -> Failed | None:
-    if order.seconds and seconds > order.seconds:
-        return Failed(
-            reason=f"The run took longer than the time limit of {order.seconds:g} s.",
-            advice="Choose fewer epochs or a smaller model, or raise PRUNELAB_TIME_LIMIT.",
-        )
-    if order.megabytes and size > order.megabytes * 2**20:
-        return Failed(
-            reason=f"The run needs {size / 2**20:.0f} MB; the memory limit is "
-            f"{order.megabytes:g} MB.",
-            advice="Choose a smaller model or batch, or raise PRUNELAB_MEMORY_LIMIT.",
-        )
-    return None
 
 
 def _reason(code: int | None) -> str:

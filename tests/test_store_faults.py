@@ -160,7 +160,7 @@ def test_killed_writers_lose_no_acknowledged_event(store):
 def test_a_newer_store_is_refused_and_left_alone(store):
     path = store.home / "store.db"
     with sqlite3.connect(path) as raw:
-        raw.execute("UPDATE schema SET version = ?", (VERSION + 1,))
+        raw.execute("UPDATE alembic_version SET version_num = ?", (f"{VERSION + 1:04d}",))
     raw.close()
     store.close()
     before = path.read_bytes()
