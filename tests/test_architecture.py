@@ -14,8 +14,7 @@ HEAVY = {"torch", "sklearn", "distributed", "dask", "skops", "safetensors.torch"
 DESK = {
     "__init__", "spec", "events", "store", "database", "row", "ledger", "catalogue", "engine",
     "files", "figures", "layers", "local", "notebook", "cli", "docs", "launch", "registry",
-    "schedules", "parts", "examples", "processes", "__main__", "space", "limits", "storage", "turns",
-    "log", "journal", "patience", "migrations", "operations", "backup",
+    "schedules", "parts", "examples", "processes", "__main__",
 }  # fmt: skip
 # What a part of the bench may know beside plain data; a name stands for its whole package.
 MAY = {

@@ -8,8 +8,9 @@ import time
 
 import pytest
 
-from prunelab import child
+from prunelab import child, journal
 from prunelab.events import Finished, Warned
+from prunelab.patience import patiently
 from prunelab.spec import RunSpec
 from prunelab.store import Lost, Store, StoreError
 
@@ -75,3 +76,104 @@ def test_the_first_event_and_the_last_do_not_wait(store, monkeypatch):
     told.put(Finished(seconds=1))
     writer.join(5)
     assert (len(store.events(key)), store.state(key)) == (3, "finished")
+
+
+# -- the journal ----------------------------------------------------------------------------------
+
+
+def away(store, monkeypatch):
+    """A store that takes no event until the returned list is emptied."""
+    append, gone = store.append, [True]
+
+    def refuse(*arguments, **named):
+        if gone:
+            raise StoreError("away")
+        return append(*arguments, **named)
+
+    monkeypatch.setattr(store, "append", refuse)
+    return gone
+
+
+def journals(store):
+    return list((store.home / "journal").glob("*"))
+
+
+def test_what_a_dead_run_could_not_tell_is_told_when_the_store_is_back(store, monkeypatch):
+    monkeypatch.setattr(child, "BOUND", 0.5)
+    monkeypatch.setattr(child, "GAP", 0.02)
+    key = store.submit(RunSpec())
+    attempt = store.claim(key, "me")
+    store.append(key, [Warned(message="0")], attempt=attempt, first=1)
+    gone = away(store, monkeypatch)
+    told = queue.SimpleQueue()
+    for number in range(3):
+        told.put(Warned(message=str(number)))
+    with pytest.raises(StoreError, match="away"):
+        child._write_all(store, key, attempt, told)
+    assert [p.name for p in journals(store)] == [f"{key}.{attempt}.jsonl"]
+    with pytest.raises(StoreError, match="away"):
+        journal.give_back(store, key, attempt, "signal 9")
+    assert store.state(key) == "running"
+    gone.clear()
+    assert journal.give_back(store, key, attempt, "signal 9") == "queued"
+    assert [e.message for _, e in store.events(key)] == ["0", "1", "2"]
+    assert journals(store) == []
+
+
+def test_the_last_event_in_a_journal_ends_the_run(store):
+    key = store.submit(RunSpec())
+    attempt = store.claim(key, "me")
+    journal.keep(store.home, key, (attempt, 1), [Warned(message="a"), Finished(seconds=1)])
+    assert journal.give_back(store, key, attempt, "signal 9") == "finished"
+    assert store.row(key).deaths == 0
+
+
+def test_a_torn_journal_keeps_its_whole_lines_and_an_old_one_is_dropped(store):
+    key = store.submit(RunSpec())
+    attempt = store.claim(key, "me")
+    journal.keep(store.home, key, (attempt, 1), [Warned(message="a")])
+    with journals(store)[0].open("a") as file:
+        file.write('[2, {"type": "War')
+    journal.replay(store, key, attempt)
+    assert [e.message for _, e in store.events(key)] == ["a"]
+    journal.keep(store.home, key, (attempt, 2), [Warned(message="b")])
+    store.requeue(key, attempt, "partition")
+    journal.replay(store, key, attempt)
+    assert [e.message for _, e in store.events(key)] == ["a"]
+    assert journals(store) == []
+
+
+def test_a_store_that_is_back_in_time_needs_no_journal(store, monkeypatch):
+    monkeypatch.setattr(child, "GAP", 0.02)
+    key = store.submit(RunSpec())
+    gone = away(store, monkeypatch)
+    told = queue.SimpleQueue()
+    writer = threading.Thread(target=child._write_all, args=(store, key, 1, told))
+    store.claim(key, "me")
+    writer.start()
+    told.put(Warned(message="a"))
+    deadline = time.monotonic() + 5
+    while not journals(store):
+        assert time.monotonic() < deadline
+    gone.clear()
+    told.put(Finished(seconds=1))
+    writer.join(5)
+    assert (len(store.events(key)), store.state(key), journals(store)) == (2, "finished", [])
+
+
+def test_patience_ends_and_does_not_argue(monkeypatch):
+    answers = [StoreError("away"), StoreError("away"), 7]
+
+    def ask():
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert patiently(ask, 5) == 7
+    answers[:] = [Lost("another has it"), 7]
+    with pytest.raises(Lost, match="another has it"):
+        patiently(ask, 5)
+    answers[:] = [StoreError("away")] * 99
+    with pytest.raises(StoreError, match="away"):
+        patiently(ask, 0.2)
