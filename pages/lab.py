@@ -20,7 +20,8 @@ def main() -> None:
     result = desk.result(key) if key else None
     if key and result is None:
         st.title("This run is not here")
-        st.warning(f"There is no run {key} in this store; it may have been deleted. Press Run.")
+        words = f"There is no run {key[:100]} in this store; it may have been deleted. Press Run."
+        st.warning(show.plain(words))
     elif result is None:
         _empty()
     elif result.status in desk.ACTIVE:
@@ -39,7 +40,7 @@ def _run_button(spec: RunSpec) -> None:
             st.caption(refused)
     except SpecError as error:
         refused = str(error)
-        st.warning(refused)
+        st.warning(show.plain(refused))
     st.button(
         "Run", type="primary", width="stretch", disabled=bool(refused), on_click=_start,
         args=(spec,), key="start", icon=":material/play_arrow:",
@@ -85,7 +86,7 @@ def _finished(result: Result, spec: RunSpec) -> None:
     elif verdict := words.verdict(result):
         st.markdown(verdict)
     for warning in result.warnings:
-        st.warning(warning)
+        st.warning(show.plain(warning))
     _metrics(result)
     views.tabs(result)
 
@@ -112,9 +113,9 @@ def _metrics(result: Result) -> None:
 
 
 def _failed(result: Result) -> None:
-    st.error(result.reason)
+    st.error(show.plain(result.reason))
     if result.advice:
-        st.markdown(f"**What to do.** {result.advice}")
+        st.markdown(f"**What to do.** {show.plain(result.advice)}")
     if result.traceback:
         with st.expander("Details for the author of the method"):
             st.code(result.traceback, language="python")

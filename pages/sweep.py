@@ -44,7 +44,8 @@ def main() -> None:
         st.skeleton(400)
     failed = [row for row in rows if row.state == "failed"]
     for row in failed[:3]:
-        st.error(f"{row.spec.method} at {100 * row.spec.sparsity:g} %: {row.result.reason}")
+        said = f"{row.spec.method} at {100 * row.spec.sparsity:g} %: {row.result.reason}"
+        st.error(show.plain(said))
 
 
 def _form(known: dict[str, Any]) -> list[RunSpec]:
@@ -87,7 +88,7 @@ def _start_button(specs: Sequence[RunSpec], known: dict[str, Any]) -> None:
         refused = ""
     except SpecError as error:
         refused = str(error)
-        st.warning(refused)
+        st.warning(show.plain(refused))
     if len(new) > LIMIT:
         refused = f"{len(new)} runs are more than the {LIMIT} one form may start."
         st.warning(refused)

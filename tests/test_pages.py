@@ -264,6 +264,16 @@ def test_own_data_needs_a_file_before_it_can_run(store):
     assert store.submitted[0].data_knobs == {"file": stored}
 
 
+def test_a_link_cannot_name_a_file_of_the_machine(store):
+    app = show("lab", data="table", file="/etc/passwd")
+    assert app.button(key="start").proto.disabled
+
+
+def test_a_link_cannot_bring_markup_into_a_page(store):
+    app = show("lab", run="![x](http://example.com/x.png)", seed="9")
+    assert "\\[x\\]" in app.warning[0].value
+
+
 def test_the_curve_of_a_run_is_completed_with_random_beside_it(store):
     app = show("lab", view="Trade-off")
     app.button(key="complete").click().run()
@@ -336,7 +346,7 @@ def test_a_broken_file_has_a_card(store, monkeypatch):
 def test_a_store_that_cannot_be_opened_is_explained(home, monkeypatch):
     monkeypatch.setenv("PRUNELAB_STORE", "nonsense")
     app = show("runs")
-    assert "PRUNELAB_STORE must be a database URL" in app.error[0].value
+    assert "must be a database URL" in app.error[0].value
 
 
 def test_streamlit_still_knows_our_hidden_settings():

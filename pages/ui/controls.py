@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
 from pages.ui import knobs
+from pages.ui.show import plain
 from prunelab.catalogue import fits, fits_data, recoveries
 from prunelab.files import keep_upload
 from prunelab.spec import RunSpec, SpecError
 
 SPARSITIES = [*(n / 100 for n in range(99)), 0.99, 0.995, 0.998, 0.999]
 PRESETS = {"Quick": 0.25, "Usual": 1.0, "Long": 2.0}
+UPLOAD = re.compile(r"[0-9a-f]{64}\.(csv|parquet|npz)")  # a link cannot name other files
 OPEN = 2  # knobs of a method that are shown at once
 
 
@@ -180,18 +183,28 @@ def _data_knobs(data: str, asked: list[Mapping[str, Any]], start: RunSpec) -> di
 
 def _upload(data: str, start: RunSpec) -> dict[str, Any]:
     """One's own file, kept under the hash of its content, which is what the link holds."""
-    stored = st.query_params.get("file") or str(start.data_knobs.get("file", ""))
     given = st.file_uploader(
         "Your file", type=["csv", "parquet", "npz"], key=f"upload-{data}",
         help="A table with a column of classes, or arrays x and y in an .npz file.",
     )  # fmt: skip
-    if given is not None:
-        try:
-            stored = keep_upload(given.name, given.getvalue())
-        except SpecError as refused:
-            st.error(str(refused))
-            return {}
-        st.query_params["file"] = stored
-    elif stored:
-        st.caption("Using the file of this link.")
-    return {"file": stored} if stored else {}
+    linked = st.query_params.get("file", "")
+    if given is None:
+        stored = linked if UPLOAD.fullmatch(linked) else str(start.data_knobs.get("file", ""))
+        if stored:
+            st.caption("Using the file of this link.")
+        return {"file": stored} if stored else {}
+    try:
+        st.query_params["file"] = stored = _kept(given)
+    except SpecError as refused:
+        st.error(plain(str(refused)))
+        return {}
+    return {"file": stored}
+
+
+def _kept(given: Any) -> str:
+    """The stored name of an upload, hashed once and not at every change of a slider."""
+    known, stored = st.session_state.get("_upload", ("", ""))
+    if known != given.file_id:
+        stored = keep_upload(given.name, given.getvalue())
+        st.session_state["_upload"] = (given.file_id, stored)
+    return str(stored)

@@ -28,7 +28,7 @@ def _card(key: str) -> None:
         right.button("Cancel", on_click=desk.cancel, args=([key],), key="cancel", width="stretch")
         note = desk.note(key)
         if note:
-            st.caption(note)
+            st.caption(show.plain(note))
     curve, bars = st.columns(2, gap="large")
     with curve, st.container(height=CURVE, border=False):
         _curve(result)
@@ -57,6 +57,6 @@ def _bars(result: Result) -> None:
     quantity = next(iter(result.histograms)).split()[0]
     found = figures.histogram(result, quantity, layer, theme=shell.theme())
     with st.container(key="finding-live"):
-        st.markdown(found.title)
+        st.markdown(show.plain(found.title))
     found.figure.update_layout(title_text="", margin_t=30, height=300)
     st.plotly_chart(found.figure, key="first", theme=None, config=show.CONFIG, alt=found.alt)

@@ -10,6 +10,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages.ui.show import plain
 from prunelab.figures import Theme
 from prunelab.store import StoreError
 
@@ -51,11 +52,11 @@ def show(main: Callable[[], None]) -> None:
     """Run a page; what the store cannot do is said, not thrown at the reader."""
     ensure()
     if problem := st.session_state.pop("_problem", ""):
-        st.error(problem)
+        st.error(plain(problem))
     try:
         main()
     except StoreError as refused:
-        st.error(str(refused))
+        st.error(plain(str(refused)))
 
 
 def theme() -> Theme:

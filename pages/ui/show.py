@@ -24,7 +24,7 @@ def picture(make: Callable[[], Picture], key: str, *, python: str, clicks: bool 
         st.info(str(missing))
         return []
     with st.container(key=f"finding-{key}"):
-        st.markdown(_plain(found.title))
+        st.markdown(plain(found.title))
     found.figure.update_layout(title_text="", margin_t=max(36, found.figure.layout.margin.t - 44))
     sent = st.plotly_chart(
         found.figure,
@@ -50,6 +50,6 @@ def empty(title: str, text: str) -> None:
         st.markdown(text)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text of a run as it is: no markup of ours."""
     return "".join("\\" + c if c in r"\`*_{}[]<>#$~|:" else c for c in text)

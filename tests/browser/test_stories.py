@@ -189,14 +189,15 @@ def _first_row(page):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 800])
 def test_every_page_fits_its_window_and_is_accessible(browser, server, width, theme, finished):
-    for address in (*PAGES, *(f"lab?run={finished}&view={v}" for v in ("Layers", "Trade-off"))):
-        name = re.sub(r"\W+", "-", address.replace(finished, "run")) or "home"
-        for page in visit(browser, server, name, width, theme):
+    views = (f"lab?run={finished}&view={view}" for view in ("Layers", "Trade-off"))
+    for page in visit(browser, server, f"all-{width}-{theme}", width, theme):
+        for address in (*PAGES, *views):
             page.goto(f"/{address}")
             ready(page)
             expect(headline(page)).to_have_count(1)
             wide = page.get_by_test_id("stMain").evaluate("m => m.scrollWidth - m.clientWidth")
             assert wide <= 0, f"{address} is {wide} px too wide at {width}"
+            name = re.sub(r"\W+", "-", address.replace(finished, "run")) or "home"
             shot(page, f"{name}-{width}-{theme}")
             found = Axe().run(page).response["violations"]
             bad = [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] != "minor"]
