@@ -53,7 +53,7 @@ def run(spec: RunSpec, *, files: Path | None = None, dense: Path | None = None) 
 def _steps(spec: RunSpec, files: Path | None, dense: Path | None) -> Iterator[Event]:
     job = prepare(spec)
     yield _started(job)
-    tree = "tree" in job.unit_entry.needs
+    tree = "network" not in job.unit_entry.needs
     steps = run_tree.run_tree(job, files) if tree else run_network.run_network(job, files, dense)
     result = fold([])
     for event in steps:
@@ -85,6 +85,8 @@ def prune(
     if entry.when != "trained" or entry.schedule != "one-shot":
         raise SpecError(f"{method} prunes while it trains; use pl.run(...) with it.")
     kind = "network" if isinstance(model, torch.nn.Module) else "tree"
+    if hasattr(getattr(model, "estimators_", None), "shape"):  # a matrix of trees, stage by class
+        kind = "boosting"
     if kind == "tree" and not hasattr(model, "tree_") and not hasattr(model, "estimators_"):
         raise SpecError(
             f"prune needs a torch module or a fitted scikit-learn tree or forest, got "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from prunelab.events import Event, Measured, Pruned
 from prunelab.histograms import lowest, scores_histogram
 from prunelab.job import Job
 from prunelab.measure.latency import latency
-from prunelab.measure.trees import measure_tree
+from prunelab.measure.trees import measure_tree, tree_size
 from prunelab.parts import Part
 from prunelab.trees import tree_arrays
 
@@ -25,7 +25,9 @@ def run_tree(job: Job, files: Path | None) -> Iterator[Event]:
     train = job.parts.train
     model = job.build().set_params(random_state=job.spec.seed)
     model.fit(_flat(train.x), train.y)
-    yield _measured(job, model, "dense", "validation")
+    sizes = {"dense": tree_size(model)}
+    seen = job.parts.validation
+    yield _measured("dense", "validation", _values(model, seen, sizes["dense"]))
     choice = job.choose(model, job.steps[-1])
     table = job.unit.rows(model, job.parts, choice.mask)
     pruned = job.unit.keep(model, job.parts, choice.mask)
@@ -38,31 +40,33 @@ def run_tree(job: Job, files: Path | None) -> Iterator[Event]:
         layers=[{**r, "threshold": _threshold(r["name"], choice)} for r in table],
     )
     yield scores_histogram(job.method.label, choice.scores, choice.mask)
-    yield _measured(job, pruned, "pruned", "validation")
-    yield _measured(job, pruned, "recovered", "validation")
+    sizes["pruned"] = tree_size(pruned)
+    values = _values(pruned, seen, sizes["pruned"])
+    yield _measured("pruned", "validation", values)
+    yield _measured("recovered", "validation", values)
     if files:
         artefacts.save_tree(files, pruned, tree_arrays(model, choice.mask, choice.scores))
-    yield from _results(job, model, pruned)
+    yield from _results(job, model, pruned, sizes)
 
 
-def _results(job: Job, dense: Any, pruned: Any) -> Iterator[Event]:
+def _results(job: Job, dense: Any, pruned: Any, sizes: Mapping[str, Any]) -> Iterator[Event]:
     test = job.parts.test_once()
     x = _flat(job.parts.validation.x[:BATCH])
     timed = latency({"dense": lambda: dense.predict(x), "pruned": lambda: pruned.predict(x)})
     about = {"batch": len(x), "threads": 1}
-    before = _values(job, dense, test) | {"latency_ms": timed["dense"] | about}
-    after = _values(job, pruned, test) | {"latency_ms": timed["pruned"] | about}
-    yield Measured(stage="dense", part="test", values=before)
-    yield Measured(stage="pruned", part="test", values=after)
-    yield Measured(stage="recovered", part="test", values=after)
+    before = _values(dense, test, sizes["dense"]) | {"latency_ms": timed["dense"] | about}
+    after = _values(pruned, test, sizes["pruned"]) | {"latency_ms": timed["pruned"] | about}
+    yield _measured("dense", "test", before)
+    yield _measured("pruned", "test", after)
+    yield _measured("recovered", "test", after)
 
 
-def _measured(job: Job, model: Any, stage: Any, part: Any) -> Measured:
-    return Measured(stage=stage, part=part, values=_values(job, model, job.parts.validation))
+def _measured(stage: Any, part: Any, values: dict[str, Any]) -> Measured:
+    return Measured(stage=stage, part=part, values=values)
 
 
-def _values(job: Job, model: Any, part: Part) -> dict[str, Any]:
-    values: dict[str, Any] = measure_tree(model, Part(_flat(part.x), part.y))
+def _values(model: Any, part: Part, size: dict[str, Any]) -> dict[str, Any]:
+    values: dict[str, Any] = measure_tree(model, Part(_flat(part.x), part.y), size)
     return values
 
 

@@ -18,14 +18,15 @@ from prunelab.trees import depths, trees
 SURE = float(np.finfo(np.float64).eps)  # a probability is never taken for less, nor for 1 more
 
 
-def measure_tree(estimator: Any, part: Part) -> dict[str, Any]:
-    """Quality on one part of the data, and size.
+def measure_tree(estimator: Any, part: Part, size: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Quality on one part of the data, and size, unless it is known from ``tree_size``.
 
     ``loss`` is the mean log-loss in nats. Counts are summed over the trees of a forest, ``depth``
     is that of the deepest, ``mean_path`` the splits one example passes.
     """
     x = part.x.reshape(len(part.x), -1)
-    return {**_quality(estimator, x, part.y), **_size(estimator), "mean_path": _path(estimator, x)}
+    size = size or tree_size(estimator)
+    return {**_quality(estimator, x, part.y), **size, "mean_path": _path(estimator, x)}
 
 
 def _quality(estimator: Any, x: NDArray[np.float32], y: NDArray[np.int64]) -> dict[str, Any]:
@@ -44,7 +45,8 @@ def _quality(estimator: Any, x: NDArray[np.float32], y: NDArray[np.int64]) -> di
     }
 
 
-def _size(estimator: Any) -> dict[str, Any]:
+def tree_size(estimator: Any) -> dict[str, Any]:
+    """Nodes, leaves, depth and bytes of a tree or of all trees of an ensemble."""
     members = [member.tree_ for member in trees(estimator).values()]
     nodes = sum(int(tree.node_count) for tree in members)
     return {

@@ -1,6 +1,8 @@
 """Arithmetic on fitted scikit-learn trees, and pruned trees as scikit-learn estimators."""
 
+from prunelab.trees.boosting import boosting_scores, prune_boosting, truncate_boosting
 from prunelab.trees.estimators import PrunedTreeClassifier, PrunedTreeRegressor
+from prunelab.trees.forest import forest_curve, prune_on_own_rows
 from prunelab.trees.optimal import OptimalSubtrees
 from prunelab.trees.path import PruningPath
 from prunelab.trees.path_cv import PruningPathCV
@@ -9,6 +11,7 @@ from prunelab.trees.raising import raise_subtrees
 from prunelab.trees.rebuild import cut, cut_at
 from prunelab.trees.structure import (
     LEAF,
+    STALE,
     Bools,
     Indices,
     Numbers,
@@ -23,6 +26,7 @@ from prunelab.trees.structure import (
 
 __all__ = [
     "LEAF",
+    "STALE",
     "Bools",
     "Indices",
     "Numbers",
@@ -31,15 +35,20 @@ __all__ = [
     "PrunedTreeRegressor",
     "PruningPath",
     "PruningPathCV",
+    "boosting_scores",
     "cut",
     "cut_at",
     "depths",
+    "forest_curve",
     "levels",
     "lift",
+    "prune_boosting",
+    "prune_on_own_rows",
     "prune_tree",
     "raise_subtrees",
     "splits",
     "survivors",
     "tree_arrays",
     "trees",
+    "truncate_boosting",
 ]

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 LEAF = -1  # as a child: there is none
+# What a forest knows from its out-of-bag rows is no longer true of a pruned one.
+STALE = ("oob_score_", "oob_decision_function_", "oob_prediction_")
 
 Bools = NDArray[np.bool_]
 Numbers = NDArray[np.float64]
@@ -25,6 +27,8 @@ def trees(model: Any) -> dict[str, Any]:
     if hasattr(model, "tree_"):
         return {"tree": model}
     members = getattr(model, "estimators_", None)
+    if isinstance(members, np.ndarray):  # boosting: a tree for each class in every stage
+        members = members.ravel().tolist()
     if not isinstance(members, list) or not all(hasattr(m, "tree_") for m in members):
         kind = type(model).__name__
         raise TypeError(f"The model must be a fitted scikit-learn tree or forest, got {kind}.")
@@ -79,12 +83,13 @@ def tree_arrays(
 ) -> dict[str, NDArray[Any]]:
     """The (first) dense tree node by node, for a picture of it: links, splits, classes, what stays.
 
-    ``value`` holds class fractions, ``score`` the score of a split (NaN for leaves).
+    ``value`` holds class fractions, ``score`` the score of a split (NaN for leaves). Where whole
+    trees go, all nodes of this one stay and have no score.
     """
     name, member = next(iter(trees(model).items()))
     tree = member.tree_
     score = np.full(tree.node_count, np.nan)
-    if scores is not None:
+    if scores is not None and name in scores:
         score[splits(tree)] = scores[name].double().cpu().numpy()
     return {
         "left": tree.children_left.copy(),
@@ -94,6 +99,10 @@ def tree_arrays(
         "samples": tree.n_node_samples.copy(),
         "value": tree.value[:, 0, :].copy(),
         "depth": depths(tree),
-        "kept": survivors(tree, mask[name].cpu().numpy())[0],
+        "kept": _there(tree, mask[name]) if name in mask else np.ones(tree.node_count, bool),
         "score": score,
     }
+
+
+def _there(tree: Any, mask: Tensor) -> Bools:
+    return survivors(tree, mask.cpu().numpy())[0]

@@ -11,10 +11,7 @@ import torch
 from torch import Tensor
 
 from prunelab.registry import Unit, unit
-from prunelab.trees import Bools, cut, depths, lift, splits, survivors, trees
-
-# What a forest knows from its out-of-bag rows is no longer true of a pruned one.
-_STALE = ("oob_score_", "oob_decision_function_", "oob_prediction_")
+from prunelab.trees import STALE, Bools, cut, depths, lift, splits, survivors, trees
 
 
 @unit(needs={"tree"}, noun="splits")
@@ -28,12 +25,16 @@ def _shapes(model: Any, data: object) -> dict[str, tuple[int, ...]]:
 
 
 def _keep(model: Any, data: object, mask: Mapping[str, Tensor]) -> Any:
+    if isinstance(getattr(model, "estimators_", None), np.ndarray):
+        raise TypeError(
+            "Inner values of boosted trees are no answers; use prunelab.trees.prune_boosting."
+        )
     pruned = {name: cut(member, _kept(mask[name])) for name, member in trees(model).items()}
     if hasattr(model, "tree_"):
         return pruned["tree"]
     forest = copy.copy(model)
     forest.estimators_ = list(pruned.values())
-    for name in _STALE:
+    for name in STALE:
         vars(forest).pop(name, None)
     return forest
 
