@@ -12,7 +12,7 @@ from example_run import network_events, result, tree_arrays
 
 from prunelab import figures
 from prunelab.events import Result, Warned, fold
-from prunelab.figures import by_layer, comparison, cost, look, matrix, trees
+from prunelab.figures import by_layer, cost, look, matrix, means, trees
 from prunelab.figures.classes import confusion_numbers
 from prunelab.figures.curves import curve_numbers
 from prunelab.figures.histograms import bins
@@ -70,7 +70,7 @@ def test_the_histogram_counts_what_was_cut_and_rescales_what_came_after(run):
 def test_the_histogram_is_there_before_anything_is_pruned():
     early = fold(network_events()[:2])
     picture = figures.histogram(early)
-    assert picture.title == "All layers: 360 weights before pruning"
+    assert picture.title == "Altogether: 360 weights before pruning"
     assert not picture.table["removed"].any()
 
 
@@ -144,7 +144,7 @@ def scored(accuracy, **fields):
 
 def test_a_line_is_the_mean_of_its_seeds_and_the_band_their_deviation():
     runs = [scored(a, seed=s) for s, a in enumerate((0.8, 0.9, 1.0))]
-    (line,) = comparison.lines(comparison.points(runs))
+    (line,) = means.lines(means.points(runs))
     assert line.mean == [pytest.approx(0.9)]
     assert line.spread == [pytest.approx(0.1)]
     picture = figures.tradeoff(runs)
@@ -176,7 +176,7 @@ def test_the_tradeoff_names_the_gap_at_the_highest_common_sparsity():
 
 def test_settings_that_differ_make_two_lines_of_one_method():
     runs = [scored(0.9), scored(0.8, scope="uniform"), scored(0.7, knobs={"rounds": 3})]
-    names = {line.series for line in comparison.lines(comparison.points(runs))}
+    names = {line.series for line in means.lines(means.points(runs))}
     assert names == {"magnitude", "magnitude · uniform", "magnitude · rounds 3"}
     with pytest.raises(ValueError, match="No run has an accuracy yet"):
         figures.tradeoff([])
@@ -184,7 +184,7 @@ def test_settings_that_differ_make_two_lines_of_one_method():
 
 def test_other_data_or_models_never_share_a_mean():
     runs = [scored(0.9), scored(0.5, data="mnist", seed=1)]
-    drawn = comparison.lines(comparison.points(runs))
+    drawn = means.lines(means.points(runs))
     assert {line.series for line in drawn} == {"magnitude · digits", "magnitude · mnist"}
     assert all(line.seeds == [1] for line in drawn)
     assert "different models or data" in figures.tradeoff(runs).title

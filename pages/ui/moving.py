@@ -13,9 +13,9 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from prunelab.examples import Example
-from prunelab.figures.comparison import lines, points
 from prunelab.figures.look import PALETTES, is_baseline
 from prunelab.figures.matrix import image
+from prunelab.figures.means import lines, points
 
 _HERE = Path(__file__).parent
 _component = st.components.v2.component(

@@ -17,14 +17,15 @@ from prunelab.spec import RunSpec, sweep
 
 CURVE = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
 TABS = ("Trade-off", "Size & cost", "Confusion", "Details", "Python")
-PARTS = {"splits": ("Splits", "Trees"), "examples": ("Examples", "Classes")}
+PARTS = {"splits": ("Splits", "Trees", "Tree"), "examples": ("Examples", "Classes", "Class")}
+USUAL = ("Weights", "Layers", "Layer")  # what is drawn, grouped by what, one of these
 
 
 def tabs(result: Result) -> None:
     """The views of a run; only the open one is drawn."""
     spec = RunSpec.from_json(result.spec)
     views = (weights, layers, tradeoff, costs, confusion, details, code)
-    names = (*PARTS.get(result.unit, ("Weights", "Layers")), *TABS)
+    names = (*PARTS.get(result.unit, USUAL)[:2], *TABS)
     places = st.tabs(names, key="view", on_change="rerun", bind="query-params")
     for place, view in zip(places, views, strict=True):
         if place.open:
@@ -42,7 +43,7 @@ def weights(result: Result, spec: RunSpec) -> None:
         st.info("This run has sent no histogram.")
         return
     names = [row["name"] for row in list(result.histograms.values())[-1].layers]
-    layer, kind = _which(names, kinds)
+    layer, kind = _which(names, kinds, PARTS.get(result.unit, USUAL)[2])
     said = {"layer": layer, "quantity": kind if len(kinds) > 1 else None}
     arguments = ", ".join(f"{name}={value!r}" for name, value in said.items() if value)
     show.picture(
@@ -52,13 +53,13 @@ def weights(result: Result, spec: RunSpec) -> None:
     )
 
 
-def _which(names: Sequence[str], kinds: Sequence[str]) -> tuple[str | None, str]:
+def _which(names: Sequence[str], kinds: Sequence[str], label: str) -> tuple[str | None, str]:
     """The layer (None is all) and the quantity to show."""
     one, kind = "all", kinds[0]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if len(names) > 1:
             options = ["all", *names]
-            one = st.selectbox("Layer", options, key="layer", bind="query-params", width=220)
+            one = st.selectbox(label, options, key="layer", bind="query-params", width=220)
         if len(kinds) > 1:
             kind = st.segmented_control("Show", kinds, default=kind, key="quantity") or kind
     return (one if one in names else None), kind

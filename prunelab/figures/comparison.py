@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any, NamedTuple
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -22,119 +20,7 @@ from prunelab.figures.look import (
     percent,
     strokes,
 )
-from prunelab.spec import RunSpec
-
-SUBJECT = ("data", "data_knobs", "model", "model_knobs")  # runs on others cannot share a mean
-DIFFERS = (
-    "layers",
-    "scope",
-    "recover",
-    "recover_epochs",
-    "epochs",
-    "lr",
-    "batch_size",
-    "optimizer",
-    "knobs",
-)
-
-
-class Point(NamedTuple):
-    """One finished run on the plot."""
-
-    key: str
-    method: str
-    series: str
-    subject: str
-    sparsity: float
-    asked: float
-    seed: int
-    accuracy: float
-    dense: float
-
-
-class Line(NamedTuple):
-    """One method: the mean over its seeds at each sparsity, ``spread`` where there are several."""
-
-    series: str
-    method: str
-    sparsity: list[float]
-    mean: list[float]
-    spread: list[float]
-    seeds: list[int]
-
-
-def points(results: Iterable[Result]) -> list[Point]:
-    """The runs with an accuracy. What differs besides the seed makes several lines of a method."""
-    done = [r for r in results if _accuracy(r.recovered) is not None]
-    specs = {r.key: _spec(r.spec) for r in done}
-    found = []
-    for result in done:
-        spec = specs[result.key]
-        peers = [s for s in specs.values() if s["method"] == spec["method"]]
-        found.append(
-            Point(
-                key=result.key,
-                method=spec["method"],
-                series=_series(spec, peers, list(specs.values())),
-                subject=str([spec[name] for name in SUBJECT]),
-                sparsity=result.sparsity["achieved"],
-                asked=spec["sparsity"],
-                seed=spec["seed"],
-                accuracy=_accuracy(result.recovered) or 0.0,
-                dense=_accuracy(result.dense) or float("nan"),
-            )
-        )
-    return found
-
-
-def _accuracy(values: Mapping[str, Any]) -> float | None:
-    value: float | None = values.get("accuracy", values.get("validation_accuracy"))
-    return value
-
-
-def _spec(spec: Mapping[str, Any]) -> dict[str, Any]:
-    return asdict(RunSpec.from_json(spec))
-
-
-def _series(
-    spec: Mapping[str, Any], peers: Sequence[Mapping[str, Any]], every: Sequence[Mapping[str, Any]]
-) -> str:
-    """The method's name, and what tells this line from others of the same method."""
-    words = [spec["method"]]
-    for names, others in ((SUBJECT, every), (DIFFERS, peers)):
-        for name in names:
-            if len({str(other[name]) for other in others}) > 1:
-                words += _words(name, spec[name])
-    return " · ".join(words)
-
-
-def _words(name: str, value: Any) -> list[str]:
-    if isinstance(value, Mapping):
-        return [f"{k} {v}" for k, v in value.items()]
-    if value in (None, ""):
-        return []
-    return [value if isinstance(value, str) else f"{name.replace('_', ' ')} {value}"]
-
-
-def lines(found: Iterable[Point]) -> list[Line]:
-    """Mean and standard deviation over seeds, per series and asked sparsity."""
-    groups: dict[str, dict[float, list[Point]]] = {}
-    for point in found:
-        groups.setdefault(point.series, {}).setdefault(point.asked, []).append(point)
-    return [_line(series, by_sparsity) for series, by_sparsity in sorted(groups.items())]
-
-
-def _line(series: str, by_sparsity: Mapping[float, list[Point]]) -> Line:
-    stops = [by_sparsity[asked] for asked in sorted(by_sparsity)]
-    scores = [[p.accuracy for p in stop] for stop in stops]
-    return Line(
-        series=series,
-        method=stops[0][0].method,
-        sparsity=[statistics.fmean(p.sparsity for p in stop) for stop in stops],
-        mean=[statistics.fmean(s) for s in scores],
-        spread=[statistics.stdev(s) if len(s) > 1 else 0.0 for s in scores],
-        seeds=[len(s) for s in scores],
-    )
+from prunelab.figures.means import Line, Point, lines, points
 
 
 def tradeoff(

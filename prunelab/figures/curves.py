@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from prunelab.events import Result
-from prunelab.figures.look import FONT, PALETTES, Picture, Theme, accuracy, layout, percent
+from prunelab.figures.look import FONT, PALETTES, Palette, Picture, Theme, accuracy, layout, percent
 
 DOTS = 40  # epochs up to which each has a dot
 
@@ -98,34 +98,6 @@ def live(result: Result, *, theme: Theme = "light") -> dict[str, Any]:
     """The same curve as ECharts options: it grows in place while the run streams."""
     found = curve_numbers(result)
     p = PALETTES[theme]
-    names = ("accuracy", "loss")
-    ends = [{"xAxis": first - 0.5, "name": name} for name, first in found.phases[1:]]
-    few = len(found.epoch) <= DOTS
-    common: dict[str, Any] = {"type": "line", "symbolSize": 5, "showSymbol": few}
-    series = [
-        {
-            **common,
-            "name": "accuracy",
-            "data": _pairs(found.epoch, [round(100 * a, 2) for a in found.accuracy]),
-            "itemStyle": {"color": p.accent},
-            "markLine": {
-                "symbol": "none",
-                "silent": True,
-                "label": {"formatter": "{b}", "color": p.muted},
-                "lineStyle": {"color": p.muted, "type": "dotted"},
-                "data": ends,
-            },
-        }
-    ]
-    for name, values, colour in (
-        ("training loss", found.loss, p.faint),
-        ("validation loss", found.validation_loss, p.ink),
-    ):
-        data = _pairs(found.epoch, [round(v, 4) for v in values])
-        place = {"xAxisIndex": 1, "yAxisIndex": 1}
-        series.append(
-            {**common, **place, "name": name, "data": data, "itemStyle": {"color": colour}}
-        )
     return {
         "textStyle": {"fontFamily": FONT, "color": p.muted},
         "animation": False,
@@ -136,19 +108,50 @@ def live(result: Result, *, theme: Theme = "light") -> dict[str, Any]:
             {"left": 56, "right": 24, "top": 222, "height": 90},
         ],
         "xAxis": [_axis(p.muted, p.grid, i, found.planned) for i in range(2)],
-        "yAxis": [
-            {
-                "gridIndex": i,
-                "name": ("accuracy in %", "loss in nats")[i],
-                "nameTextStyle": {"align": "left", "color": p.muted},
-                "scale": names[i] == "accuracy",
-                "splitNumber": 3,
-                "axisLabel": {"color": p.muted},
-                "splitLine": {"lineStyle": {"color": p.grid}},
-            }
-            for i in range(2)
-        ],
-        "series": series,
+        "yAxis": [_scale(p, i) for i in range(2)],
+        "series": _series(found, p),
+    }
+
+
+def _series(found: Curve, p: Palette) -> list[dict[str, Any]]:
+    """Accuracy above, the two losses below; a dotted line where a phase begins."""
+    right = [round(100 * a, 2) for a in found.accuracy]
+    phases = {
+        "symbol": "none",
+        "silent": True,
+        "label": {"formatter": "{b}", "color": p.muted},
+        "lineStyle": {"color": p.muted, "type": "dotted"},
+        "data": [{"xAxis": first - 0.5, "name": name} for name, first in found.phases[1:]],
+    }
+    lower = {"xAxisIndex": 1, "yAxisIndex": 1}
+    drawn: tuple[tuple[str, list[float], str, dict[str, Any]], ...] = (
+        ("accuracy", right, p.accent, {"markLine": phases}),
+        ("training loss", [round(v, 4) for v in found.loss], p.faint, lower),
+        ("validation loss", [round(v, 4) for v in found.validation_loss], p.ink, lower),
+    )
+    return [
+        {
+            "type": "line",
+            "name": name,
+            "symbolSize": 5,
+            "showSymbol": len(found.epoch) <= DOTS,
+            "data": _pairs(found.epoch, values),
+            "itemStyle": {"color": colour},
+            **more,
+        }
+        for name, values, colour, more in drawn
+    ]
+
+
+def _scale(p: Palette, place: int) -> dict[str, Any]:
+    return {
+        "gridIndex": place,
+        "name": ("accuracy in %", "loss in nats")[place],
+        "nameTextStyle": {"align": "left", "color": p.muted},
+        "scale": place == 0,
+        "splitNumber": 3,
+        "axisLabel": {"color": p.muted},
+        "splitLine": {"lineStyle": {"color": p.grid}},
     }
 
 

@@ -131,10 +131,12 @@ def _height(panels: int) -> int:
 def _title(chosen: list[Bins], noun: str) -> str:
     units = sum(b.units for b in chosen)
     gone = 1 - sum(sum(b.kept) for b in chosen) / units if units else 0.0
-    where = chosen[0].layer if len(chosen) == 1 else "All layers"
+    where = chosen[0].layer if len(chosen) == 1 else "Altogether"
     if gone == 0:
         return f"{where}: {count(units)} {noun} before pruning"
     title = f"{where}: {percent(gone)} of {count(units)} {noun} gone"
+    if len(chosen) > MOST:
+        title += f" (the first {MOST} of {len(chosen)} drawn)"
     if len(chosen) == 1 and chosen[0].threshold is not None:
         title += f", the cut is at {chosen[0].cut} = {chosen[0].threshold:.3g}"
     return title
