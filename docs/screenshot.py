@@ -29,7 +29,7 @@ def main() -> None:
             time.sleep(0.2)
         executable = next(filter(None, map(shutil.which, BROWSERS)), None)
         browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
-        page = browser.new_page(viewport={"width": 1280, "height": 800}, device_scale_factor=1.5)
+        page = browser.new_page(viewport={"width": 1280, "height": 860}, device_scale_factor=1.5)
         page.goto(f"{server.url}/lab?run={key}")
         ready(page)
         page.locator(".js-plotly-plot .bars").first.wait_for()
