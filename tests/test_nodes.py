@@ -166,6 +166,14 @@ def test_the_picture_of_a_tree_says_what_stays() -> None:
     assert all(array.dtype != object for array in picture.values())
 
 
+def test_where_whole_trees_go_the_picture_is_whole() -> None:
+    forest = RandomForestClassifier(3, random_state=0).fit(*NOISY)
+    picture = tree_arrays(forest, {"forest": torch.tensor([True, False, True])}, {})
+    assert picture["kept"].all()
+    assert len(picture["kept"]) == forest.estimators_[0].tree_.node_count
+    assert np.isnan(picture["score"]).all()
+
+
 def test_the_weakest_links_of_a_large_tree_are_found_quickly() -> None:
     x, y = make_classification(20_000, 10, flip_y=0.3, random_state=0)
     tree = DecisionTreeClassifier(random_state=0).fit(x, y)

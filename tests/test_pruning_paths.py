@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
 from sklearn.base import clone
 from sklearn.metrics import confusion_matrix
 from sklearn.model_selection import GridSearchCV, KFold
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier
 from tree_cases import CASES, DIGITS, NOISY, grown, state
 from tree_oracles import leaves, prunings, small_tree, wrong
 
@@ -71,6 +72,34 @@ def test_scores_and_confusion_on_held_out_rows_are_those_of_each_tree(case: str)
         assert path.kept(i).sum() == path.tree(i).tree_.node_count
     last = path.tree(-1)
     assert last.get_n_leaves() == path.leaves[-1] == 1
+
+
+UNUSUAL: dict[str, tuple[Any, Any, Any]] = {
+    "sparse": (DecisionTreeClassifier(random_state=0), csr_matrix(np.where(X > 1, X, 0)), Y),
+    "rising": (DecisionTreeClassifier(random_state=0, monotonic_cst=[1] + [0] * 19), X, Y),
+    "extra tree": (ExtraTreeClassifier(random_state=0), X, Y),
+    "medians": (
+        DecisionTreeRegressor(random_state=0, criterion="absolute_error", max_depth=5),
+        X[:300],
+        X[:300, 0] + Y[:300],
+    ),
+    "numbers at once": (
+        DecisionTreeRegressor(random_state=0, max_depth=6),
+        X,
+        X[:, :2] + Y[:, None],
+    ),
+    "words": (DecisionTreeClassifier(random_state=0), X, np.array(["no", "yes"])[Y]),
+}
+
+
+@pytest.mark.parametrize("case", UNUSUAL)
+def test_unusual_trees_are_cut_and_scored_alike(case: str) -> None:
+    tree, x, y = UNUSUAL[case]
+    path = PruningPath(clone(tree).fit(x, y), x, y)
+    for i in np.linspace(1, len(path) - 1, 4).astype(int):
+        again = clone(tree).set_params(ccp_alpha=path.alphas[i]).fit(x, y)
+        assert state(path.tree(i).tree_) == state(again.tree_)
+        assert path.scores[i] == pytest.approx(again.score(x, y), abs=1e-9)
 
 
 def test_the_best_and_the_one_se_subtree() -> None:
