@@ -108,8 +108,12 @@ def connect(url: str) -> Engine:
         engine = create_engine(parsed, pool_pre_ping=True)
     else:
         engine = _sqlite(parsed)
-    with explained(engine):
-        _prepare(engine)
+    try:
+        with explained(engine):
+            _prepare(engine)
+    except StoreError:
+        engine.dispose()
+        raise
     return engine
 
 

@@ -146,6 +146,8 @@ def _serve(store: Store, client: Any, home: Path, ended: threading.Event) -> Non
     flying: dict[str, Any] = {}
     force, touched, idle = NOBODY, 0.0, engine.settings().idle
     beat = used = time.monotonic()
+    # Whatever was running when an earlier engine ended did not end it.
+    _give_back(store, "the engine ended", died=False)
     while not ended.wait(TICK) and (home / engine.LOCK).exists():
         now, mark = time.monotonic(), (home / engine.LOCK).stat().st_mtime
         due = not force.workers or now - beat > BEAT
