@@ -69,6 +69,9 @@ def _events(runner: str, run: Row, home: Path, most: Limits) -> Iterator[Event]:
         yield from _within(_find(runner), run, home, most)
     except Exception as error:  # noqa: BLE001 - a run ends with an event, whatever happens
         yield _failed(error, home)
+    finally:
+        for partial in storage.folder(home, run.key).glob(f"*.{os.getpid()}*"):
+            partial.unlink(missing_ok=True)
 
 
 def _within(

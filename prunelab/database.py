@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from prunelab import migrations
 
 VERSION = migrations.HEAD
+ROOM = 2**17  # bytes on the disk without which SQLite cannot even read a store anew
 PATIENCE = 10.0  # seconds a writer waits for another one
 _REMOTE = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "lustre", "fuse.sshfs", "ceph"}
 
@@ -162,16 +165,57 @@ def _sqlite(url: URL) -> Engine:
             f"Cannot create {folder} ({error.strerror}); set PRUNELAB_HOME to a folder of yours."
         ) from error
     _refuse_remote(folder)
-    engine = create_engine(url, connect_args={"timeout": PATIENCE})
+    path = Path(url.database or "").absolute()
+    engine = create_engine(url, creator=lambda: _open(path))
     event.listen(engine, "connect", _tune)
+    event.listen(engine, "checkin", _forget)
     event.listen(engine, "begin", _begin)
     return engine
 
 
-def _tune(connection: Any, _record: object) -> None:
+class _Frozen(sqlite3.Connection):
+    """One that only reads."""
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """Open the file; where nothing can be written beside it, only to read what it holds."""
+    frozen = _frozen(path)
+    return sqlite3.connect(
+        path.as_uri() + ("?mode=ro&immutable=1" if frozen else ""),
+        uri=True,
+        timeout=PATIENCE,
+        check_same_thread=False,
+        factory=_Frozen if frozen else sqlite3.Connection,
+    )
+
+
+def _frozen(path: Path) -> bool:
+    """Whether SQLite cannot make the files it needs beside a store that nobody has open."""
+    with contextlib.suppress(OSError):
+        beside = path.with_name(f"{path.name}-wal")
+        if not path.is_file() or path.stat().st_size == 0 or beside.exists():
+            return False
+        writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+        return not writable or _full(path)
+    return False
+
+
+def _full(path: Path) -> bool:
+    return shutil.disk_usage(path.parent).free < ROOM
+
+
+def _tune(connection: Any, record: Any) -> None:
     connection.isolation_level = None  # else Python begins transactions late, without the lock
-    connection.execute("PRAGMA journal_mode=WAL")
+    record.info["frozen"] = isinstance(connection, _Frozen)
+    if not record.info["frozen"]:
+        connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _forget(_connection: object, record: Any) -> None:
+    """Open anew next time: the disk may have room again."""
+    if record.info.pop("frozen", False):
+        record.invalidate()
 
 
 def _begin(connection: Connection) -> None:
@@ -209,7 +253,8 @@ def _prepare(engine: Engine) -> None:
 
 
 def _explain(error: SQLAlchemyError, url: URL) -> str:
-    where = url.database if url.get_backend_name() == "sqlite" else url.render_as_string()
+    local = url.get_backend_name() == "sqlite"
+    where = url.database if local else url.render_as_string()
     said = str(error.orig) if isinstance(error, DBAPIError) else str(error)
     known = {
         "disk is full": "No space left for the store {}; free some, or set PRUNELAB_HOME.",
@@ -220,6 +265,8 @@ def _explain(error: SQLAlchemyError, url: URL) -> str:
         "not a database": "{} is not a PruneLab store; move it away, or set PRUNELAB_STORE.",
         "malformed": "The store {} is damaged; move it away and start a new one.",
     }
+    if any(s in said for s in ("readonly", "disk I/O")) and local and _full(Path(where or "")):
+        said = "disk is full"
     for sign, sentence in known.items():
         if sign in said:
             return sentence.format(where)

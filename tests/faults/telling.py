@@ -45,7 +45,7 @@ def run(spec, *, files, dense, **_):
             zeros_kept=True,
         )
     files.mkdir(parents=True, exist_ok=True)
-    partial = files / "model.bin.partial"
+    partial = files / f"model.bin.{os.getpid()}"
     partial.write_bytes(b"w" * (knobs["megabytes"] << 20))
     partial.replace(files / "model.bin")
     yield Measured(stage="recovered", part="test", values={"accuracy": losses[-1]})
