@@ -26,6 +26,10 @@ RECOVERS = {
     "finetune": "Go on training what is left, at a tenth of the learning rate.",
     "rewind": "Set what is left back to its first values and train again.",
     "reinit": "Draw new first values for what is left and train again.",
+    "shuffle": "Control: a random mask with the same count in each layer, trained from the start.",
+    "lr-rewind": "Go on training what is left, the learning rate as at the start.",
+    "scratch-e": "Control: what is left, trained from new first values for as many epochs.",
+    "scratch-b": "Control: the same, for as many multiply-adds; at most twice the epochs.",
 }
 SCOPES = {
     "global": "One ranking over all layers.",

@@ -202,7 +202,7 @@ LAWS: dict[str, Callable[[Case], None]] = {
 def subjects(method: str) -> list[str]:
     """The models small enough for the laws that a method fits."""
     known = describe()
-    small = [name for name in MODELS if MODELS[name].small]
+    small = METHODS[method].subjects or [name for name in MODELS if MODELS[name].small]
     return [m for m in small if not fits(known, method, m) and not fits_data(known, m, DATA)]
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import warnings
+from collections.abc import Generator, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,13 @@ import prunelab
 from prunelab.catalogue import describe, recoveries, unit_of, validate
 from prunelab.masks import Masks, Scores, allocate, select
 from prunelab.parts import Parts, split
-from prunelab.registry import DATASETS, METHODS, MODELS, UNITS, Entry, Unit, knobs_of
+from prunelab.registry import DATASETS, METHODS, MODELS, UNITS, Entry, Note, Unit, knobs_of
 from prunelab.schedules import SCHEDULES
 from prunelab.spec import RunSpec
-from prunelab.training import Recipe, seeded
+from prunelab.training import Learner, Recipe, seeded
 
 RETRAIN_LR = 0.1  # Han et al. 2015: retrain at a tenth of the learning rate
+LONGEST = 2  # Liu et al. 2019: scratch-B trains at most twice as long
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,7 @@ class Job:
     recover: str
     recipe: Recipe
     retrain: Recipe
+    train: Recipe  # of a method that scores before or during training
     steps: Any  # the schedule: sparsities by round, or by share of training
     structured: bool
 
@@ -48,7 +51,20 @@ class Job:
 
     def choose(self, model: Any, sparsity: float, within: Masks | None = None) -> Choice:
         """Score, allocate, select: which units of the model stay at a sparsity."""
-        scores = score(self.method, self.unit, model, self.parts, self.spec)
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always", Note)
+            spec = replace(self.spec, sparsity=sparsity)
+            scores = score(self.method, self.unit, model, self.parts, spec)
+        return self.select(scores, sparsity, within, tuple(str(w.message) for w in heard))
+
+    def select(
+        self,
+        scores: Scores,
+        sparsity: float,
+        within: Masks | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> Choice:
+        """Allocate and select by scores that are known already."""
         keep = allocate(
             scores,
             sparsity,
@@ -59,7 +75,7 @@ class Job:
         )
         whole = self.method.whole_ties
         mask = select(scores, keep, within=within or None, whole_ties=whole)
-        return Choice(scores=scores, mask=mask)
+        return Choice(scores=scores, mask=mask, notes=notes)
 
     def layers_at(self, sparsity: float) -> dict[str, float] | None:
         """Sparsity by layer where the spec gives it, as far along as the whole is."""
@@ -74,6 +90,10 @@ class Job:
             return sparsity
         gone = sum(layers.get(name, 0.0) * s.numel() for name, s in scores.items())
         return gone / sum(s.numel() for s in scores.values())
+
+    def recipe_of(self, recover: str) -> Recipe:
+        """How what is left is trained."""
+        return _retrain(self.spec, self.recipe, recover)
 
     def settings(self) -> dict[str, Any]:
         """What the spec left open, filled in."""
@@ -94,6 +114,7 @@ class Choice:
 
     scores: Scores
     mask: Masks
+    notes: tuple[str, ...] = ()
 
 
 def prepare(spec: RunSpec) -> Job:
@@ -112,7 +133,7 @@ def prepare(spec: RunSpec) -> Job:
     schedule = SCHEDULES[method.schedule]
     names = {knob.name for knob in knobs_of(schedule)}
     knobs = {k: v for k, v in spec.knobs.items() if k in names}
-    recover = spec.recover or method.recover
+    recover = _recover(spec.recover or method.recover, method.when)
     return Job(
         spec=spec,
         method=method,
@@ -123,21 +144,32 @@ def prepare(spec: RunSpec) -> Job:
         recover=recover if recover in recoveries(known, spec.model) else "none",
         recipe=recipe,
         retrain=_retrain(spec, recipe, recover),
+        train=_recipe(spec, {**MODELS[spec.model].recipe, **method.recipe}, data.epochs),
         steps=schedule(spec.sparsity, **knobs),
         structured=unit_entry.structured,
     )
 
 
 def score(method: Entry, unit: Unit, model: Any, parts: Any, spec: RunSpec) -> Scores:
-    """The scores of a method, with whatever it asks for by name, in the order the unit obeys."""
-    given = {"unit": unit, "seed": spec.seed}
+    """The scores of a method, in the order the unit obeys; of one that learns, its first ones."""
+    scores = call(method, unit, model, parts, spec, Learner())
+    if isinstance(scores, Generator):
+        scores = next(scores)
+    return unit.order(model, scores) if unit.order else scores
+
+
+def call(
+    method: Entry, unit: Unit, model: Any, parts: Any, spec: RunSpec, learner: Learner
+) -> Any:
+    """Call a method's function with its knobs and whatever it asks for by name."""
+    given = {"unit": unit, "seed": spec.seed, "sparsity": spec.sparsity}
+    given |= {"memory": learner.memory, "course": learner.course}
     wanted = method.function.__kwdefaults__ or {}
     code = method.function.__code__
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     extra = {k: v for k, v in given.items() if k in names}
     knobs = {k: v for k, v in spec.knobs.items() if k in wanted}
-    scores: Scores = method.function(model, parts, **extra, **knobs)
-    return unit.order(model, scores) if unit.order else scores
+    return method.function(model, parts, **extra, **knobs)
 
 
 def manifest(job: Job) -> dict[str, Any]:
@@ -174,9 +206,16 @@ def _recipe(spec: RunSpec, recommended: Mapping[str, Any], epochs: int) -> Recip
     return Recipe(epochs=spec.epochs or epochs, **{**recommended, **chosen})
 
 
+def _recover(recover: str, when: str) -> str:
+    """Before training there is nothing to fine-tune: what is left trains from its first values."""
+    return "rewind" if when == "init" and recover in ("finetune", "lr-rewind") else recover
+
+
 def _retrain(spec: RunSpec, recipe: Recipe, recover: str) -> Recipe:
     changes: dict[str, Any] = {"epochs": spec.recover_epochs or recipe.epochs}
     if recover == "finetune":
         changes = {"epochs": spec.recover_epochs or max(1, recipe.epochs // 2)}
         changes |= {"lr": recipe.lr * RETRAIN_LR}
+    if recover == "scratch-b":
+        changes = {"epochs": recipe.epochs * LONGEST}
     return Recipe(**{**asdict(recipe), **changes})

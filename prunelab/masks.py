@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 import torch
 from torch import Tensor
 
+SMALL = 1 << 19  # units that are sorted together rather than searched layer by layer
 Scores = Mapping[str, Tensor]
 Masks = dict[str, Tensor]
 
@@ -88,6 +89,33 @@ def select(
         mask[torch.nonzero(keys == cut).flatten()[:ties]] = True
         masks[name] = mask.reshape(score.shape)
     return _whole(scores, masks, within) if whole_ties else masks
+
+
+def highest(scores: Scores, keep: int, within: Mapping[str, Tensor] | None = None) -> Masks:
+    """The mask of the ``keep`` highest scores over all groups together."""
+    keys = {n: _keys(n, s, within[n] if within else None) for n, s in scores.items()}
+    cut, ties = _cut(list(keys.values()), keep)
+    masks = {}
+    for name, key in keys.items():
+        level = torch.nonzero(key == cut).flatten()[:ties]
+        mask = key > cut
+        mask[level] = True
+        ties -= len(level)
+        masks[name] = mask.reshape(scores[name].shape)
+    return masks
+
+
+def exponential(units: int, keep: int, rounds: int) -> tuple[int, ...]:
+    """How many units are left after each round when each removes the same share of what is left.
+
+    >>> exponential(266200, 5324, 5)
+    (121735, 55670, 25458, 11642, 5324)
+    """
+    if not keep:
+        return (*(units,) * (rounds - 1), keep)
+    return tuple(
+        round(units ** (1 - t / rounds) * keep ** (t / rounds)) for t in range(1, rounds + 1)
+    )
 
 
 def _whole(scores: Scores, masks: Masks, within: Mapping[str, Tensor] | None) -> Masks:
@@ -239,6 +267,8 @@ def _cut(keys: Iterable[Tensor], keep: int) -> tuple[int, int]:
     keys = list(keys)
     if keep <= 0 or not keys:
         return torch.iinfo(keys[0].dtype if keys else torch.int32).max, 0
+    if sum(key.numel() for key in keys) <= SMALL:
+        return _cut_small(torch.cat([key.flatten() for key in keys]), keep)
     bits = torch.iinfo(keys[0].dtype).bits
     prefix, left = 0, keep
     for shift in range(bits - 16, -1, -16):
@@ -250,8 +280,14 @@ def _cut(keys: Iterable[Tensor], keep: int) -> tuple[int, int]:
                 digit = digit ^ 0x8000  # the top digit is signed
             counts += torch.bincount(digit.cpu(), minlength=1 << 16)
         at_least = counts.flip(0).cumsum(0).flip(0)
-        bucket = int((at_least >= left).nonzero().max())
+        bucket = int((at_least >= left).sum()) - 1
         left -= int(at_least[bucket] - counts[bucket])
         top = bucket - 0x8000 if shift == bits - 16 else bucket
         prefix = top if shift == bits - 16 else (prefix << 16) | top
     return prefix, left
+
+
+def _cut_small(key: Tensor, keep: int) -> tuple[int, int]:
+    """The same by sorting, which is faster where joining costs little."""
+    cut = int(key.kthvalue(key.numel() - keep + 1).values)
+    return cut, keep - int((key > cut).sum())

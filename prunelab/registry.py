@@ -17,8 +17,13 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from prunelab.spec import SpecError
 
-# What a method may ask for by name, beside its knobs: the unit it scores, the seed of the run.
-GIVEN = ("unit", "seed")
+# What a method may ask for by name, beside its knobs: the unit it scores, the seed of the run, the
+# sparsity to reach, and, while it trains, what it remembers and the course of training.
+GIVEN = ("unit", "seed", "sparsity", "memory", "course")
+
+
+class Note(UserWarning):
+    """What a method tells the person who reads the result: ``warnings.warn(text, Note)``."""
 
 
 @dataclass(frozen=True)
@@ -162,21 +167,32 @@ def method(  # noqa: PLR0913 - each is one fact of the method's card
     *,
     unit: str | tuple[str, ...],
     when: Literal["init", "trained", "training"] = "trained",
-    schedule: Literal["one-shot", "rounds", "cubic"] = "one-shot",
+    schedule: Literal["one-shot", "rounds", "lottery", "cubic", "settle"] = "one-shot",
     scope: str = "global",
     recover: str = "finetune",
     paper: str = "",
     label: str = "score",
     baseline: str = "random",
     whole_ties: bool = False,
+    latent: bool = False,
+    start: Literal["first", "trained"] = "first",
+    recipe: Mapping[str, Any] | None = None,
+    subjects: Iterable[str] = (),
     needs: Iterable[str] = (),
 ) -> Callable[..., Any]:
     """Register a function that scores: ``score(model, data, *, knobs) -> {group: tensor}``.
+
+    A method that learns while the network trains is the same function as a generator: it yields
+    scores (or None where nothing is to be chosen anew) and is resumed after each backward pass,
+    while the gradients are still dense.
 
     Higher stays. ``unit`` is what is removed (several: the first that fits the model), ``when`` it
     scores, ``schedule`` how the sparsity grows, ``scope`` and ``recover`` the defaults, ``label``
     what a score is called on an axis, ``baseline`` the random method to compare with.
     ``whole_ties``: units of equal score go or stay together, so more may go than was asked.
+    ``latent``: pruned weights keep their values while training, only the forward pass lacks them.
+    ``start``: the values training starts from. ``recipe``: how it trains where the spec leaves it
+    open. ``subjects``: the models the laws try it on, where not every small one.
     """
     units = (unit,) if isinstance(unit, str) else unit
     facts = {
@@ -189,6 +205,10 @@ def method(  # noqa: PLR0913 - each is one fact of the method's card
         "label": label,
         "baseline": baseline,
         "whole_ties": whole_ties,
+        "latent": latent,
+        "start": start,
+        "recipe": dict(recipe or {}),
+        "subjects": tuple(subjects),
         "needs": frozenset(needs),
     }
     return _decorator(METHODS, facts)

@@ -5,71 +5,47 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from prunelab import artefacts
-from prunelab.events import Event, Measured, Pruned, Warned
-from prunelab.histograms import lowest, scores_histogram, weights_histogram
-from prunelab.job import Choice, Job, device
-from prunelab.masks import Masks
+from prunelab import artefacts, recover
+from prunelab.events import Event, Measured
+from prunelab.histograms import weights_histogram
+from prunelab.job import Job, device
+from prunelab.lab import Lab, prune, state, validated
+from prunelab.learn import train_and_prune
 from prunelab.measure.latency import latency
 from prunelab.measure.macs import ideal_macs, macs
 from prunelab.measure.quality import quality
 from prunelab.measure.size import size
 from prunelab.parts import Part
-from prunelab.training import Cover, apply, fit
+from prunelab.training import Cover, fit
 
-State = dict[str, Tensor]
 BATCH = 64  # of the latency measurement
-
-
-@dataclass
-class Lab:
-    """What the phases of one run hand on: the network, its first values, its masks."""
-
-    net: nn.Module
-    first: State
-    mask: Masks
-    cover: Cover
-    pruned: nn.Module | None = None  # right after the last pruning
 
 
 def run_network(job: Job, files: Path | None, dense: Path | None) -> Iterator[Event]:
     """The events of a run on a network, from its first values to the measured result."""
     net = job.build().to(device())
-    lab = Lab(net=net, first=_state(net), mask={}, cover=Cover({}))
+    lab = Lab(net=net, first=state(net), mask={}, cover=Cover({}))
     yield weights_histogram(net, "start")
     yield from _dense(job, lab, dense)
     trained = copy.deepcopy(net)
     yield weights_histogram(net, "dense")
-    yield _validated(job, net, "dense")
-    if job.method.when == "training":
-        yield from _while_training(job, lab)
-    else:
-        for number, sparsity in enumerate(job.steps, start=1):
-            yield from _round(job, lab, number, sparsity)
+    yield validated(job, net, "dense")
+    yield from _PATHS[job.method.when](job, lab)
     yield weights_histogram(net, "recovered", lab.cover.parameters)
-    yield _validated(job, net, "recovered")
+    yield validated(job, net, "recovered")
     yield from _results(job, lab, trained, files)
 
 
 def plan(job: Job) -> dict[str, int]:
     """Epochs of each phase, in order."""
-    phases = {"dense": job.recipe.epochs}
-    if job.method.when == "training":
-        phases["train"] = job.recipe.epochs
-    elif job.recover != "none":
-        phases |= {_phase(job, n): job.retrain.epochs for n in range(1, len(job.steps) + 1)}
-    return phases
-
-
-def _phase(job: Job, number: int) -> str:
-    return "recover" if len(job.steps) == 1 else f"round {number}"
+    train = {"train": job.train.epochs} if job.method.when == "training" else {}
+    return {"dense": job.recipe.epochs} | train | recover.plan(job)
 
 
 def _dense(job: Job, lab: Lab, folder: Path | None) -> Iterator[Event]:
@@ -80,92 +56,43 @@ def _dense(job: Job, lab: Lab, folder: Path | None) -> Iterator[Event]:
         yield from kept[1]
         return
     seen = []
-    for event in _fit(job, lab, "dense"):
+    training = fit(
+        lab.net, job.parts, job.recipe, phase="dense", seed=job.spec.seed, cover=lab.cover
+    )
+    for event in training:
         seen.append(event)
         yield event
     if folder:
         artefacts.save_dense(folder, job.spec.dense_key, lab.net.state_dict(), seen)
 
 
-def _fit(job: Job, lab: Lab, phase: str, update: Any = None) -> Iterator[Event]:
-    recipe = job.recipe if phase in ("dense", "train") else job.retrain
-    seed = job.spec.seed
-    yield from fit(
-        lab.net, job.parts, recipe, phase=phase, seed=seed, cover=lab.cover, update=update
-    )
+def _trained(job: Job, lab: Lab) -> Iterator[Event]:
+    """Score the trained network, prune, recover; once or in rounds."""
+    for number, sparsity in enumerate(job.steps, start=1):
+        yield from _round(job, lab, number, sparsity)
+
+
+def _init(job: Job, lab: Lab) -> Iterator[Event]:
+    """Score the first values, prune, and train only what is left."""
+    lab.net.load_state_dict(lab.first)
+    yield from _trained(job, lab)
+
+
+def _training(job: Job, lab: Lab) -> Iterator[Event]:
+    yield from train_and_prune(job, lab)
+    if job.recover != "none":
+        yield from recover.recover(job, lab, len(job.steps))
+
+
+_PATHS = {"init": _init, "trained": _trained, "training": _training}
 
 
 def _round(job: Job, lab: Lab, number: int, sparsity: float) -> Iterator[Event]:
     """Choose a mask, apply it, and recover."""
-    yield from _prune(job, lab, number, sparsity)
-    if job.recover == "none":
-        return
-    if job.recover == "rewind":
-        lab.net.load_state_dict(lab.first)
-    if job.recover == "reinit":
-        other = replace(job, spec=replace(job.spec, seed=job.spec.seed + 1_000_003 * number))
-        lab.net.load_state_dict(other.build().state_dict())
-    yield from _fit(job, lab, _phase(job, number))
-
-
-def _while_training(job: Job, lab: Lab) -> Iterator[Event]:
-    """Train anew from the first values while the mask follows the schedule."""
-    lab.net.load_state_dict(lab.first)
-    due = sorted(job.steps.items())
-
-    def update(net: nn.Module, done: float, cover: Cover) -> Iterator[Event]:
-        sparsity = None
-        while due and due[0][0] <= done + 1e-9:
-            sparsity = due.pop(0)[1]
-        if sparsity is not None and (sparsity > 0 or not due):
-            yield from _prune(job, lab, len(job.steps) - len(due), sparsity)
-
-    yield from _fit(job, lab, "train", update)
-
-
-def _prune(job: Job, lab: Lab, number: int, sparsity: float) -> Iterator[Event]:
-    """Choose a mask, put it on the network, and say what it removed."""
-    last = number == len(job.steps)
-    before = copy.deepcopy(lab.net) if last else lab.net
     choice = job.choose(lab.net, sparsity, lab.mask)
-    lab.mask = {name: mask.to(device()) for name, mask in choice.mask.items()}
-    table = job.unit.rows(lab.net, job.parts, lab.mask)
-    _cover(job, lab, table)
-    apply(lab.net, lab.cover)
-    yield Pruned(
-        round=number,
-        rounds=len(job.steps),
-        asked=job.asked(choice.scores, sparsity),
-        kept=sum(r["kept"] for r in table),
-        of=sum(r["units"] for r in table),
-        layers=[{**r, "threshold": _threshold(r["name"], choice)} for r in table],
-    )
-    if not last:
-        return
-    empty = [r["name"] for r in table if r["kept"] == 0]
-    if empty:
-        yield Warned(message=f"{', '.join(empty)} lost everything: no signal passes any more.")
-    yield weights_histogram(before, "pruned", lab.cover.parameters)
-    yield scores_histogram(job.method.label, choice.scores, choice.mask)
-    lab.pruned = copy.deepcopy(lab.net)
-    yield _validated(job, lab.net, "pruned")
-
-
-def _cover(job: Job, lab: Lab, table: list[dict[str, Any]]) -> None:
-    cover = job.unit.cover
-    lab.cover.parameters = cover(lab.net, job.parts, lab.mask) if cover else {}
-    units = sum(r["units"] for r in table)
-    lab.cover.sparsity = 1 - sum(r["kept"] for r in table) / units
-    lab.cover.layers = {r["name"]: 1 - r["kept"] / r["units"] for r in table}
-
-
-def _threshold(name: str, choice: Choice) -> float | None:
-    return lowest(choice.scores[name], choice.mask[name]) if name in choice.scores else None
-
-
-def _validated(job: Job, net: nn.Module, stage: Any) -> Measured:
-    values = quality(net, job.parts.validation, len(job.parts.classes))
-    return Measured(stage=stage, part="validation", values=values)
+    yield from prune(job, lab, choice, number, sparsity)
+    if job.recover != "none":
+        yield from recover.recover(job, lab, number)
 
 
 def _results(job: Job, lab: Lab, trained: nn.Module, files: Path | None) -> Iterator[Event]:
@@ -237,7 +164,3 @@ def _architecture(job: Job) -> dict[str, Any]:
 
 def _example(part: Part) -> Tensor:
     return torch.from_numpy(part.x[:BATCH]).to(device())
-
-
-def _state(net: nn.Module) -> State:
-    return {name: t.detach().clone() for name, t in net.state_dict().items()}

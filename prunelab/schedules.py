@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Annotated
 
@@ -29,6 +30,34 @@ def rounds(
     return (*(1 - kept**r for r in range(1, rounds)), sparsity)
 
 
+def lottery(
+    sparsity: float,
+    *,
+    rate: Annotated[float, Range(0.05, 0.95, 0.05), "share of what is left to prune a round"] = 0.2,
+    rewind_epoch: Annotated[int, Range(0, 100), "epoch whose weights are set back"] = 0,
+) -> tuple[float, ...]:
+    """Rounds that each remove ``rate`` of what is left, the last one only what is still asked for.
+
+    ``rewind_epoch`` is read by the recovery.
+
+    >>> [round(s, 4) for s in lottery(0.5)]
+    [0.2, 0.36, 0.488, 0.5]
+    """
+    if not sparsity:
+        return (0.0,)
+    count = math.ceil(math.log(1 - sparsity) / math.log(1 - rate) - 1e-9)
+    return (*(1 - (1 - rate) ** r for r in range(1, count)), sparsity)
+
+
+def settle(
+    sparsity: float,
+    *,
+    settle: Annotated[float, Range(0.1, 1, 0.05), "share of training after which to prune"] = 0.8,
+) -> dict[float, float]:
+    """All at once, late in training: until then the method learns what to prune."""
+    return {settle: sparsity}
+
+
 def cubic(
     sparsity: float,
     *,
@@ -50,5 +79,7 @@ def cubic(
 SCHEDULES: dict[str, Callable[..., tuple[float, ...] | dict[float, float]]] = {
     "one-shot": one_shot,
     "rounds": rounds,
+    "lottery": lottery,
     "cubic": cubic,
+    "settle": settle,
 }

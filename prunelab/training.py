@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from prunelab.course import Course, Memory
 from prunelab.events import Epoch, Event
 from prunelab.measure.quality import quality
 from prunelab.parts import Part, Parts
+from prunelab.probes import weights
 
 
 class Diverged(RuntimeError):
@@ -55,15 +60,28 @@ class Cover:
     """What stays zero in a network while it trains, and the sparsity that means.
 
     ``parameters`` maps parameter names to bool masks (True stays); the training loop reads it at
-    every step, so a method that prunes while training replaces it.
+    every step, so a method that prunes while training replaces it. ``latent``: what is covered
+    keeps its stored value, only the forward pass sees zero there.
     """
 
     parameters: Mapping[str, Tensor]
     sparsity: float = 0.0
     layers: Mapping[str, float] | None = None
+    latent: bool = False
 
 
-Update = Callable[[nn.Module, float, Cover], Iterator[Event]]
+@dataclass
+class Learner:
+    """What goes along with training: called before the first step and after each backward pass.
+
+    ``update`` may change the cover while the gradients are still dense. ``begin`` epochs count as
+    done: their examples are skipped, and the learning rate is as after them.
+    """
+
+    update: Callable[[], Iterator[Event]] = lambda: iter(())
+    memory: Memory = field(default_factory=Memory)
+    course: Course = field(default_factory=Course)
+    begin: int = 0
 
 
 def fit(
@@ -74,7 +92,7 @@ def fit(
     phase: str,
     seed: int,
     cover: Cover,
-    update: Update | None = None,
+    learner: Learner | None = None,
 ) -> Iterator[Event]:
     """Train a network in place; yields an Epoch after each pass over the training part.
 
@@ -85,51 +103,119 @@ def fit(
         phase: names the epochs, and with ``seed`` fixes the order of the examples.
         seed: of the run.
         cover: what stays zero.
-        update: called before the first step and after every step with the share of training that
-            is done; may change ``cover``.
+        learner: what goes along; the order is backward, update, gradients masked, optimiser step,
+            weights and optimiser state masked.
 
     Raises:
         Diverged: the loss became NaN or infinite.
     """
-    device = next(net.parameters()).device
-    x, y = tensors(parts.train, device)
+    learner = learner or Learner()
+    x, y = tensors(parts.train, next(net.parameters()).device)
     optimizer = recipe.build(net)
     steps = math.ceil(len(x) / recipe.batch_size)
-    total = recipe.epochs * steps
+    course = learner.course
+    course.step, course.steps = learner.begin * steps, recipe.epochs * steps
     apply(net, cover, optimizer)
-    if update:
-        yield from update(net, 0.0, cover)
-    for epoch in range(1, recipe.epochs + 1):
+    yield from learner.update()
+    for group in learner.memory.groups():
+        optimizer.add_param_group(group)
+    for epoch in range(learner.begin + 1, recipe.epochs + 1):
         net.train()
-        order = torch.randperm(len(x), generator=seeded(seed, phase, epoch)).to(device)
-        losses = torch.zeros((), device=device)
-        for step in range(steps):
-            done = (epoch - 1) * steps + step
-            _set_lr(optimizer, recipe, done / total)
-            chosen = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
-            losses += _step(net, optimizer, x[chosen], y[chosen], cover) * len(chosen)
-            if update:
-                yield from update(net, (done + 1) / total, cover)
-        yield _epoch(net, parts, cover, (phase, epoch, recipe.epochs), float(losses) / len(x))
+        order = torch.randperm(len(x), generator=seeded(seed, phase, epoch)).to(x.device)
+        losses = torch.zeros((), device=x.device)
+        for chosen in torch.split(order, recipe.batch_size):
+            _set_lr(optimizer, recipe, course.done)
+            course.step += 1
+            loss = yield from _step(net, optimizer, (x[chosen], y[chosen]), cover, learner)
+            losses += loss * len(chosen)
+        seen = shown(net, cover, course)
+        yield _epoch(seen, parts, cover, (phase, epoch, recipe.epochs), float(losses) / len(x))
 
 
 def _step(
-    net: nn.Module, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor, cover: Cover
-) -> Tensor:
-    loss = cross_entropy(net(x), y)
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
+    net: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    examples: tuple[Tensor, Tensor],
+    cover: Cover,
+    learner: Learner,
+) -> Generator[Event, None, Tensor]:
+    course, before = learner.course, cover.parameters
+    with _as_covered(net, cover), _rewired(net, course):
+        loss = cross_entropy(net(examples[0]), examples[1])
+        optimizer.zero_grad(set_to_none=True)
+        (loss + course.penalty() if course.penalty else loss).backward()  # type: ignore[no-untyped-call]
+    yield from learner.update()
+    if not course.hold:
+        if cover.parameters is not before and not cover.latent:
+            _mask_gradients(net, before)  # a weight that just came in was not in this forward pass
+        optimizer.step()
+    course.hold = False
     apply(net, cover, optimizer)
     return loss.detach()
 
 
+def _mask_gradients(net: nn.Module, masks: Mapping[str, Tensor]) -> None:
+    parameters = dict(net.named_parameters())
+    for name, mask in masks.items():
+        if (gradient := parameters[name].grad) is not None:
+            gradient.masked_fill_(~mask, 0.0)
+
+
+@contextmanager
+def _as_covered(net: nn.Module, cover: Cover) -> Iterator[None]:
+    """Latent weights at zero inside, so that their gradients are those of the masked network."""
+    if not cover.latent:
+        yield
+        return
+    parameters = dict(net.named_parameters())
+    with torch.no_grad():
+        held = {name: parameters[name].clone() for name in cover.parameters}
+        for name, mask in cover.parameters.items():
+            parameters[name].masked_fill_(~mask, 0.0)
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for name, values in held.items():
+                parameters[name].copy_(values)
+
+
+@contextmanager
+def _rewired(net: nn.Module, course: Course) -> Iterator[None]:
+    """Inside, some layers compute what the method says instead of their own forward."""
+    layers = {name: net.get_submodule(name) for name in course.forward}
+    for name, layer in layers.items():
+        layer.__dict__["forward"] = functools.partial(course.forward[name], layer)
+    try:
+        yield
+    finally:
+        for layer in layers.values():
+            del layer.__dict__["forward"]
+
+
+@torch.no_grad()
+def shown(net: nn.Module, cover: Cover, course: Course) -> nn.Module:
+    """The network as it counts: itself, or a copy with the weights that the method evaluates."""
+    if not cover.latent and not course.shown:
+        return net
+    seen = copy.deepcopy(net)
+    if course.shown:
+        found = weights(seen)
+        for layer, values in course.shown().items():
+            found[layer].copy_(values)
+    apply(seen, Cover(cover.parameters))
+    return seen
+
+
 @torch.no_grad()
 def apply(net: nn.Module, cover: Cover, optimizer: torch.optim.Optimizer | None = None) -> None:
-    """Zero what is covered: the weights, their gradients and every optimiser state of their shape.
+    """Zero what is covered: the weights and every optimiser state of their shape.
 
     Masking gradients alone is not enough: momentum and Adam's averages move a pruned weight on.
+    Latent weights are left alone.
     """
+    if cover.latent:
+        return
     parameters = dict(net.named_parameters())
     for name, mask in cover.parameters.items():
         parameter, out = parameters[name], ~mask
@@ -159,9 +245,9 @@ def seeded(seed: int, *words: object) -> torch.Generator:
 
 
 def _set_lr(optimizer: torch.optim.Optimizer, recipe: Recipe, done: float) -> None:
-    lr = recipe.lr * 0.1 ** sum(done >= m for m in recipe.milestones)
+    fallen = 0.1 ** sum(done >= m for m in recipe.milestones)
     for group in optimizer.param_groups:
-        group["lr"] = lr
+        group["lr"] = group.setdefault("first_lr", group["lr"]) * fallen
 
 
 def _epoch(

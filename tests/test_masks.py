@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils import prune as peer
 
-from prunelab.masks import SCOPES, allocate, removed, select
+from prunelab.masks import SCOPES, allocate, exponential, highest, removed, select
 
 LENET = {"fc1": (300, 784), "fc2": (100, 300), "fc3": (10, 100)}
 LENET_5 = {"conv1": (20, 1, 5, 5), "conv2": (50, 20, 5, 5), "fc1": (500, 800), "fc2": (10, 500)}
@@ -193,3 +193,24 @@ def test_sparsity_layer_by_layer():
 def test_refusals(call, message):
     with pytest.raises(ValueError, match=message):
         call(scores_of(LENET))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.int64])
+def test_searching_and_sorting_find_the_same_cut(monkeypatch, dtype):
+    generator = torch.Generator().manual_seed(4)
+    drawn = torch.randint(-50, 50, (3, 400), generator=generator).to(dtype)
+    scores = {"a": drawn[0], "b": drawn[1].reshape(20, 20), "c": drawn[2] * 1000}
+    for keep in (1, 7, 599, 1199, 1200):
+        monkeypatch.setattr("prunelab.masks.SMALL", 0)
+        searched = highest(scores, keep)
+        monkeypatch.setattr("prunelab.masks.SMALL", 1 << 19)
+        joined = highest(scores, keep)
+        assert sum(int(m.sum()) for m in joined.values()) == keep
+        assert all(torch.equal(searched[n], joined[n]) for n in scores)
+        by_layer = select(scores, {n: int(m.sum()) for n, m in joined.items()})
+        assert all(torch.equal(by_layer[n], joined[n]) for n in scores)
+
+
+def test_exponential_rounds_are_those_of_the_paper():
+    assert exponential(266200, 5324, 5) == (121735, 55670, 25458, 11642, 5324)
+    assert exponential(10, 10, 3) == (10, 10, 10)

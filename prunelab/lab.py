@@ -1,0 +1,85 @@
+"""What the phases of one run on a network share: the network, its masks, and pruning it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+from prunelab.events import Event, Measured, Pruned, Warned
+from prunelab.histograms import lowest, scores_histogram, weights_histogram
+from prunelab.job import Choice, Job, device
+from prunelab.masks import Masks
+from prunelab.measure.quality import quality
+from prunelab.training import Cover, Learner, apply, shown
+
+State = dict[str, Tensor]
+
+
+@dataclass
+class Lab:
+    """What the phases of one run hand on: the network, its first values, its masks."""
+
+    net: nn.Module
+    first: State
+    mask: Masks
+    cover: Cover
+    learner: Learner = field(default_factory=Learner)
+    early: State = field(default_factory=dict)  # what late rewinding sets back to
+    pruned: nn.Module | None = None  # right after the last pruning
+
+
+def prune(job: Job, lab: Lab, choice: Choice, number: int, sparsity: float) -> Iterator[Event]:
+    """Put a mask on the network, and say what it removed."""
+    last = number == len(job.steps)
+    before = copy.deepcopy(lab.net) if last else lab.net
+    table = put(job, lab, choice.mask)
+    yield Pruned(
+        round=number,
+        rounds=len(job.steps),
+        asked=job.asked(choice.scores, sparsity),
+        kept=sum(r["kept"] for r in table),
+        of=sum(r["units"] for r in table),
+        layers=[{**r, "threshold": _threshold(r["name"], choice)} for r in table],
+    )
+    if not last:
+        return
+    yield from (Warned(message=note) for note in choice.notes)
+    empty = [r["name"] for r in table if r["kept"] == 0]
+    if empty:
+        yield Warned(message=f"{', '.join(empty)} lost everything: no signal passes any more.")
+    yield weights_histogram(before, "pruned", lab.cover.parameters)
+    yield scores_histogram(job.method.label, choice.scores, choice.mask)
+    lab.pruned = copy.deepcopy(shown(lab.net, lab.cover, lab.learner.course))
+    yield validated(job, lab.pruned, "pruned")
+
+
+def put(job: Job, lab: Lab, mask: Mapping[str, Tensor]) -> list[dict[str, Any]]:
+    """Cover the network with a mask; one row a layer says what that leaves."""
+    lab.mask = {name: m.to(device()) for name, m in mask.items()}
+    lab.learner.course.mask = lab.mask
+    table = job.unit.rows(lab.net, job.parts, lab.mask)
+    cover = job.unit.cover
+    lab.cover.parameters = cover(lab.net, job.parts, lab.mask) if cover else {}
+    lab.cover.sparsity = 1 - sum(r["kept"] for r in table) / sum(r["units"] for r in table)
+    lab.cover.layers = {r["name"]: 1 - r["kept"] / r["units"] for r in table}
+    apply(lab.net, lab.cover)
+    return table
+
+
+def validated(job: Job, net: nn.Module, stage: Any) -> Measured:
+    """Quality on the validation part."""
+    values = quality(net, job.parts.validation, len(job.parts.classes))
+    return Measured(stage=stage, part="validation", values=values)
+
+
+def state(net: nn.Module) -> State:
+    """A copy of all values of a network."""
+    return {name: t.detach().clone() for name, t in net.state_dict().items()}
+
+
+def _threshold(name: str, choice: Choice) -> float | None:
+    return lowest(choice.scores[name], choice.mask[name]) if name in choice.scores else None

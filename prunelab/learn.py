@@ -1,0 +1,83 @@
+"""Training while pruning: the mask follows a schedule, or a method that learns along."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+from prunelab.events import Event, Warned
+from prunelab.job import Job, call
+from prunelab.lab import Lab, prune, put
+from prunelab.masks import Masks, Scores, select
+from prunelab.training import Cover, Learner, apply, fit
+
+Offer = Callable[[], Scores | None]
+
+
+def train_and_prune(job: Job, lab: Lab) -> Iterator[Event]:
+    """Train from the first values, or from the trained ones, while the mask follows the method."""
+    if job.method.start == "first":
+        lab.net.load_state_dict(lab.first)
+    lab.cover.latent = job.method.latent
+    lab.learner = Learner()
+    scores = call(job.method, job.unit, lab.net, job.parts, job.spec, lab.learner)
+    learns = isinstance(scores, Generator)
+    offer = (lambda: next(scores)) if learns else None
+    lab.learner.update = _Schedule(job, lab, offer)
+    seed = job.spec.seed
+    yield from fit(
+        lab.net,
+        job.parts,
+        job.train,
+        phase="train",
+        seed=seed,
+        cover=lab.cover,
+        learner=lab.learner,
+    )
+    yield from _finish(lab)
+
+
+class _Schedule:
+    """Chooses a mask when the schedule says so, or whenever a method offers scores in between."""
+
+    def __init__(self, job: Job, lab: Lab, offer: Offer | None) -> None:
+        self.job, self.lab, self.offer = job, lab, offer
+        steps = job.steps
+        self.due = sorted(steps.items()) if isinstance(steps, dict) else [(0.0, steps[-1])]
+
+    def __call__(self) -> Iterator[Event]:
+        course = self.lab.learner.course
+        sparsity = self._sparsity(course.done)
+        course.due = sparsity is not None
+        scores = self.offer() if self.offer else None
+        if sparsity is not None:
+            yield from self._prune(scores, sparsity)
+        elif scores is not None and not isinstance(self.job.steps, dict):
+            put(self.job, self.lab, _same_counts(scores, self.lab.mask))
+
+    def _sparsity(self, done: float) -> float | None:
+        sparsity = None
+        while self.due and self.due[0][0] <= done + 1e-9:
+            sparsity = self.due.pop(0)[1]
+        return sparsity if sparsity or not self.due else None
+
+    def _prune(self, scores: Any, sparsity: float) -> Iterator[Event]:
+        job, lab = self.job, self.lab
+        if self.offer:
+            choice = job.select(scores, sparsity)
+        else:
+            choice = job.choose(lab.net, sparsity, lab.mask)
+        yield from prune(job, lab, choice, len(job.steps) - len(self.due), sparsity)
+
+
+def _same_counts(scores: Scores, mask: Masks) -> Masks:
+    return select(scores, {name: int(m.sum()) for name, m in mask.items()})
+
+
+def _finish(lab: Lab) -> Iterator[Event]:
+    """What was latent becomes zero for good; the outputs stay."""
+    lab.cover.latent = False
+    apply(lab.net, Cover(lab.cover.parameters))
+    if lab.learner.course.note:
+        yield Warned(message=lab.learner.course.note)
+    lab.learner = Learner()

@@ -1,0 +1,94 @@
+"""SynFlow: keep the paths from input to output, without any data."""
+
+from __future__ import annotations
+
+import copy
+from typing import Annotated, Any
+
+import torch
+from torch import Tensor, nn
+
+from prunelab.masks import Masks, Scores, exponential, highest, removed
+from prunelab.probes import weights
+from prunelab.registry import Range, method
+
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+# Not homogeneous; on the positive values that flow here the identity stands in, as for ReLU.
+BENT = (nn.Tanh, nn.Sigmoid, nn.GELU, nn.SiLU, nn.ELU, nn.Softplus, nn.Hardswish)
+
+
+@method(
+    unit="weights",
+    when="init",
+    recover="rewind",
+    paper="Tanaka et al. 2020, arXiv:2006.05467, algorithm 1",
+    label="|w| · ∂R/∂|w|",
+    subjects=("lenet-300-100", "resnet-narrow"),
+    needs={"network"},
+)
+def synflow(
+    net: nn.Module,
+    data: Any,
+    *,
+    sparsity: float,
+    score_rounds: Annotated[int, Range(1, 300), "times the weights are scored anew"] = 100,
+) -> Scores:
+    """Keep the weights that carry most synaptic flow, before training and without data.
+
+    R is the sum of the outputs for an input of ones when every weight is replaced by its absolute
+    value; s = |w| · ∂R/∂|w|. The scores of each layer of a chain sum to R. Scored anew in rounds
+    that each keep the same share, no layer loses everything before one weight a layer is left.
+    Deviations: float64; biases are zero and batch normalisation is its scale |γ|/√(σ²+ε) while
+    scoring; smooth activations count as the identity; exact counts.
+
+    Example: |W1| = [[1, 2], [3, 4]], |W2| = [5, 6], x = 1: R = 57, the scores are
+    [[5, 10], [18, 24]] and [15, 42].
+    """
+    flow = positive(net)
+    values = {name: w.detach().clone() for name, w in weights(flow).items()}
+    units = sum(w.numel() for w in values.values())
+    example = _ones(net, data)
+    mask: Masks = {}
+    scores: Scores = {}
+    for keep in exponential(units, units - removed(sparsity, units), score_rounds):
+        scores = flows(flow, example)
+        if mask:  # a live weight on a dead path scores zero too
+            scores = {n: s.masked_fill(~mask[n], -1.0) for n, s in scores.items()}
+        mask = highest(scores, keep, mask or None)
+        with torch.no_grad():
+            for name, w in weights(flow).items():
+                w.copy_(values[name] * mask[name])
+    return scores
+
+
+def positive(net: nn.Module) -> nn.Module:
+    """A copy in float64 whose weights are positive and which is linear on positive inputs."""
+    flow = copy.deepcopy(net).double().eval()
+    for module in list(flow.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, BENT):
+                setattr(module, name, nn.Identity())
+    with torch.no_grad():
+        for name, parameter in flow.named_parameters():
+            parameter.copy_(parameter.abs())
+            if name.endswith("bias"):
+                parameter.zero_()
+        for module in flow.modules():
+            if isinstance(module, NORMS) and module.running_mean is not None:
+                module.running_mean.zero_()
+    return flow.requires_grad_()
+
+
+def flows(flow: nn.Module, example: Tensor) -> dict[str, Tensor]:
+    """|w| · ∂R/∂|w| of every weight of a positive network."""
+    found = weights(flow)
+    with torch.enable_grad():
+        total = flow(example).sum()
+        slopes = torch.autograd.grad(total, list(found.values()), materialize_grads=True)
+    return {name: w.detach() * g for (name, w), g in zip(found.items(), slopes, strict=True)}
+
+
+def _ones(net: nn.Module, data: Any) -> Tensor:
+    """One input of ones, in the shape of the examples."""
+    shape = data.shape if hasattr(data, "train") else tuple(data[0].shape[1:])
+    return torch.ones(1, *shape, dtype=torch.float64, device=next(net.parameters()).device)
