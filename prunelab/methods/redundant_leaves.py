@@ -20,7 +20,7 @@ from prunelab.trees.rules import at_leaves, ranked, up
     recover="none",
     label="answers changed per leaf saved",
     needs={"tree"},
-    paper="scikit-learn, issue 10810",
+    paper="scikit-learn #10810",
 )
 def redundant_leaves(model: Any, data: object) -> Scores:
     """Merge leaves that all predict the same, then those whose merging changes fewest answers.

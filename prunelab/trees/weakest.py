@@ -20,28 +20,33 @@ def weakest_links(
     in scikit-learn's order, so that its own path of α comes out to the last bit.
     """
     inner = splits(tree).tolist()
-    left, right = tree.children_left.tolist(), tree.children_right.tolist()
-    above = _parents(left, right)
-    risk = leaf.tolist()
+    children = tree.children_left.tolist(), tree.children_right.tolist()
+    above, risk = _parents(*children), leaf.tolist()
     branch, leaves = _branches(tree, above, leaf, split)
-    gain = {i: (risk[i] - branch[i]) / (leaves[i] - 1) for i in inner}
-    links = [(g, i) for i, g in gain.items()]
-    heapq.heapify(links)
+    gain = [(r - b) / (n - 1) if n else 0.0 for r, b, n in zip(risk, branch, leaves, strict=True)]
+    queued = gain.copy()  # never above the gain, so a link is looked at no later than it must be
+    links = sorted((gain[i], i) for i in inner)  # sorted is a heap
     alphas: dict[int, float] = {}
     alpha = start
     while links:
         weakest, node = heapq.heappop(links)
-        if node in alphas or weakest != gain[node]:
+        if node in alphas or weakest != queued[node]:
+            continue
+        if weakest != gain[node]:
+            queued[node] = gain[node]
+            heapq.heappush(links, (gain[node], node))
             continue
         alpha = max(alpha, weakest)
-        _collapse(node, alpha, left, right, alphas)
+        _collapse(node, alpha, *children, alphas)
         saved, rise = leaves[node] - 1, risk[node] - branch[node]
         up = above[node]
         while up >= 0:
             leaves[up] -= saved
             branch[up] += rise
             gain[up] = (risk[up] - branch[up]) / (leaves[up] - 1)
-            heapq.heappush(links, (gain[up], up))
+            if gain[up] < queued[up]:  # by rounding alone
+                queued[up] = gain[up]
+                heapq.heappush(links, (gain[up], up))
             up = above[up]
     return np.array([alphas[i] for i in inner], dtype=np.float64)
 
