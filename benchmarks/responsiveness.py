@@ -25,7 +25,7 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "browser"))  # the same driver as the browser stories
 
-from driving import BROWSERS, FLAGS, Server, ready, serve  # noqa: E402
+from driving import BROWSERS, FLAGS, ready, serve  # noqa: E402
 
 from prunelab.engine import submit  # noqa: E402
 from prunelab.spec import RunSpec  # noqa: E402
@@ -76,11 +76,13 @@ def toggle(page: Page) -> None:
 def app(rounds: int) -> dict[str, list[float]]:
     """First paint of Home, and a widget of the Lab with and without a run in progress."""
     found = {}
-    with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
+    with (
+        tempfile.TemporaryDirectory() as home,
+        serve(Path(home), {}) as server,
+        sync_playwright() as playwright,
+    ):
         executable = next(filter(None, map(shutil.which, BROWSERS)), None)
         browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
-        serving = serve(Path(home), {})
-        server: Server = next(serving)
         paints = []
         for _ in range(6):
             context = browser.new_context()
@@ -99,7 +101,6 @@ def app(rounds: int) -> dict[str, list[float]]:
         ready(page)
         found["a widget, a run in progress"] = milliseconds(lambda: toggle(page), rounds)
         browser.close()
-        serving.close()
     return found
 
 

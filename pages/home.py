@@ -93,4 +93,4 @@ def _code(example: examples.Example) -> str:
     )
 
 
-shell.show(main)
+shell.show(main, chooses=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,24 @@ from prunelab.events import Result
 from prunelab.spec import RunSpec, SpecError
 from prunelab.store import Missing, Store, StoreError
 
+_reading = threading.Lock()
 ACTIVE = ("queued", "running")
 
 
 def known() -> dict[str, Any]:
-    """Everything there is to choose from."""
-    return catalogue()
+    """Everything there is to choose from; the first time it is read by another process."""
+    with _reading:
+        return catalogue()
+
+
+def warm() -> None:
+    """Begin to read the catalogue before anybody asks for it."""
+    threading.Thread(target=known, daemon=True).start()
+
+
+def reading() -> bool:
+    """Whether the catalogue is still being read."""
+    return _reading.locked()
 
 
 def store() -> Store:

@@ -10,6 +10,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages.ui import desk
 from pages.ui.show import plain
 from prunelab.figures import Theme
 from prunelab.store import StoreError
@@ -28,6 +29,7 @@ _run = threading.local()
 def run() -> None:
     """The whole app: called by ``app.py`` alone."""
     _run.active = True
+    _warm()
     try:
         page = _navigation()
         _frame()
@@ -48,12 +50,15 @@ def ensure() -> None:
     _frame()
 
 
-def show(main: Callable[[], None]) -> None:
+def show(main: Callable[[], None], *, chooses: bool = True) -> None:
     """Run a page; what the store cannot do is said, not thrown at the reader."""
     ensure()
     if problem := st.session_state.pop("_problem", ""):
         st.error(plain(problem))
     try:
+        if chooses and desk.reading():
+            with st.spinner("Reading what there is to choose from, a few seconds"):
+                desk.known()
         main()
     except StoreError as refused:
         st.error(plain(str(refused)))
@@ -83,6 +88,12 @@ def _frame() -> None:
     )
     st.logo(str(PAGES / "ui" / "logo.svg"), icon_image=str(PAGES / "ui" / "icon.svg"))
     st.html(PAGES / "ui" / "style.css")
+
+
+@st.cache_resource
+def _warm() -> None:
+    """Once for the whole app: the first visitor reads the first page meanwhile."""
+    desk.warm()
 
 
 @st.cache_resource

@@ -21,7 +21,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The app, started as a user starts it."""
     home = tmp_path_factory.mktemp("app")
-    yield from serve(home, {})
+    with serve(home, {}) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -36,4 +37,5 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser, server: Server, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page of 1440 × 1000 in the light theme; errors on its console fail the test."""
-    yield from visit(browser, server, request.node.name)
+    with visit(browser, server, request.node.name) as opened:
+        yield opened

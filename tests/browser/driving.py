@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,7 @@ FLAGS = (
 )
 # A deep link makes Streamlit look for its own files beside the page first; it then finds them.
 KNOWN = ("/_stcore/health", "/_stcore/host-config")
+expect.set_options(timeout=15_000)  # the machine may be busy with something else
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Server:
         return Store(home=self.home)
 
 
+@contextmanager
 def serve(home: Path, extra: dict[str, str]) -> Iterator[Server]:
     """Start a server and its home, stop both and the engine at the end."""
     port = free_port()
@@ -91,6 +94,7 @@ def wait_for(url: str, seconds: float = 40) -> None:
     raise TimeoutError(f"{url} did not answer within {seconds} s.")
 
 
+@contextmanager
 def visit(
     browser: Browser, server: Server, name: str, width: int = 1440, theme: str = "light"
 ) -> Iterator[Page]:

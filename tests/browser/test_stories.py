@@ -29,25 +29,23 @@ def run_button(page):
 @pytest.fixture(scope="session")
 def finished(browser, server):
     """The main story, told once: choose, run, watch, read; the key of the run."""
-    story = visit(browser, server, "main-story")
-    page = next(story)
-    page.goto("/")
-    ready(page)
-    page.get_by_test_id("stMain").get_by_role("button", name="Prune a model").click()
-    expect(headline(page)).to_have_text("Choose on the left, press Run")
-    page.get_by_text("More settings").click()
-    for label, value in (("Epochs", 6), ("Epochs of recovery", 3)):
-        field = page.get_by_label(label, exact=True)
-        field.fill(str(value))
-        field.press("Enter")
+    with visit(browser, server, "main-story") as page:
+        page.goto("/")
         ready(page)
-    run_button(page).click()
-    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
-    expect(page).to_have_url(re.compile(f"run={SPEC.key}"))
-    page.reload()
-    expect(headline(page)).to_contain_text("of the weights gone, accuracy", timeout=120_000)
-    yield SPEC.key
-    next(story, None)
+        page.get_by_test_id("stMain").get_by_role("button", name="Prune a model").click()
+        expect(headline(page)).to_have_text("Choose on the left, press Run")
+        page.get_by_text("More settings").click()
+        for label, value in (("Epochs", 6), ("Epochs of recovery", 3)):
+            field = page.get_by_label(label, exact=True)
+            field.fill(str(value))
+            field.press("Enter")
+            ready(page)
+        run_button(page).click()
+        expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+        expect(page).to_have_url(re.compile(f"run={SPEC.key}"))
+        page.reload()
+        expect(headline(page)).to_contain_text("of the weights gone, accuracy", timeout=120_000)
+        yield SPEC.key
 
 
 def test_the_headline_and_the_metrics_are_those_of_the_store(finished, page, server):
@@ -87,12 +85,12 @@ def test_a_link_restores_the_controls_and_the_open_view(finished, page):
 
 
 def test_a_cold_server_below_a_path_keeps_the_first_click(browser, tmp_path):
-    for cold in serve(tmp_path, {"STREAMLIT_SERVER_BASE_URL_PATH": "lab/prune"}):
-        for page in visit(browser, cold, "cold"):
-            page.goto(f"{cold.url}/lab?run=example")
-            page.get_by_role("tab", name="Confusion").click()
-            expect(page).to_have_url(re.compile("view=Confusion"))
-            expect(page.get_by_role("link", name="Library")).to_be_visible()
+    below = {"STREAMLIT_SERVER_BASE_URL_PATH": "lab/prune"}
+    with serve(tmp_path, below) as cold, visit(browser, cold, "cold") as page:
+        page.goto(f"{cold.url}/lab?run=example")
+        page.get_by_role("tab", name="Confusion").click()
+        expect(page).to_have_url(re.compile("view=Confusion"))
+        expect(page.get_by_role("link", name="Library")).to_be_visible()
 
 
 def test_the_picture_on_the_first_page_follows_the_hand(page):
@@ -190,7 +188,7 @@ def _first_row(page):
 @pytest.mark.parametrize("width", [1440, 800])
 def test_every_page_fits_its_window_and_is_accessible(browser, server, width, theme, finished):
     views = (f"lab?run={finished}&view={view}" for view in ("Layers", "Trade-off"))
-    for page in visit(browser, server, f"all-{width}-{theme}", width, theme):
+    with visit(browser, server, f"all-{width}-{theme}", width, theme) as page:
         for address in (*PAGES, *views):
             page.goto(f"/{address}")
             ready(page)
