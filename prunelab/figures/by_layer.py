@@ -10,7 +10,8 @@ import plotly.graph_objects as go
 from prunelab.events import Result
 from prunelab.figures.look import PALETTES, Picture, Theme, count, layout, percent, scale
 
-TEXT = 16  # a grid up to so many columns has room for numbers in its cells
+TEXT = 16  # rows up to which there is room for numbers in the cells
+WIDE = 8  # columns up to which there is, also in a narrow window
 
 
 class Grid(NamedTuple):
@@ -115,7 +116,7 @@ def _title(found: Grid) -> str:
 def _cells(found: Grid, theme: Theme) -> go.Heatmap:
     p = PALETTES[theme]
     text = {}
-    if len(found.moments) <= TEXT and len(found.layers) <= TEXT:
+    if len(found.moments) <= WIDE and len(found.layers) <= TEXT:
         words = [[_cell(v) for v in row] for row in found.sparsity]
         text = {"text": words, "texttemplate": "%{text}", "textfont": {"size": 12}}
     return go.Heatmap(
@@ -178,7 +179,7 @@ def _mark_collapsed(figure: go.Figure, found: Grid, theme: Theme) -> None:
         figure.add_shape(
             type="rect", y0=row - 0.45, y1=row + 0.45, line={"color": p.warn, "width": 3}, **box
         )
-        if len(found.moments) > TEXT:
+        if len(found.moments) > WIDE:
             where = {"x": (first + len(found.moments) - 1) / 2, "y": row, "showarrow": False}
             figure.add_annotation(text="<b>✕ 100\u00a0%</b>", font_color=p.warn, **where)
 
