@@ -249,7 +249,7 @@ def test_pruned_stages_with_newton_values_beat_the_stored_ones() -> None:
 def _smallest(member: Any, leaves: int) -> Any:
     from prunelab.trees import prune_tree
 
-    return prune_tree(member, "cost-complexity", leaves=leaves, threshold=-1.0)
+    return prune_tree(member, "cost-complexity", leaves=leaves)
 
 
 REFUSED: list[tuple[Any, Any, str]] = [

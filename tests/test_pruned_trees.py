@@ -82,9 +82,10 @@ def test_a_tree_pruned_at_alpha_can_be_grown_again_from_its_settings() -> None:
 @pytest.mark.parametrize("leaves", [1, 2, 17, 10_000])
 def test_at_most_so_many_leaves_are_left(leaves: int) -> None:
     dense = grown("noisy table")
-    for method in ("cost-complexity", "minimum-error", "random"):
-        found = prune_tree(dense, method, leaves=leaves, threshold=-np.inf).get_n_leaves()
+    for method in ("cost-complexity", "minimum-error", "pre-pruning", "random"):
+        found = prune_tree(dense, method, leaves=leaves).get_n_leaves()
         assert found <= leaves
+        assert found > min(leaves, 200) / 20 or method != "pre-pruning"
         if method == "random":
             assert found == min(leaves, dense.get_n_leaves())
 

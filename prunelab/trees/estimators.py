@@ -34,8 +34,8 @@ class PrunedTreeClassifier(DecisionTreeClassifier):  # type: ignore[misc]
 
     ``method`` names the rule and ``knobs`` its settings. Splits scoring above ``threshold`` stay: 0
     is the own answer of a rule that decides by itself, α for "cost-complexity", the critical value,
-    the limit of "pre-pruning". ``leaves`` keeps at most so many instead. "reduced-error" holds
-    ``validation_fraction`` of the rows out. All else is scikit-learn's.
+    the limit of "pre-pruning" (minus the depth). ``leaves`` keeps at most so many instead.
+    "reduced-error" holds ``validation_fraction`` of the rows out. All else is scikit-learn's.
 
     >>> from sklearn.datasets import load_iris
     >>> tree = PrunedTreeClassifier("pessimistic-error", random_state=0)
@@ -158,7 +158,7 @@ def _fit(tree: Any, grow: Callable[..., Any], rows: Rows) -> None:
     scores = scores_of(tree, tree.method, Sets(grown, held), seed=seed, **(tree.knobs or {}))
     at = tree.threshold
     if tree.leaves is not None:
-        at = max(at, threshold_for(scores, tree.leaves))
+        at = threshold_for(scores, tree.leaves)
     tree.grown_leaves_ = int(tree.tree_.n_leaves)
     tree.tree_ = cut(tree, scores > at).tree_
 

@@ -38,7 +38,7 @@ def prune_tree(  # noqa: PLR0913 - the rows, and where to cut
         y: their targets.
         sample_weight: their weights.
         threshold: splits that score above it stay. 0 is the answer of a rule that decides by
-            itself; families take their parameter: α, a critical value, a limit.
+            itself; families take their parameter: α, a critical value, a limit (minus the depth).
         leaves: at most so many leaves instead, the best of the rule's family.
         seed: of rules that draw at random.
         knobs: settings of the rule.
@@ -52,7 +52,7 @@ def prune_tree(  # noqa: PLR0913 - the rows, and where to cut
     rows = Rows(x, y, sample_weight) if x is not None else None
     scores = scores_of(tree, method, Sets(rows, rows), seed=seed, **knobs)
     if leaves is not None:
-        threshold = max(threshold, threshold_for(scores, leaves))
+        threshold = threshold_for(scores, leaves)
     pruned = cut(tree, scores > threshold)
     return with_alpha(pruned, method, threshold, knobs)
 
