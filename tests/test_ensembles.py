@@ -252,6 +252,41 @@ def _smallest(member: Any, leaves: int) -> Any:
     return prune_tree(member, "cost-complexity", leaves=leaves)
 
 
+def test_histogram_trees_are_cut_by_gain_at_the_right_scale() -> None:
+    """Squared error: a node's value is the mean residual, and leaves carry the learning rate."""
+    y = X[:, 0] + Y
+    dense = HistGradientBoostingRegressor(max_iter=1, early_stopping=False).fit(X, y)
+    residual = y - y.mean()
+    tree = dense._predictors[0][0].nodes
+    splits = int((tree["is_leaf"] == 0).sum())
+    for sparsity in (0.5, 0.9, 0.99):
+        pruned = prune_boosting(dense, None, None, sparsity=sparsity)
+        nodes = pruned._predictors[0][0].nodes
+        assert (nodes["is_leaf"] == 0).sum() == splits - int(np.floor(sparsity * splits + 0.5))
+        told = pruned.predict(X) - y.mean()
+        for value in np.unique(told):
+            assert value == pytest.approx(0.1 * residual[told == value].mean(), abs=1e-6)
+    assert np.array_equal(prune_boosting(dense, 0, 0, sparsity=0).predict(X), dense.predict(X))
+    assert (dense._predictors[0][0].nodes == tree).all()
+
+
+def test_histogram_trees_lose_their_weakest_splits_first() -> None:
+    dense = HistGradientBoostingClassifier(max_iter=20, early_stopping=False).fit(
+        X[:1000], Y[:1000]
+    )
+    scores = [
+        prune_boosting(dense, None, None, sparsity=s).score(X[1000:], Y[1000:])
+        for s in (0.0, 0.7, 0.999)
+    ]
+    assert scores[1] > scores[0] - 0.03
+    assert scores[2] < scores[1]
+    gains = [
+        [p.nodes["gain"][p.nodes["is_leaf"] == 0].min() for stage in m._predictors for p in stage]
+        for m in (dense, prune_boosting(dense, None, None, sparsity=0.7))
+    ]
+    assert all(after >= before for before, after in zip(*gains, strict=True))
+
+
 REFUSED: list[tuple[Any, Any, str]] = [
     (
         lambda: forest_curve(DecisionTreeClassifier().fit(X, Y), X, [0.0]),

@@ -15,6 +15,7 @@ from sklearn.ensemble import (
 )
 from sklearn.utils.validation import check_is_fitted
 
+from prunelab.trees.binned import cut_binned
 from prunelab.trees.prune import scores_of
 from prunelab.trees.rebuild import cut
 from prunelab.trees.rules import up
@@ -22,6 +23,7 @@ from prunelab.trees.structure import Numbers, splits
 
 PLAIN = (GradientBoostingClassifier, GradientBoostingRegressor)
 BINNED = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
+LOSSES = ("log_loss", "squared_error")  # whose Newton steps are known here
 
 
 def truncate_boosting(model: Any, stages: int) -> Any:
@@ -78,14 +80,20 @@ def prune_boosting(
 
     A split that goes gets the Newton step of its rows, which boosting sets in leaves alone. Later
     trees were fitted to what the whole earlier ones left over, so score the result as a whole.
+    Histogram boosting is cut by the gains it remembers: ``method`` and rows do not matter.
 
     Raises:
-        NotFittedError, TypeError: not fitted gradient boosting of squared error or log-loss.
-        ValueError: a sparsity outside 0 <= sparsity < 1, or rows it was not grown on.
+        NotFittedError, TypeError: not fitted gradient boosting, or neither squared error nor
+            log-loss.
+        ValueError: a sparsity outside 0 <= sparsity < 1.
     """
-    _fitted(model, PLAIN)
+    _fitted(model, PLAIN + BINNED)
     if not 0 <= sparsity < 1:
         raise ValueError(f"sparsity must be at least 0 and below 1, got {sparsity}.")
+    if isinstance(model, BINNED):
+        return cut_binned(model, sparsity)
+    if model.loss not in LOSSES:
+        raise TypeError(f"The loss must be one of {', '.join(LOSSES)}, got {model.loss}.")
     pruned = copy.copy(model)
     pruned.estimators_ = model.estimators_.copy()
     for stage, k, values in newton_values(model, x, y):
@@ -157,6 +165,3 @@ def _fitted(model: Any, kinds: Any) -> None:
         names = " or ".join(kind.__name__ for kind in kinds[::2])
         raise TypeError(f"This needs {names} (or its regressor), got {type(model).__name__}.")
     check_is_fitted(model)
-    known = ("log_loss", "squared_error")
-    if kinds == PLAIN and model.loss not in known:
-        raise TypeError(f"The loss must be one of {', '.join(known)}, got {model.loss}.")
