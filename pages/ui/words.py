@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from prunelab.events import Result
@@ -76,14 +77,14 @@ def python(spec: RunSpec, call: str) -> str:
 
 def command(spec: RunSpec) -> str:
     """The same run on the command line."""
-    flags = []
+    words = ["prunelab", "run"]
     for name, value in _fields(spec).items():
-        flag = name.replace("_", "-")
-        if isinstance(value, dict):
-            flags += [f"--{flag.removesuffix('s')} {k}={v}" for k, v in value.items()]
+        if isinstance(value, dict):  # a knob of method, model or data is a --knob
+            flag = "--layer" if name == "layers" else "--knob"
+            words += [word for k, v in value.items() for word in (flag, f"{k}={v}")]
         else:
-            flags.append(f"--{flag} {value}")
-    return "prunelab run " + " ".join(flags)
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    return shlex.join(words)
 
 
 def _fields(spec: RunSpec) -> dict[str, Any]:
