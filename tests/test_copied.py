@@ -18,7 +18,7 @@ from prunelab.cli import fields
 ROOT = Path(__file__).parents[1]
 SPEC = pl.RunSpec(epochs=2, recover_epochs=1, seed=3, layers={"fc1": 0.5})
 CALLS = {
-    "run.plot.histogram()": lambda r: figures.histogram(r),
+    "run.plot.histogram()": figures.histogram,
     'run.plot.histogram(layer="fc1")': lambda r: figures.histogram(r, "weights", "fc1"),
     "run.plot.heatmap()": figures.heatmap,
     "run.plot.curve()": figures.curve,
