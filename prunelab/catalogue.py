@@ -17,9 +17,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from prunelab.files import home
+from prunelab.files import find, home
 from prunelab.registry import unknown
-from prunelab.spec import RunSpec, Scalar, SpecError
+from prunelab.spec import RunSpec, Scalar, SpecError, check_kinds
 
 RECOVERS = {
     "none": "Stop after pruning.",
@@ -114,7 +114,7 @@ def unit_of(known: Mapping[str, Any], method: str, model: str) -> str:
 
 def recoveries(known: Mapping[str, Any], model: str) -> tuple[str, ...]:
     """The recoveries that make sense for a model: a tree has nothing to train further."""
-    return tuple(RECOVERS) if "network" in known["models"][model]["traits"] else ("none",)
+    return tuple(RECOVERS) if _network(model, known) else ("none",)
 
 
 def validate(spec: RunSpec, known: Mapping[str, Any] | None = None) -> None:
@@ -124,6 +124,7 @@ def validate(spec: RunSpec, known: Mapping[str, Any] | None = None) -> None:
         SpecError: an unknown name, a value out of bounds, or parts that do not fit together.
     """
     known = known or catalogue()
+    check_kinds(vars(spec))
     _known("method", spec.method, known["methods"], known["broken"]["methods"])
     _known("model", spec.model, known["models"], known["broken"]["models"])
     _known("data set", spec.data, known["datasets"], known["broken"]["datasets"])
@@ -131,6 +132,8 @@ def validate(spec: RunSpec, known: Mapping[str, Any] | None = None) -> None:
     if reason:
         raise SpecError(reason)
     _numbers(spec)
+    if spec.weights:
+        find(spec.weights, ".safetensors" if _network(spec.model, known) else ".skops")
     if spec.scope:
         _known("scope", spec.scope, known["scopes"])
     if spec.optimizer:
@@ -189,6 +192,10 @@ def parse(knob: Mapping[str, Any], text: str) -> Scalar:
     if kind == "bool":
         raise SpecError(f"{knob['name']} must be true or false, got {text!r}.")
     return text
+
+
+def _network(model: str, known: Mapping[str, Any]) -> bool:
+    return "network" in known["models"][model]["traits"]
 
 
 def _numbers(spec: RunSpec) -> None:

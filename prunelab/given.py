@@ -2,19 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from prunelab.events import Event, Warned
+from prunelab.files import find
+from prunelab.job import Job
+from prunelab.measure.quality import quality
 from prunelab.own import tensors
 from prunelab.spec import SpecError
 
-PARAMETERS = 500_000_000  # of one network: 2 GB, and as much again for each moment it is copied
 _KINDS: dict[str, tuple[str, ...]] = {"float": tensors.FLOATS, "int": ("I64", "I32", "U8", "BOOL")}
+
+
+def start(job: Job, net: nn.Module) -> Iterator[Event]:
+    """Put the weights a spec names into a network, and say so where they know nothing of the data.
+
+    Raises:
+        SpecError: they cannot be read, or are of another network.
+    """
+    device = next(net.parameters()).device
+    state = read(find(job.spec.weights, ".safetensors"), net)
+    net.load_state_dict({name: t.to(device) for name, t in state.items()})
+    part = job.parts.validation
+    most = float(np.bincount(part.y).max() / len(part.y))
+    accuracy = quality(net, part, len(job.parts.classes))["accuracy"]
+    if accuracy <= most:
+        yield Warned(
+            message=f"Your weights are right {accuracy:.1%} of the time, no more than always "
+            f"answering the most frequent class. Were they trained on inputs of mean 0 and "
+            f"deviation 1, and on the classes in this order: {', '.join(job.parts.classes[:10])}?"
+        )
+    if job.recover in ("rewind", "shuffle") or job.method.when == "init":
+        yield Warned(message="The first values of your weights are not known; fresh ones are used.")
 
 
 def read(path: Path, net: nn.Module) -> dict[str, Tensor]:
@@ -56,21 +82,6 @@ def masks(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor
         if mask.dtype not in (torch.uint8, torch.bool) or bool((mask.byte() > 1).any()):
             raise SpecError(f"The mask {name!r} in {path.name} must hold only 0 and 1.")
     return {name: mask.bool() for name, mask in read.items()}
-
-
-def affordable(build: Callable[[], nn.Module]) -> None:
-    """Refuse a network that is too large, before it takes any memory.
-
-    Raises:
-        SpecError: more than ``PARAMETERS`` of them; it says how many.
-    """
-    with torch.device("meta"):
-        count = sum(parameter.numel() for parameter in build().parameters())
-    if count > PARAMETERS:
-        raise SpecError(
-            f"The model would have {count:,} parameters; the limit is {PARAMETERS:,}. "
-            f"Choose fewer or narrower layers."
-        )
 
 
 def _same_kind(file: str, name: str, dtype: str, like: Tensor) -> None:

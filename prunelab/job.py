@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import platform
 import warnings
@@ -18,6 +19,7 @@ from prunelab.catalogue import describe, recoveries, unit_of, validate
 from prunelab.masks import Masks, Scores, allocate, select
 from prunelab.parts import Parts, split
 from prunelab.registry import DATASETS, METHODS, MODELS, UNITS, Entry, Note, Unit, knobs_of
+from prunelab.room import affordable
 from prunelab.schedules import SCHEDULES
 from prunelab.spec import RunSpec
 from prunelab.training import Learner, Recipe, seeded
@@ -44,10 +46,17 @@ class Job:
     structured: bool
 
     def build(self) -> Any:
-        """The model with its first values, by the seed of the run."""
-        entry = MODELS[self.spec.model]
+        """The model with its first values, by the seed of the run.
+
+        Raises:
+            SpecError: a network too large to be built.
+        """
+        entry, classes = MODELS[self.spec.model], len(self.parts.classes)
+        make = functools.partial(entry.function, self.parts.shape, classes, **self.spec.model_knobs)
+        if "network" in entry.traits:
+            affordable(make)
         torch.manual_seed(seeded(self.spec.seed, "init").initial_seed())
-        return entry.function(self.parts.shape, len(self.parts.classes), **self.spec.model_knobs)
+        return make()
 
     def choose(self, model: Any, sparsity: float, within: Masks | None = None) -> Choice:
         """Score, allocate, select: which units of the model stay at a sparsity."""

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from prunelab import artefacts, recover
+from prunelab import artefacts, given, recover
 from prunelab.events import Event, Measured
 from prunelab.histograms import weights_histogram
 from prunelab.job import Job, device
@@ -44,12 +44,16 @@ def run_network(job: Job, files: Path | None, dense: Path | None) -> Iterator[Ev
 
 def plan(job: Job) -> dict[str, int]:
     """Epochs of each phase, in order."""
+    dense = {} if job.spec.weights else {"dense": job.recipe.epochs}
     train = {"train": job.train.epochs} if job.method.when == "training" else {}
-    return {"dense": job.recipe.epochs} | train | recover.plan(job)
+    return dense | train | recover.plan(job)
 
 
 def _dense(job: Job, lab: Lab, folder: Path | None) -> Iterator[Event]:
-    """Train the dense network, or take the one that another run of the same dense key trained."""
+    """The dense network: with weights of one's own, trained before for this dense key, or here."""
+    if job.spec.weights:
+        yield from given.start(job, lab.net)
+        return
     kept = artefacts.load_dense(folder, job.spec.dense_key) if folder else None
     if kept:
         lab.net.load_state_dict(kept[0])

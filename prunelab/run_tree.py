@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ import numpy as np
 
 from prunelab import artefacts
 from prunelab.events import Event, Measured, Pruned
+from prunelab.files import find
 from prunelab.histograms import lowest, scores_histogram
 from prunelab.job import Job
 from prunelab.measure.latency import latency
 from prunelab.measure.trees import measure_tree, tree_size
+from prunelab.own import trees
 from prunelab.parts import Part
 from prunelab.trees import tree_arrays
 
@@ -22,9 +25,7 @@ BATCH = 64  # of the latency measurement
 
 def run_tree(job: Job, files: Path | None) -> Iterator[Event]:
     """The events of a run on a scikit-learn tree or forest."""
-    train = job.parts.train
-    model = job.build().set_params(random_state=job.spec.seed)
-    model.fit(_flat(train.x), train.y)
+    model = _dense(job)
     sizes = {"dense": tree_size(model)}
     seen = job.parts.validation
     yield _measured("dense", "validation", _values(model, seen, sizes["dense"]))
@@ -47,6 +48,15 @@ def run_tree(job: Job, files: Path | None) -> Iterator[Event]:
     if files:
         artefacts.save_tree(files, pruned, tree_arrays(model, choice.mask, choice.scores))
     yield from _results(job, model, pruned, sizes)
+
+
+def _dense(job: Job) -> Any:
+    """A tree grown on the training part, or one of the user's own."""
+    train = job.parts.train
+    if job.spec.weights:
+        path = find(job.spec.weights, ".skops")
+        return trees.fitting(path, math.prod(job.parts.shape), job.parts.classes)
+    return job.build().set_params(random_state=job.spec.seed).fit(_flat(train.x), train.y)
 
 
 def _results(job: Job, dense: Any, pruned: Any, sizes: Mapping[str, Any]) -> Iterator[Event]:

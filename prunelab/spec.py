@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from typing import Any
 
 Scalar = bool | int | float | str
+LIMIT = 10_000  # runs of one sweep
+LONGEST = 4_096  # characters of a text
+_MOST = 10_000  # entries of a mapping
 
 
 class SpecError(ValueError):
@@ -23,6 +27,7 @@ class RunSpec:
     ``sparsity`` is the share of the prunable units to remove, 0 <= sparsity < 1. ``layers`` sets it
     layer by layer instead. An empty ``scope`` or ``recover`` and a None mean "as the method, the
     model and the data set recommend". Knobs are what else a method, model or data set lets one set.
+    ``weights`` names a file of one's own that takes the place of the dense training.
     """
 
     data: str = "digits"
@@ -39,6 +44,7 @@ class RunSpec:
     batch_size: int | None = None
     optimizer: str = ""
     device: str = ""  # "" is whatever the worker has, "cpu" or "gpu"
+    weights: str = ""
     knobs: Mapping[str, Scalar] = field(default_factory=dict)
     model_knobs: Mapping[str, Scalar] = field(default_factory=dict)
     data_knobs: Mapping[str, Scalar] = field(default_factory=dict)
@@ -64,12 +70,55 @@ class RunSpec:
         """The spec that ``to_json`` wrote.
 
         Raises:
-            SpecError: a field this version does not know.
+            SpecError: a field this version does not know, or a value of another kind.
         """
+        if not isinstance(data, Mapping):
+            raise SpecError(f"A spec must be an object, got {type(data).__name__}.")
         unknown = sorted(set(data) - set(_DEFAULTS))
         if unknown:
-            raise SpecError(f"A spec has no field {unknown[0]!r}; it has {', '.join(_DEFAULTS)}.")
+            name = str(unknown[0])[:80]
+            raise SpecError(f"A spec has no field {name!r}; it has {', '.join(_DEFAULTS)}.")
+        check_kinds(data)
         return cls(**data)
+
+
+def check_kinds(data: Mapping[str, Any]) -> None:
+    """Refuse fields of a spec that are not of their kind: what else they may be is checked later.
+
+    Raises:
+        SpecError: text for a number, a list for a name, a text or a mapping that is too long.
+    """
+    for name, value in data.items():
+        default = _DEFAULTS[name]
+        if isinstance(default, str):
+            _text(name, value)
+        elif isinstance(default, dict):
+            _mapping(name, value)
+        elif value is not None or default is not None:
+            _number(name, value)
+
+
+def _text(name: str, value: Any) -> None:
+    if not isinstance(value, str) or len(value) > LONGEST:
+        raise SpecError(
+            f"{name} must be a text of at most {LONGEST:,} characters, got {value!r:.80}."
+        )
+
+
+def _number(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e300:
+        raise SpecError(f"{name} must be a number, got {str(value)[:80]!r}.")
+
+
+def _mapping(name: str, value: Any) -> None:
+    if not isinstance(value, Mapping) or len(value) > _MOST:
+        raise SpecError(f"{name} must hold at most {_MOST:,} settings by name, got {value!r:.80}.")
+    for setting, what in value.items():
+        _text(f"A name in {name}", setting)
+        if isinstance(what, str):
+            _text(f"{name} {setting[:80]}", what)
+        elif not isinstance(what, bool):
+            _number(f"{name} {setting[:80]}", what)
 
 
 _DENSE_FIELDS = frozenset(
@@ -84,6 +133,7 @@ _DENSE_FIELDS = frozenset(
         "batch_size",
         "optimizer",
         "device",
+        "weights",
     )
 )
 _DEFAULTS: dict[str, Any] = {
@@ -97,9 +147,15 @@ def sweep(base: RunSpec, **axes: Iterable[Any]) -> list[RunSpec]:
 
     >>> [s.sparsity for s in sweep(RunSpec(), sparsity=[0.5, 0.9])]
     [0.5, 0.9]
+
+    Raises:
+        SpecError: more than ``LIMIT`` of them.
     """
     names = list(axes)
-    combinations = itertools.product(*(list(axes[name]) for name in names))
+    values = [list(itertools.islice(axes[name], LIMIT + 1)) for name in names]
+    if (count := math.prod(map(len, values))) > LIMIT:
+        raise SpecError(f"The sweep has {count:,} runs or more; at most {LIMIT:,} fit in one.")
+    combinations = itertools.product(*values)
     specs = [replace(base, **dict(zip(names, values, strict=True))) for values in combinations]
     return list({spec.key: spec for spec in specs}.values())
 
