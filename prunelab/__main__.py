@@ -1,4 +1,4 @@
-"""The command line: prunelab list | run | sweep | show | check | docs | app."""
+"""The command line: prunelab list | run | sweep | show | export | check | docs | app."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from prunelab.cli import fields, spec_flags
+from prunelab.harmless import csv, line
 from prunelab.spec import SpecError
 
 SHELVES = ("methods", "models", "datasets")
@@ -22,10 +23,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(given.command(given))
     except (SpecError, ValueError) as error:
-        print(f"prunelab: {error}", file=sys.stderr)
+        _say(error)
         return 2
     except RuntimeError as error:  # a run that failed, a store that cannot be opened
-        print(f"prunelab: {error}", file=sys.stderr)
+        _say(error)
         return 1
     except KeyboardInterrupt:
         print("prunelab: stopped", file=sys.stderr)
@@ -49,6 +50,10 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--out", type=Path, metavar="DIR", help="write the table and the figure there")
     one = _command(commands, "show", _show, "a stored run")
     one.add_argument("key", help="its name, as run and the app print it")
+    one.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    one = _command(commands, "export", _export, "a stored run as files to take along")
+    one.add_argument("key", help="its name, as run and the app print it")
+    one.add_argument("to", type=Path, metavar="DEST", help="a new folder, or a new file: x.zip")
     one.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
     one = _command(commands, "check", _check, "the laws on a method file of your own")
     one.add_argument("file", type=Path)
@@ -101,7 +106,7 @@ def _sweep(given: argparse.Namespace) -> int:
     rows = notebook.summary(run.result for run in done)
     if given.out:
         given.out.mkdir(parents=True, exist_ok=True)
-        done.table.to_csv(given.out / "sweep.csv", index=False)
+        (given.out / "sweep.csv").write_text(csv(done.table), encoding="utf-8")
         done.plot.tradeoff().write_html(given.out / "tradeoff.html")
     if given.json:
         print(json.dumps({"rows": rows, "runs": [plain(run.result) for run in done]}))
@@ -114,6 +119,15 @@ def _show(given: argparse.Namespace) -> int:
     from prunelab import notebook
 
     _print(notebook.load(given.key).result, given.json)
+    return 0
+
+
+def _export(given: argparse.Namespace) -> int:
+    from prunelab import notebook
+
+    done = notebook.load(given.key).export(given.to)
+    told = {"path": str(done.path), "bytes": done.size, "files": done.files, "error": done.error}
+    print(json.dumps(told | {"notes": done.notes}) if given.json else str(done))
     return 0
 
 
@@ -143,6 +157,11 @@ def _app(given: argparse.Namespace) -> int:
     from prunelab.launch import app
 
     return app(port=given.port, headless=given.headless)
+
+
+def _say(error: Exception) -> None:
+    """Why nothing came of it; what a file's name brought along cannot control the terminal."""
+    print("prunelab:", "\n".join(map(line, str(error).split("\n"))), file=sys.stderr)
 
 
 def _print(result: Any, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -15,11 +16,16 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from prunelab import given, imports
+from prunelab.catalogue import check_knobs
 from prunelab.events import Epoch, Event, Result, from_json, to_json
+from prunelab.own import trees
 from prunelab.registry import MODELS, UNITS
+from prunelab.room import affordable
+from prunelab.spec import SpecError
 
 MODEL, MASKS, DENSE = "model.safetensors", "masks.safetensors", "dense.safetensors"
-ARCHITECTURE, RUN = "architecture.json", "run.json"
+ARCHITECTURE, RUN, TREE = "architecture.json", "run.json", "model.skops"
 
 
 def save_network(
@@ -48,7 +54,7 @@ def save_tree(folder: Path, estimator: Any, arrays: Mapping[str, Any]) -> None:
     partial.replace(folder / "tree.npz")
     partial = folder / f"model.{os.getpid()}.skops"
     skops.io.dump(estimator, partial)
-    partial.replace(folder / "model.skops")
+    partial.replace(folder / TREE)
 
 
 def save_result(folder: Path, result: Result) -> None:
@@ -62,30 +68,43 @@ def load_model(folder: Path, stage: str = "model") -> Any:
 
     Raises:
         FileNotFoundError: the run has left no model.
+        SpecError: its files are not what a run writes.
     """
-    if (folder / "model.skops").exists() and stage == "model":
-        import skops.io
-
-        path = folder / "model.skops"
-        unsafe = [
-            t for t in skops.io.get_untrusted_types(file=path) if not t.startswith("sklearn.")
-        ]
-        if unsafe:
-            raise ValueError(f"The file holds types that are not trusted: {', '.join(unsafe)}.")
-        return skops.io.load(path, trusted=skops.io.get_untrusted_types(file=path))
+    if (folder / TREE).exists() and stage == "model":
+        return trees.read(folder / TREE)
     return _load_network(folder, stage)
 
 
 def _load_network(folder: Path, stage: str) -> nn.Module:
-    about = json.loads((folder / ARCHITECTURE).read_text(encoding="utf-8"))
-    build = MODELS[about["model"]].function
-    net: nn.Module = build(tuple(about["shape"]), about["classes"], **about["model_knobs"])
-    if stage == "model" and UNITS[about["unit"]].structured:
-        masks = {name: m.bool() for name, m in load_file(folder / MASKS).items()}
-        example = torch.zeros(2, *about["shape"])
-        net = UNITS[about["unit"]].function().keep(net, example, masks)
-    net.load_state_dict(load_file(folder / (MODEL if stage == "model" else DENSE)))
+    path = folder / (MODEL if stage == "model" else DENSE)
+    if not path.exists():
+        raise FileNotFoundError(f"There is no {path.name} in {folder.name}.")
+    try:
+        net = _built(folder, imports.architecture(folder), whole=stage != "model")
+    except SpecError:
+        raise
+    except (ValueError, RuntimeError, TypeError, LookupError) as error:
+        raise SpecError(f"{ARCHITECTURE} and {MASKS} describe no network: {error}") from error
+    net.load_state_dict(given.read(path, net))
     return net.eval()
+
+
+def _built(folder: Path, about: Mapping[str, Any], *, whole: bool) -> nn.Module:
+    """The network an export describes, before its values are read: dense, or without what went."""
+    entry, unit = MODELS[about["model"]], UNITS[about["unit"]]
+    if "network" not in entry.traits or not unit.needs <= entry.traits:
+        raise SpecError(f"{ARCHITECTURE} names {unit.name} of {entry.name}, which has none.")
+    check_knobs(f"model {entry.name}", about["model_knobs"], [vars(k) for k in entry.knobs])
+    shape = tuple(about["shape"])
+    make = functools.partial(entry.function, shape, about["classes"], **about["model_knobs"])
+    affordable(make)
+    net: nn.Module = make()
+    if whole or not unit.structured:
+        return net
+    kind, example = unit.function(), torch.zeros(2, *shape)
+    masks = given.masks(folder / MASKS, kind.shapes(net, example))
+    kept: nn.Module = kind.keep(net, example, masks)
+    return kept
 
 
 def save_dense(

@@ -141,9 +141,9 @@ def validate(spec: RunSpec, known: Mapping[str, Any] | None = None) -> None:
     if spec.recover and spec.recover not in recoveries(known, spec.model):
         allowed = ", ".join(recoveries(known, spec.model))
         raise SpecError(f"recover must be one of {allowed} for {spec.model}, got {spec.recover!r}.")
-    _knobs(f"method {spec.method}", spec.knobs, known["methods"][spec.method]["knobs"])
-    _knobs(f"model {spec.model}", spec.model_knobs, known["models"][spec.model]["knobs"])
-    _knobs(f"data set {spec.data}", spec.data_knobs, known["datasets"][spec.data]["knobs"])
+    check_knobs(f"method {spec.method}", spec.knobs, known["methods"][spec.method]["knobs"])
+    check_knobs(f"model {spec.model}", spec.model_knobs, known["models"][spec.model]["knobs"])
+    check_knobs(f"data set {spec.data}", spec.data_knobs, known["datasets"][spec.data]["knobs"])
 
 
 def own_knobs(specs: Sequence[RunSpec], known: Mapping[str, Any]) -> list[RunSpec]:
@@ -210,7 +210,12 @@ def _numbers(spec: RunSpec) -> None:
         raise SpecError(f"lr must be above 0 and at most 10, got {spec.lr!r}.")
 
 
-def _knobs(owner: str, given: Mapping[str, Any], knobs: Sequence[Mapping[str, Any]]) -> None:
+def check_knobs(owner: str, given: Mapping[str, Any], knobs: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse settings that their owner does not have, or values out of bounds.
+
+    Raises:
+        SpecError: such a setting; it says what is near or what is possible.
+    """
     known = {knob["name"]: knob for knob in knobs}
     for name, value in given.items():
         if name not in known:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from prunelab.catalogue import catalogue, parse
-from prunelab.files import SUFFIXES, keep_upload
+from prunelab.files import SUFFIXES, keep_file
 from prunelab.registry import unknown
 from prunelab.spec import RunSpec, Scalar, SpecError
 
@@ -38,6 +38,7 @@ def spec_flags(parser: argparse.ArgumentParser, *, lists: bool = False) -> None:
     parser.add_argument("--knob", help="a setting of the method, the model or the data", **pair)
     parser.add_argument("--layer", help="the sparsity of one layer; replaces --sparsity", **pair)
     parser.add_argument("--target", help="the column to predict, of a file of your own")
+    parser.add_argument("--weights", help="trained weights of your own: .safetensors or .skops")
     parser.add_argument("--again", action="store_true", help="run even what is stored already")
     parser.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -55,6 +56,8 @@ def fields(given: argparse.Namespace, *, lists: bool = False) -> dict[str, Any]:
         if value is not None:
             chosen[name.replace("-", "_")] = _several(name, kind, value) if lists else value
     chosen["data"], own = _own_file(chosen.get("data", RunSpec.data), given.target)
+    if given.weights:
+        chosen["weights"] = keep_file(given.weights)
     pairs = _pairs(given.knob) | own
     if given.layer:
         chosen["layers"] = {k: _number(k, v) for k, v in _pairs(given.layer).items()}
@@ -76,9 +79,7 @@ def _own_file(data: Any, target: str | None) -> tuple[Any, dict[str, str]]:
         return data, {}
     if len(names) > 1:
         raise SpecError("A file of your own must be the only data set.")
-    if not paths[0].is_file():
-        raise SpecError(f"There is no file {names[0]!r}.")
-    own = {"file": keep_upload(paths[0].name, paths[0])}
+    own = {"file": keep_file(names[0])}
     if target:
         own["target"] = target
     reader = READERS[paths[0].suffix.lower()]

@@ -52,6 +52,20 @@ def keep_upload(name: str, content: bytes | Path) -> str:
     return stored
 
 
+def keep_file(file: str) -> str:
+    """Keep a file of this machine as ``keep_upload`` does; one that is kept already stays.
+
+    Raises:
+        SpecError: no such file, or as ``keep_upload``.
+    """
+    if _CONTENT.fullmatch(file):
+        return file
+    path = Path(file).expanduser()
+    if not path.is_file():
+        raise SpecError(f"There is no file {file!r}.")
+    return keep_upload(path.name, path)
+
+
 def find(file: str, *suffixes: str) -> Path:
     """The file a run names: an upload by its stored name, otherwise a plain path.
 

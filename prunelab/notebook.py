@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from prunelab import figures
+from prunelab import figures, imports
 from prunelab.catalogue import catalogue, own_knobs, validate, with_baselines
 from prunelab.events import Epoch, Event, Result, Started, fold
+from prunelab.files import keep_file
 from prunelab.layers import layer_arrays
 from prunelab.local import follow
 from prunelab.spec import RunSpec, SpecError
 from prunelab.spec import sweep as combinations
 from prunelab.store import Store
+
+if TYPE_CHECKING:
+    from prunelab.export import Export
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,7 @@ class Run:
 
     result: Result
     store: Store
+    folder: Path  # of its files
 
     @property
     def key(self) -> str:
@@ -43,6 +50,16 @@ class Run:
     def dense(self) -> Any:
         """The network before pruning."""
         return _load(self, "dense")
+
+    def export(self, to: str | os.PathLike[str]) -> Export:
+        """Write the model and all that belongs to it into a new folder, or a zip: ``"x.zip"``.
+
+        Raises:
+            SpecError: something is there already, or the ONNX file computes something else.
+        """
+        from prunelab.export import export  # brings torch
+
+        return export(self.result, self.folder, Path(to))
 
     @property
     def table(self) -> pd.DataFrame:
@@ -71,12 +88,12 @@ class Plots:
 
     def weights(self, layer: str) -> Any:
         """The weights of a layer as an image, what was removed left blank."""
-        arrays = layer_arrays(self.run.store.folder(self.run.key), layer)
+        arrays = layer_arrays(self.run.folder, layer)
         return figures.weights(layer, *arrays).figure
 
     def tree(self) -> Any:
         """The tree before pruning, what was cut faded."""
-        with np.load(self.run.store.folder(self.run.key) / "tree.npz", allow_pickle=False) as file:
+        with np.load(self.run.folder / "tree.npz", allow_pickle=False) as file:
             return figures.tree(dict(file)).figure
 
     def heatmap(self) -> Any:
@@ -146,19 +163,22 @@ def run(*, again: bool = False, progress: bool = True, **fields: Any) -> Run:
     Args:
         again: run it even so.
         progress: show a bar.
-        fields: of RunSpec: data, model, method, sparsity, recover, seed, epochs...
+        fields: of RunSpec: data, model, method, sparsity, recover, seed, epochs... ``weights`` is a
+            .safetensors or .skops file of your own.
 
     Raises:
         SpecError: the spec cannot run.
         RuntimeError: the run failed; the message says why.
     """
+    if isinstance(fields.get("weights"), str | os.PathLike) and fields["weights"]:
+        fields["weights"] = keep_file(os.fspath(fields["weights"]))
     spec = RunSpec(**fields)
     validate(spec)
     store = Store()
     result = fold(_shown(follow(spec, store, again=again), spec, progress))
     if result.status != "finished":
         raise RuntimeError(f"{spec.key} {result.status}: {result.reason} {result.advice}".strip())
-    return Run(result, store)
+    return Run(result, store, store.folder(spec.key))
 
 
 def sweep(
@@ -180,13 +200,17 @@ def sweep(
 
 
 def load(key: str) -> Run:
-    """Open a stored run by its name: one from the app, the command line or a notebook.
+    """Open a stored run by its name, or an exported one by its folder or zip.
 
     Raises:
         StoreError: there is no such run.
+        SpecError: the folder or zip is not what a run exports, or was changed since.
     """
     store = Store()
-    return Run(store.result(key), store)
+    if imports.is_export(key):
+        folder = imports.bring(key)
+        return Run(imports.result(folder), store, folder)
+    return Run(store.result(key), store, store.folder(key))
 
 
 def combine(fields: Mapping[str, Any]) -> list[RunSpec]:
@@ -239,7 +263,7 @@ def sentence(result: Result) -> str:
 def _load(run: Run, stage: str) -> Any:
     from prunelab.artefacts import load_model  # brings torch
 
-    return load_model(run.store.folder(run.key), stage)
+    return load_model(run.folder, stage)
 
 
 def _shown(events: Iterable[Event], spec: RunSpec, progress: bool) -> Iterator[Event]:

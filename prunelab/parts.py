@@ -43,6 +43,8 @@ class Parts:
     train: Part
     validation: Part
     digest: str
+    mean: NDArray[np.float64]  # of each feature or channel of the training part
+    deviation: NDArray[np.float64]
     _test: Part
 
     @property
@@ -87,6 +89,8 @@ def split(table: Table) -> Parts:
         validation=scaled(validation),
         _test=scaled(test),
         digest=digest,
+        mean=mean[0],
+        deviation=deviation[0],
     )
 
 

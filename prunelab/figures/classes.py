@@ -13,6 +13,7 @@ from plotly.subplots import make_subplots
 
 from prunelab.events import Result
 from prunelab.figures.look import PALETTES, Picture, Theme, layout, scale
+from prunelab.harmless import label
 
 TEXT = 16  # so many classes leave room for numbers in the cells
 
@@ -48,6 +49,7 @@ def confusion(result: Result, classes: Sequence[str] = (), *, theme: Theme = "li
     """Rows are true classes, columns what the model said; before beside after."""
     found = confusion_numbers(result, classes)
     p = PALETTES[theme]
+    names = [label(name) for name in found.classes]
     figure = make_subplots(cols=2, subplot_titles=("dense", "pruned"), horizontal_spacing=0.1)
     for column, counts in enumerate((found.before, found.after), 1):
         share = counts / np.maximum(1, counts.sum(1, keepdims=True))
@@ -55,8 +57,8 @@ def confusion(result: Result, classes: Sequence[str] = (), *, theme: Theme = "li
         figure.add_trace(
             go.Heatmap(
                 z=share,
-                x=found.classes,
-                y=found.classes,
+                x=names,
+                y=names,
                 customdata=counts,
                 zmin=0,
                 zmax=1,
@@ -87,7 +89,7 @@ def _title(found: Confusion) -> str:
     if after[worst] >= before[worst]:
         return "No class pays for the pruning"
     return (
-        f"Class {found.classes[worst]} pays most: "
+        f"Class {label(found.classes[worst])} pays most: "
         f"{100 * before[worst]:.1f} → {100 * after[worst]:.1f}\u00a0% right"
     )
 

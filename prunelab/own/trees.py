@@ -180,7 +180,7 @@ def _flaw(tree: Any, features: int, classes: int) -> str:
         return "its size is not that of its model"
     if tree.value.shape != (count, 1, classes) or int(tree.n_classes[0]) != classes:
         return "its values are of other classes"
-    if not np.isfinite(tree.value).all() or not np.isfinite(tree.threshold).all():
+    if not np.isfinite(tree.value).all() or np.isnan(tree.threshold).any():
         return "it holds NaN or infinite numbers"
     if not np.array_equal(inner, np.flatnonzero(right != -1)):
         return "a node has one child"
