@@ -128,7 +128,7 @@ def _text(result: Result, made: Path, parts: Parts | None) -> str:
         rules = export_text(
             member,
             feature_names=known,
-            class_names=_classes(result, len(member.classes_)),
+            class_names=_classes(result, member),
             max_depth=member.get_depth() + 1,
             decimals=6,
         )
@@ -136,8 +136,12 @@ def _text(result: Result, made: Path, parts: Parts | None) -> str:
     return "\n".join(texts)
 
 
-def _classes(result: Result, count: int) -> list[str]:
+def _classes(result: Result, member: Any) -> list[str] | None:
+    """The class names of a tree; a stage of boosting has numbers instead."""
+    if not hasattr(member, "classes_"):
+        return None
     names = [str(name) for name in result.settings.get("classes", ())]
+    count = len(member.classes_)
     return names if len(names) == count else [str(i) for i in range(count)]
 
 

@@ -52,11 +52,11 @@ def run_tree(job: Job, files: Path | None) -> Iterator[Event]:
 
 def _dense(job: Job) -> Any:
     """A tree grown on the training part, or one of the user's own."""
-    train = job.parts.train
+    train, model = job.parts.train, job.build().set_params(random_state=job.spec.seed)
     if job.spec.weights:
         path = find(job.spec.weights, ".skops")
-        return trees.fitting(path, math.prod(job.parts.shape), job.parts.classes)
-    return job.build().set_params(random_state=job.spec.seed).fit(_flat(train.x), train.y)
+        return trees.fitting(path, model, math.prod(job.parts.shape), job.parts.classes)
+    return model.fit(_flat(train.x), train.y)
 
 
 def _results(job: Job, dense: Any, pruned: Any, sizes: Mapping[str, Any]) -> Iterator[Event]:

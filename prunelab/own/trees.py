@@ -32,11 +32,22 @@ TRUSTED = frozenset(
         ("sklearn.tree._classes", "DecisionTreeClassifier", "ObjectNode"),
         ("sklearn.ensemble._forest", "RandomForestClassifier", "ObjectNode"),
         ("sklearn.tree._tree", "Tree", "TreeNode"),
+        ("sklearn.ensemble._gb", "GradientBoostingClassifier", "ObjectNode"),
+        ("sklearn.tree._classes", "DecisionTreeRegressor", "ObjectNode"),
+        ("sklearn.dummy", "DummyClassifier", "ObjectNode"),
+        ("sklearn._loss.loss", "HalfBinomialLoss", "ObjectNode"),
+        ("sklearn._loss.loss", "HalfMultinomialLoss", "ObjectNode"),
+        ("sklearn._loss.link", "Interval", "ObjectNode"),
+        ("sklearn._loss.link", "LogitLink", "ObjectNode"),
+        ("sklearn._loss.link", "MultinomialLogit", "ObjectNode"),
+        ("sklearn._loss._loss", "CyHalfBinomialLoss", "LossNode"),
+        ("sklearn._loss._loss", "CyHalfMultinomialLoss", "LossNode"),
     }
 )
-ROOTS = ("DecisionTreeClassifier", "RandomForestClassifier")
+SINGLE, BOOSTING = "DecisionTreeClassifier", "GradientBoostingClassifier"
+ROOTS = (SINGLE, "RandomForestClassifier", BOOSTING)
 SCHEMA = 32 * 2**20  # bytes; a tree of a forest takes about 8,000
-TREES = 2_000
+TREES = 50_000
 _MARKS = {"__module__", "__class__", "__loader__"}
 _BROKEN = (*archive.BROKEN, TypeError, AttributeError, IndexError, RecursionError, MemoryError,
            ImportError, Warning, NotImplementedError)  # fmt: skip
@@ -91,13 +102,19 @@ def schema(path: Path) -> dict[str, Any]:
     return told
 
 
-def fitting(path: Path, features: int, classes: tuple[str, ...]) -> Any:
-    """A tree of one's own for given data, its classes numbered as the data number them.
+def fitting(path: Path, like: Any, features: int, classes: tuple[str, ...]) -> Any:
+    """Trees of one's own for given data, their classes numbered as the data number them.
+
+    ``like`` is a model of the kind they must be.
 
     Raises:
-        SpecError: as ``read``, or a tree for other features or other classes.
+        SpecError: as ``read``, or trees of another kind, for other features or other classes.
     """
     model = read(path)
+    if type(model) is not type(like):
+        raise SpecError(
+            f"{path.name} holds a {type(model).__name__}; this model is a {type(like).__name__}."
+        )
     if model.n_features_in_ != features:
         raise SpecError(
             f"{path.name} was fitted on {model.n_features_in_} features, the data have {features}."
@@ -109,8 +126,9 @@ def fitting(path: Path, features: int, classes: tuple[str, ...]) -> Any:
             f"{path.name} knows the classes {', '.join(own[:5])}; the data have "
             f"{', '.join(classes[:5])}, in this order."
         )
-    for member in [model, *getattr(model, "estimators_", ())]:
-        member.classes_ = np.arange(len(classes))
+    for member in (model, *_members(model)):
+        if hasattr(member, "classes_"):
+            member.classes_ = np.arange(len(classes))
     return model
 
 
@@ -147,28 +165,54 @@ def _name(node: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def _members(model: Any) -> list[Any]:
-    return list(model.estimators_) if hasattr(model, "estimators_") else [model]
+    """The trees, in order; of boosting those of each stage after another."""
+    found = getattr(model, "estimators_", [model])
+    return found.ravel().tolist() if isinstance(found, np.ndarray) else list(found)
 
 
 def _sound(name: str, model: Any) -> None:
     """scikit-learn walks a tree without looking: a child out of range would crash the process."""
-    if type(model).__name__ not in ROOTS:
-        raise SpecError(f"{name} must hold a {' or a '.join(ROOTS)}, got {type(model).__name__}.")
+    kind = type(model).__name__
+    if kind not in ROOTS:
+        raise SpecError(f"{name} must hold a {' or a '.join(ROOTS)}, got a {kind}.")
     if not hasattr(model, "tree_") and not hasattr(model, "estimators_"):
-        raise SpecError(f"{name} holds a {type(model).__name__} that has not been fitted.")
-    members = _members(model)
-    if not 1 <= len(members) <= TREES or any(type(m).__name__ != ROOTS[0] for m in members):
-        raise SpecError(f"{name} must hold 1 to {TREES:,} decision trees, got {len(members):,}.")
-    features, classes = model.n_features_in_, len(model.classes_)
-    if type(model.n_classes_) is list or model.n_outputs_ != 1:
+        raise SpecError(f"{name} holds a {kind} that has not been fitted.")
+    if type(model.n_classes_) is list or getattr(model, "n_outputs_", 1) != 1:
         raise SpecError(f"{name} predicts several targets; only one is possible.")
-    for member in members:
-        wrong = _flaw(member.tree_, int(features), classes)
-        if wrong or member.n_features_in_ != features or len(member.classes_) != classes:
-            raise SpecError(f"A tree in {name} is not sound: {wrong or 'it is of other data'}.")
-    kinds = {np.asarray(m.classes_).dtype.kind for m in (model, *members)}
-    if not kinds <= set("iufbUS"):
+    if np.asarray(model.classes_).dtype.kind not in "iufbUS":
         raise SpecError(f"The classes in {name} must be numbers or texts.")
+    _sound_members(name, model)
+    if kind == BOOSTING:
+        _sound_stages(name, model, len(model.classes_))
+
+
+def _sound_members(name: str, model: Any) -> None:
+    boosting = type(model).__name__ == BOOSTING
+    members, kind = _members(model), "DecisionTreeRegressor" if boosting else SINGLE
+    if not 1 <= len(members) <= TREES or any(type(m).__name__ != kind for m in members):
+        raise SpecError(f"{name} must hold 1 to {TREES:,} trees, got {len(members):,}.")
+    features, classes = int(model.n_features_in_), len(model.classes_)
+    for tree in members:
+        wrong = _flaw(tree.tree_, features, 1 if boosting else classes)
+        if wrong := wrong or _stranger(tree, features, classes):
+            raise SpecError(f"A tree in {name} is not sound: {wrong}.")
+
+
+def _stranger(tree: Any, features: int, classes: int) -> str:
+    """Whether a tree is of other data than the model it is in; empty where it is not."""
+    own = len(tree.classes_) if hasattr(tree, "classes_") else classes
+    same = tree.n_features_in_ == features and own == classes
+    return "" if same else "it is of other data"
+
+
+def _sound_stages(name: str, model: Any, classes: int) -> None:
+    """Each stage must have the trees that boosting adds up, and start from as many priors."""
+    each = 1 if classes == 2 else classes
+    shape, prior = np.shape(model.estimators_), np.shape(model.init_.class_prior_)
+    if shape[1:] != (each,) or model.n_trees_per_iteration_ != each:
+        raise SpecError(f"The stages in {name} must have {each} trees each, got {shape}.")
+    if prior != (classes,) or len(model.init_.classes_) != classes:
+        raise SpecError(f"{name} must start from {classes} priors, got {prior}.")
 
 
 def _flaw(tree: Any, features: int, classes: int) -> str:
