@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from prunelab.catalogue import catalogue, parse
-from prunelab.files import SUFFIXES, keep_file
+from prunelab.files import SUFFIXES, existing, keep_file
+from prunelab.own import apart
 from prunelab.registry import unknown
 from prunelab.spec import RunSpec, Scalar, SpecError
 
@@ -57,6 +58,7 @@ def fields(given: argparse.Namespace, *, lists: bool = False) -> dict[str, Any]:
             chosen[name.replace("-", "_")] = _several(name, kind, value) if lists else value
     chosen["data"], own = _own_file(chosen.get("data", RunSpec.data), given.target)
     if given.weights:
+        apart.inspect(existing(given.weights))
         chosen["weights"] = keep_file(given.weights)
     pairs = _pairs(given.knob) | own
     if given.layer:
@@ -72,13 +74,17 @@ def _several(name: str, kind: Any, text: str) -> list[Any]:
 
 
 def _own_file(data: Any, target: str | None) -> tuple[Any, dict[str, str]]:
-    """A file of one's own is kept under its content's hash, so that a run can be repeated."""
+    """A file of one's own is kept under its content's hash, so that a run can be repeated.
+
+    A process of its own reads it first, so that what cannot be used is refused here and now.
+    """
     names = data if isinstance(data, list) else [data]
     paths = [Path(name) for name in names if Path(name).suffix.lower() in SUFFIXES]
     if not paths:
         return data, {}
     if len(names) > 1:
         raise SpecError("A file of your own must be the only data set.")
+    apart.inspect(existing(names[0]), target or "")
     own = {"file": keep_file(names[0])}
     if target:
         own["target"] = target

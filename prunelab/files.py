@@ -7,9 +7,9 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from prunelab.own import archive
 from prunelab.own.pickles import refuse_content, refuse_name
 from prunelab.spec import SpecError
 
@@ -17,7 +17,6 @@ SUFFIXES = (".csv", ".parquet", ".npz")
 WEIGHTS = (".safetensors", ".skops")
 ARCHIVES = (".zip",)
 UPLOADS = SUFFIXES + WEIGHTS + ARCHIVES
-_ZIPPED = (".npz", ".skops", ".zip")
 LIMIT = 200 * 2**20  # bytes of one file, as the app's upload limit
 _CONTENT = re.compile(r"[0-9a-f]{64}\.(csv|parquet|npz|safetensors|skops|zip)")
 
@@ -35,8 +34,8 @@ def keep_upload(name: str, content: bytes | Path) -> str:
     Only the ending of ``name`` is used, so no name can reach outside the folder.
 
     Raises:
-        SpecError: an ending nobody can read, a pickle, a zip that must not be unpacked, or more
-            than ``LIMIT`` bytes.
+        SpecError: an ending nobody can read, a pickle, a header that lies, a zip that must not be
+            unpacked, or more than ``LIMIT`` bytes.
     """
     refuse_name(name)
     suffix = Path(name).suffix.lower()
@@ -60,10 +59,22 @@ def keep_file(file: str) -> str:
     """
     if _CONTENT.fullmatch(file):
         return file
-    path = Path(file).expanduser()
-    if not path.is_file():
-        raise SpecError(f"There is no file {file!r}.")
+    path = existing(file)
     return keep_upload(path.name, path)
+
+
+def existing(file: str) -> Path:
+    """A file, folder or upload of this machine.
+
+    Raises:
+        SpecError: there is none.
+    """
+    if _CONTENT.fullmatch(file):
+        return find(file)
+    path = Path(file).expanduser()
+    if "\0" in file or not path.exists():
+        raise SpecError(f"There is no file {file!r}.")
+    return path
 
 
 def find(file: str, *suffixes: str) -> Path:
@@ -117,7 +128,7 @@ def _digest(content: bytes | Path) -> str:
 
 
 def _write(target: Path, content: bytes | Path, name: str) -> None:
-    """All or nothing: a reader never sees half a file, nor a zip that must not be unpacked."""
+    """All or nothing: a reader never sees half a file, nor one that lies."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         partial = Path(folder) / target.name
@@ -125,6 +136,21 @@ def _write(target: Path, content: bytes | Path, name: str) -> None:
             partial.write_bytes(content)
         else:
             shutil.copyfile(content, partial)
-        if target.suffix in _ZIPPED:
-            archive.checked(partial, name)
+        _look(partial, name)
         partial.replace(target)
+
+
+def _look(file: Path, name: str) -> None:
+    """What the ending promises must be there; ``name`` is what its owner calls the file."""
+    from prunelab.own import archive, tensors, trees
+
+    look: dict[str, Callable[[Path], object]] = {
+        ".npz": archive.checked,
+        ".zip": archive.checked,
+        ".safetensors": tensors.header,
+        ".skops": trees.schema,
+    }
+    try:
+        look.get(file.suffix, lambda _: None)(file)
+    except SpecError as refused:
+        raise SpecError(str(refused).replace(file.name, name)) from refused

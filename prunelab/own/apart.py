@@ -22,7 +22,7 @@ from prunelab.spec import SpecError
 
 MEMORY = 2 * 2**30  # bytes beside what Python and its libraries take
 SECONDS = 60
-_WRITTEN = 2**20  # bytes a reader may write into a file: none needs any
+_WRITTEN = 800 * 2**20  # bytes a reader may write into a file: what a zip unpacks to
 _SLOW = "The file took longer than {:g} s to read."
 _ANSWER = "prunelab.own.apart "  # what precedes the answer on the reader's output
 
@@ -102,6 +102,8 @@ def summary(file: Path, target: str = "") -> Summary:
     Raises:
         SpecError: what is wrong with it.
     """
+    if file.is_dir():
+        return _folder(file, file.name)
     refuse_name(file.name)
     readers: dict[str, Any] = {
         ".csv": _table, ".parquet": _table, ".npz": _arrays, ".safetensors": _tensors,
@@ -157,10 +159,27 @@ def _trees(file: Path, target: str) -> Summary:
 def _archive(file: Path, target: str) -> Summary:
     from prunelab.own import archive
 
-    members = archive.checked(file)
-    size = sum(member.file_size for member in members)
-    names = [member.filename for member in members[:100]]
-    return Summary("zip", {"files": len(members), "bytes": size, "names": names})
+    with tempfile.TemporaryDirectory() as scratch:
+        archive.unpack(file, Path(scratch))
+        return _folder(Path(scratch), file.name)
+
+
+def _folder(folder: Path, name: str) -> Summary:
+    """An export of PruneLab, or a Hugging Face folder."""
+    from prunelab import imports
+    from prunelab.own import folder as hugging
+
+    if (folder / imports.RUN).is_file():
+        key = imports.result(imports.bring(folder)).key
+        return Summary("export", {"key": key, "files": sorted(f.name for f in folder.iterdir())})
+    if (folder / hugging.CONFIG).is_file():
+        found = hugging.read(folder)
+        facts = {"model": found.model, "parameters": found.parameters}
+        return Summary("folder", facts | {"tensors": len(found.tensors)})
+    raise SpecError(
+        f"{name} holds neither a run that PruneLab exported ({imports.RUN}) nor a Hugging Face "
+        f"folder ({hugging.CONFIG})."
+    )
 
 
 def _confine(memory: int, seconds: float) -> None:

@@ -21,15 +21,13 @@ BROKEN = (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, Runtime
 _NESTED = (".zip", ".gz", ".bz2", ".xz", ".7z", ".rar", ".tar", ".tgz", ".whl", ".jar")
 
 
-def checked(path: Path, name: str = "", *, total: int = TOTAL) -> list[zipfile.ZipInfo]:
+def checked(path: Path, *, total: int = TOTAL) -> list[zipfile.ZipInfo]:
     """The members of a zip, if all may be unpacked; nothing has been unpacked by then.
-
-    ``name`` is what its owner calls it.
 
     Raises:
         SpecError: no zip, too many or too large members, or a member that is not a plain file.
     """
-    name = name or path.name
+    name = path.name
     try:
         _refuse_many(path, name)
         with zipfile.ZipFile(path) as zipped:
