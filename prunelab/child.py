@@ -97,7 +97,7 @@ def _within(
 
 def _borrow(spec: RunSpec, home: Path) -> None:
     storage.borrow(home, spec.dense_key)
-    if file := spec.data_knobs.get("file"):
+    for file in filter(None, (spec.data_knobs.get("file"), spec.weights)):
         storage.get_upload(home, str(file))
 
 

@@ -65,7 +65,7 @@ def submit(
     """
     limits.refuse([spec])
     store = where.store if isinstance(where, Space) else where
-    if file := spec.data_knobs.get("file"):
+    for file in filter(None, (spec.data_knobs.get("file"), spec.weights)):
         storage.share_upload(store.home, str(file))
     if isinstance(where, Space):
         key = where.submit(spec, again=again, priority=priority)

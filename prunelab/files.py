@@ -144,13 +144,14 @@ def _look(file: Path, name: str) -> None:
     """What the ending promises must be there; ``name`` is what its owner calls the file."""
     from prunelab.own import archive, tensors, trees
 
-    look: dict[str, Callable[[Path], object]] = {
+    looks: dict[str, Callable[[Path], object]] = {
         ".npz": archive.checked,
         ".zip": archive.checked,
         ".safetensors": tensors.header,
         ".skops": trees.schema,
     }
     try:
-        look.get(file.suffix, lambda _: None)(file)
+        if look := looks.get(file.suffix):
+            look(file)
     except SpecError as refused:
         raise SpecError(str(refused).replace(file.name, name)) from refused

@@ -167,9 +167,7 @@ def score(method: Entry, unit: Unit, model: Any, parts: Any, spec: RunSpec) -> S
     return unit.order(model, scores) if unit.order else scores
 
 
-def call(
-    method: Entry, unit: Unit, model: Any, parts: Any, spec: RunSpec, learner: Learner
-) -> Any:
+def call(method: Entry, unit: Unit, model: Any, parts: Any, spec: RunSpec, learner: Learner) -> Any:
     """Call a method's function with its knobs and whatever it asks for by name."""
     given = {"unit": unit, "seed": spec.seed, "sparsity": spec.sparsity}
     given |= {"memory": learner.memory, "course": learner.course}
