@@ -94,7 +94,7 @@ def schema(path: Path) -> dict[str, Any]:
         module, kind, loader = strange[0]
         raise SpecError(
             f"{path.name} holds {module}.{kind} (read by {loader}), which is not trusted: only "
-            f"{' and '.join(ROOTS)} of scikit-learn are read."
+            f"{', '.join(ROOTS)} of scikit-learn are read."
         )
     if not isinstance(told, dict) or told.get("__class__") not in ROOTS:
         raise SpecError(f"{path.name} must hold a {' or a '.join(ROOTS)}.")
