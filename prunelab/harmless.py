@@ -18,8 +18,11 @@ def cell(value: Any) -> Any:
     >>> cell("=1+1"), cell(-1.5), cell("plain")
     ("'=1+1", -1.5, 'plain')
     """
-    text = isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA)
-    return f"'{value}" if text else value
+    if not isinstance(value, str):
+        return value
+    formula = value.lstrip(" ").startswith(_FORMULA)
+    text = value.replace("\r\n", "\n").replace("\r", "\n")  # "\r" would not be quoted: a new row
+    return f"'{text}" if formula else text
 
 
 def csv(frame: pd.DataFrame) -> str:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROWS, COLUMNS, NUMBERS = 1_000_000, 2_000, 50_000_000
+_BROKEN = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError,
+           RuntimeError)  # fmt: skip
 TEXTS = 50  # different texts a column may hold
 
 
@@ -58,6 +60,7 @@ def _csv(path: Path) -> pd.DataFrame:
     try:
         separator, names = _header(path)
         _named(names)
+        _textual(path)
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
             return pd.read_csv(
@@ -73,6 +76,12 @@ def _csv(path: Path) -> pd.DataFrame:
         raise SpecError(f"{path.name} is not a proper CSV file: {error}") from error
 
 
+def _textual(path: Path) -> None:
+    with path.open("rb") as file:
+        if any(b"\0" in part for part in iter(lambda: file.read(2**20), b"")):
+            raise SpecError(f"{path.name} holds NUL bytes; it must be UTF-8 text.")
+
+
 def _header(path: Path) -> tuple[str, list[str]]:
     """The separator and the names of the columns."""
     with path.open(encoding="utf-8-sig", newline="") as file:
@@ -82,7 +91,6 @@ def _header(path: Path) -> tuple[str, list[str]]:
 
 
 def _parquet(path: Path) -> pd.DataFrame:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
@@ -90,7 +98,9 @@ def _parquet(path: Path) -> pd.DataFrame:
             _named(file.schema_arrow.names)
             _within(file.metadata.num_rows, 1)
             frame: pd.DataFrame = file.read().to_pandas()
-    except (pa.ArrowException, OSError) as error:
+    except SpecError:
+        raise
+    except _BROKEN as error:  # also of what the file notes for pandas
         raise SpecError(f"{path.name} is not a readable Parquet file: {error}") from error
     return frame
 

@@ -23,6 +23,7 @@ from prunelab.spec import SpecError
 MEMORY = 2 * 2**30  # bytes beside what Python and its libraries take
 SECONDS = 60
 _WRITTEN = 800 * 2**20  # bytes a reader may write into a file: what a zip unpacks to
+_GRACE = 10  # seconds to start in
 _SLOW = "The file took longer than {:g} s to read."
 _ANSWER = "prunelab.own.apart "  # what precedes the answer on the reader's output
 
@@ -56,7 +57,10 @@ def receive(name: str, content: bytes, target: str = "") -> Received:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"file{suffix}"
         file.write_bytes(content)
-        summary = inspect(file, target)
+        try:
+            summary = inspect(file, target)
+        except SpecError as refused:
+            raise SpecError(str(refused).replace(file.name, name)) from refused
     return Received(keep_upload(name, content), summary)
 
 
@@ -78,7 +82,7 @@ def inspect(
             env=os.environ | threads | {"PYTHONPATH": path},
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=seconds + 10,  # beside the limit on its computing: it may also just wait
+            timeout=seconds + _GRACE,  # beside the limit on its computing: it may also just wait
             check=False,
         )
     except subprocess.TimeoutExpired:
@@ -112,6 +116,8 @@ def summary(file: Path, target: str = "") -> Summary:
     suffix = file.suffix.lower()
     if suffix not in readers:
         raise SpecError(f"A file must end in {', '.join(UPLOADS)}, got {file.name!r}.")
+    within_limit(file.name, file.stat().st_size)
+    refuse_content(file.name, file)
     found: Summary = readers[suffix](file, target)
     return found
 

@@ -12,7 +12,9 @@ _NETWORKS = (".pt", ".pth", ".ckpt", ".bin", ".pth.tar")
 _ESTIMATORS = (".pkl", ".pickle", ".joblib", ".dill", ".cloudpickle")
 PICKLES = _NETWORKS + _ESTIMATORS
 _PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"ZF", b"\x78\x9c", b"\x78\x01")
-_OLD = re.compile(rb"(c[\w.]+\n[\w.]+\n|\([dlp0-9]*p\d+\n|\(?[dl]p\d+\n|\(c[\w.]+\n)")
+_OLD = re.compile(
+    rb"(c[\w.]+\n[\w.]+\n|\([dlp0-9]*p\d+\n|\(?[dl]p\d+\n|\(c[\w.]+\n|[\]}]q[\x00-\x1f])"
+)
 _WHY = "is a pickle, which runs any code inside it when it is opened, so PruneLab opens none."
 _SAFETENSORS = (
     "Convert it where you trust it: safetensors.torch.save_file(torch.load(FILE, "

@@ -1,0 +1,64 @@
+"""Whatever file somebody gives: a clear refusal, no traceback, nothing kept, nothing executed."""
+
+from __future__ import annotations
+
+import re
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from hostile_files import ALL, Case
+
+from prunelab import files
+from prunelab.__main__ import main
+from prunelab.own import apart
+
+MEMORY = 40 * 2**20  # bytes of Python while a file is looked at; the bombs are of 64 MiB and more
+FLAG = {".csv": "--data", ".parquet": "--data", ".npz": "--data"}
+
+
+def everything(folder: Path) -> set[str]:
+    return {str(p) for p in folder.rglob("*") if "catalogue-" not in p.name and p.is_file()}
+
+
+@pytest.fixture
+def given(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for the file, which is also where one is; readers stay in this process."""
+    folder = home / "given"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(apart, "inspect", apart.summary)
+    return folder
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_refused_by_the_command_line_and_by_the_app(
+    name: str, given: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case: Case = ALL[name]
+    file = given / case.file
+    file.write_bytes(case.content())
+    before = everything(home)
+    arguments = [FLAG.get(file.suffix, "--weights"), str(file)]
+    if case.target:
+        arguments += ["--target", case.target]
+    tracemalloc.start()
+    try:
+        status = main(["run", *arguments])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    out, err = capsys.readouterr()
+    assert status == 2
+    assert re.search(case.match, err), err
+    assert "Traceback" not in err
+    assert out == ""
+    assert peak < MEMORY
+    with pytest.raises(files.SpecError, match=case.match):
+        apart.receive(case.file, file.read_bytes(), case.target)
+    assert everything(home) == before
+    assert not (given / "executed").exists()
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(ALL) >= 60
