@@ -80,7 +80,8 @@ def _load_network(folder: Path, stage: str) -> nn.Module:
     if not path.exists():
         raise FileNotFoundError(f"There is no {path.name} in {folder.name}.")
     try:
-        net = _built(folder, imports.architecture(folder), whole=stage != "model")
+        with torch.inference_mode(False):  # whoever asks may be in it, and shapes are traced here
+            net = _built(folder, imports.architecture(folder), whole=stage != "model")
     except SpecError:
         raise
     except (ValueError, RuntimeError, TypeError, LookupError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -81,8 +82,8 @@ def _instead(missing: str, extra: list[str]) -> str:
     """What the missing tensor may be called in the file."""
     if not extra:
         return ""
-    hint = unknown("tensor", missing, extra).split(".", 1)[1]
-    return hint if "Did you mean" in hint else f" It has {_some(extra)} instead."
+    near = difflib.get_close_matches(missing, extra, n=1, cutoff=0.5)
+    return f" Did you mean {near[0]!r}?" if near else f" It has {_some(extra)} instead."
 
 
 def _some(names: Iterable[str]) -> str:
