@@ -13,30 +13,34 @@ import inspect
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from safetensors.torch import load_file
+from torch import nn
 
 from prunelab import artefacts
+from prunelab.case import Broken, Case, outputs, same, trace
 from prunelab.catalogue import describe, fits, fits_data, validate
-from prunelab.events import Event, Finished, Measured, Pruned, Started, fold, to_json
+from prunelab.events import Finished, Measured, Pruned, Started, fold, to_json
 from prunelab.experiment import one_thread, run
-from prunelab.job import Job, prepare
+from prunelab.job import prepare
 from prunelab.masks import allocate, removed, select
+from prunelab.probes import weights
 from prunelab.registry import METHODS, MODELS
 from prunelab.spec import RunSpec
-from prunelab.training import Cover, apply, fit, zeros_kept
+from prunelab.training import Cover, apply, fit
+from prunelab.training_laws import (
+    pruned_stays_pruned,
+    pruning_nothing_trains_as_usual,
+    training_goes_on_from_its_memory,
+)
 
 SPARSITIES = (0.0, 0.3, 0.5, 0.9, 0.97)
 DATA = "digits"
-
-
-class Broken(AssertionError):
-    """A law does not hold; the message says how."""
 
 
 class Verdict(NamedTuple):
@@ -46,19 +50,6 @@ class Verdict(NamedTuple):
     model: str
     law: str
     reason: str
-
-
-@dataclass(frozen=True)
-class Case:
-    """A method with a model it fits, trained for an epoch."""
-
-    job: Job
-    model: Any
-
-    @property
-    def network(self) -> bool:
-        """Whether the model is a torch module."""
-        return isinstance(self.model, nn.Module)
 
 
 def counts_are_exact(case: Case) -> None:
@@ -83,17 +74,27 @@ def masks_have_the_shapes_of_the_units(case: Case) -> None:
 
 def scoring_leaves_no_trace(case: Case) -> None:
     """Weights, gradients, buffers, mode and random numbers are as before."""
-    before = _trace(case)
+    before = trace(case)
     case.job.choose(case.model, 0.5)
-    if not _same(before, _trace(case)):
+    if not same(before, trace(case)):
         raise Broken("scoring changed the model, its gradients or the random numbers")
 
 
 def scoring_repeats(case: Case) -> None:
     """The same model and seed give the same mask."""
     first, second = (case.job.choose(case.model, 0.5).mask for _ in range(2))
-    if not _same(first, second):
+    if not same(first, second):
         raise Broken("two calls chose different masks")
+
+
+def scoring_ignores_the_mode(case: Case) -> None:
+    """A network in training mode gives the same mask as one in evaluation mode."""
+    if not case.network:
+        return
+    modes = (copy.deepcopy(case.model).train(), copy.deepcopy(case.model).eval())
+    first, second = (case.job.choose(model, 0.5).mask for model in modes)
+    if not same(first, second):
+        raise Broken("the mask depends on the mode the network was found in")
 
 
 def more_sparsity_keeps_a_subset(case: Case) -> None:
@@ -109,10 +110,10 @@ def more_sparsity_keeps_a_subset(case: Case) -> None:
 
 def nothing_removed_changes_nothing(case: Case) -> None:
     """At sparsity 0 the outputs are those of the dense model, and the given model is untouched."""
-    before = _outputs(case, case.model)
+    before = outputs(case, case.model)
     choice = case.job.choose(case.model, 0.0)
     kept = case.job.unit.keep(case.model, case.job.parts, choice.mask)
-    if not np.array_equal(before, _outputs(case, kept)):
+    if not np.array_equal(before, outputs(case, kept)):
         raise Broken("removing nothing changed the outputs")
 
 
@@ -124,30 +125,16 @@ def removing_is_masking(case: Case) -> None:
     masked = copy.deepcopy(case.model)
     apply(masked, Cover(case.job.unit.cover(masked, case.job.parts, choice.mask)))
     small = case.job.unit.keep(case.model, case.job.parts, choice.mask)
-    worst = float(np.abs(_outputs(case, masked) - _outputs(case, small)).max())
+    worst = float(np.abs(outputs(case, masked) - outputs(case, small)).max())
     if worst > 1e-5:
         raise Broken(f"masked and removed differ by {worst:.2g}")
     if case.job.structured and _parameters(small) >= _parameters(masked):
         raise Broken("the network did not become smaller")
 
 
-def pruned_stays_pruned(case: Case) -> None:
-    """No optimiser, momentum or weight decay brings a pruned weight back."""
-    if not case.network or not case.job.unit.cover:
-        return
-    mask = case.job.choose(case.model, 0.9).mask
-    for optimizer, lr in (("sgd", 0.05), ("adam", 1e-3)):
-        net = copy.deepcopy(case.model)
-        cover = Cover(case.job.unit.cover(net, case.job.parts, mask))
-        recipe = replace(case.job.recipe, epochs=1, optimizer=optimizer, lr=lr)
-        for _ in fit(net, case.job.parts, recipe, phase="law", seed=0, cover=cover):
-            if not zeros_kept(net, cover):
-                raise Broken(f"weights came back under {optimizer}")
-
-
 def a_run_is_whole(case: Case) -> None:
     """Started first, Finished last, every stage measured, the test part touched once, all exact."""
-    events = _run(case.job.spec)
+    events = case.events
     if not isinstance(events[0], Started) or not isinstance(events[-1], Finished):
         raise Broken(f"ended with {events[-1]}")
     tested = [e.stage for e in events if isinstance(e, Measured) and e.part == "test"]
@@ -160,7 +147,7 @@ def a_run_is_whole(case: Case) -> None:
 
 def a_run_repeats(case: Case) -> None:
     """The same spec gives the same numbers, bit for bit, apart from what was timed."""
-    first, second = (fold(_run(case.job.spec)) for _ in range(2))
+    first, second = fold(case.events), fold(run(case.job.spec))
     for one, two in zip(_numbers(first), _numbers(second), strict=True):
         if one != two:
             raise Broken(f"{one} became {two}")
@@ -172,13 +159,23 @@ def a_saved_model_loads_equal(case: Case) -> None:
         events = list(run(case.job.spec, files=Path(folder)))
         model = artefacts.load_model(Path(folder))
         again = artefacts.load_model(Path(folder))
-        if not np.array_equal(_outputs(case, model), _outputs(case, again)):
+        if not np.array_equal(outputs(case, model), outputs(case, again)):
             raise Broken("two loads differ")
+        _zeros_are_those_of_the_mask(case, model, Path(folder))
         part = case.job.parts.test_once()
-        accuracy = float((_outputs(case, model, part.x).argmax(1) == part.y).mean())
+        accuracy = float((outputs(case, model, part.x).argmax(1) == part.y).mean())
         told = fold(events).recovered["accuracy"]
         if abs(accuracy - told) > 1e-9:
             raise Broken(f"the loaded model scores {accuracy}, the run said {told}")
+
+
+def _zeros_are_those_of_the_mask(case: Case, model: Any, folder: Path) -> None:
+    if not case.network or case.job.structured:
+        return
+    masks = load_file(folder / artefacts.MASKS)
+    for name, weight in weights(model).items():
+        if weight[~masks[name].bool()].count_nonzero():
+            raise Broken(f"the saved {name} holds values where its mask has none")
 
 
 LAWS: dict[str, Callable[[Case], None]] = {
@@ -188,10 +185,13 @@ LAWS: dict[str, Callable[[Case], None]] = {
         masks_have_the_shapes_of_the_units,
         scoring_leaves_no_trace,
         scoring_repeats,
+        scoring_ignores_the_mode,
         more_sparsity_keeps_a_subset,
         nothing_removed_changes_nothing,
         removing_is_masking,
         pruned_stays_pruned,
+        pruning_nothing_trains_as_usual,
+        training_goes_on_from_its_memory,
         a_run_is_whole,
         a_run_repeats,
         a_saved_model_loads_equal,
@@ -263,10 +263,6 @@ def methods_in(path: Path) -> list[str]:
     return found
 
 
-def _run(spec: RunSpec) -> list[Event]:
-    return list(run(spec))
-
-
 def _numbers(result: Any) -> list[Any]:
     """All that a run says, without what was timed."""
     timed = ("latency_ms",)
@@ -279,27 +275,5 @@ def _numbers(result: Any) -> list[Any]:
     return [*stages, *epochs, *masks, *[to_json(h) for h in result.histograms.values()]]
 
 
-def _outputs(case: Case, model: Any, x: Any = None) -> Any:
-    x = case.job.parts.validation.x if x is None else x
-    if not isinstance(model, nn.Module):
-        return model.predict_proba(x.reshape(len(x), -1))
-    with torch.inference_mode():
-        return copy.deepcopy(model).eval()(torch.from_numpy(x)).numpy()
-
-
 def _parameters(net: nn.Module) -> int:
     return sum(p.numel() for p in net.parameters())
-
-
-def _trace(case: Case) -> dict[str, Tensor]:
-    seen = {"random numbers": torch.get_rng_state()}
-    if case.network:
-        seen |= {name: t.clone() for name, t in case.model.state_dict().items()}
-        grads = {n: p.grad for n, p in case.model.named_parameters() if p.grad is not None}
-        seen |= {f"{name}.grad": grad.clone() for name, grad in grads.items()}
-        seen["training"] = torch.tensor([m.training for m in case.model.modules()])
-    return seen
-
-
-def _same(one: dict[str, Tensor], two: dict[str, Tensor]) -> bool:
-    return one.keys() == two.keys() and all(torch.equal(one[k], two[k]) for k in one)

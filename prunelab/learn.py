@@ -15,22 +15,22 @@ Offer = Callable[[], Scores | None]
 
 
 def train_and_prune(job: Job, lab: Lab) -> Iterator[Event]:
-    """Train from the first values, or from the trained ones, while the mask follows the method."""
-    if job.method.start == "first":
+    """Train from the first values, or from the trained ones, while the mask follows the method.
+
+    A learner that has begun goes on from where it was: with its memory, mask and network.
+    """
+    if job.method.start == "first" and not lab.learner.begin:
         lab.net.load_state_dict(lab.first)
     lab.cover.latent = job.method.latent
-    lab.learner = Learner()
     scores = call(job.method, job.unit, lab.net, job.parts, job.spec, lab.learner)
-    learns = isinstance(scores, Generator)
-    offer = (lambda: next(scores)) if learns else None
+    offer = (lambda: next(scores)) if isinstance(scores, Generator) else None
     lab.learner.update = _Schedule(job, lab, offer)
-    seed = job.spec.seed
     yield from fit(
         lab.net,
         job.parts,
         job.train,
         phase="train",
-        seed=seed,
+        seed=job.spec.seed,
         cover=lab.cover,
         learner=lab.learner,
     )
@@ -44,6 +44,10 @@ class _Schedule:
         self.job, self.lab, self.offer = job, lab, offer
         steps = job.steps
         self.due = sorted(steps.items()) if isinstance(steps, dict) else [(0.0, steps[-1])]
+        if lab.learner.begin:
+            done = lab.learner.begin / job.train.epochs
+            self.due = [(share, s) for share, s in self.due if share > done + 1e-9]
+        self.first = True
 
     def __call__(self) -> Iterator[Event]:
         course = self.lab.learner.course
@@ -52,8 +56,9 @@ class _Schedule:
         scores = self.offer() if self.offer else None
         if sparsity is not None:
             yield from self._prune(scores, sparsity)
-        elif scores is not None and not isinstance(self.job.steps, dict):
+        elif scores is not None and not isinstance(self.job.steps, dict) and not self.first:
             put(self.job, self.lab, _same_counts(scores, self.lab.mask))
+        self.first = False
 
     def _sparsity(self, done: float) -> float | None:
         sparsity = None

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, linear
 
 from prunelab.spec import SpecError
 
@@ -55,6 +55,13 @@ def trainable(net: nn.Module) -> dict[str, Tensor]:
             f"requires_grad, or choose a method that scores once."
         )
     return found
+
+
+def gradient(weight: Tensor) -> Tensor:
+    """The gradient that the last backward pass left; zeros for a weight that was not used."""
+    if weight.grad is None:
+        weight.grad = torch.zeros_like(weight)
+    return weight.grad
 
 
 def parameter_names(net: nn.Module) -> dict[str, str]:
@@ -152,6 +159,13 @@ def loss_at(
     x, y = (t.to(like.device) for t in examples)
     x = x.to(like.dtype) if x.is_floating_point() else x
     return cross_entropy(functional_call(net, state, (x,)) / temperature, y)
+
+
+def affine(layer: Any, x: Tensor, weight: Tensor, bias: Any) -> Tensor:
+    """What a linear or convolutional layer computes with another weight and bias."""
+    if isinstance(layer, nn.Linear):
+        return linear(x, weight, bias)
+    return layer._conv_forward(x, weight, bias)  # type: ignore[no-any-return]
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from prunelab.training import seeded
     recover="rewind",
     paper="de Jorge et al. 2021, arXiv:2006.09081 (foresight connection sensitivity)",
     label="|w · ∂L/∂w̃|",
-    subjects=("lenet-300-100", "resnet-narrow"),
+    subjects=("lenet-300-100",),
     needs={"network"},
 )
 def force(

@@ -17,6 +17,7 @@ from prunelab.registry import method
     recover="none",
     paper="Zhu & Gupta 2017, arXiv:1710.01878, equation 1",
     label="|w|",
+    subjects=("lenet-300-100", "lenet-5"),
     needs={"network"},
 )
 def gradual_magnitude(net: nn.Module, data: object) -> Scores:

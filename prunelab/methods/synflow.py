@@ -23,7 +23,7 @@ BENT = (nn.Tanh, nn.Sigmoid, nn.GELU, nn.SiLU, nn.ELU, nn.Softplus, nn.Hardswish
     recover="rewind",
     paper="Tanaka et al. 2020, arXiv:2006.05467, algorithm 1",
     label="|w| · ∂R/∂|w|",
-    subjects=("lenet-300-100", "resnet-narrow"),
+    subjects=("lenet-300-100",),
     needs={"network"},
 )
 def synflow(
