@@ -44,7 +44,7 @@ def test_the_app_answers_and_leaves_nothing_behind(home, stop):
     app = subprocess.Popen(command, cwd=ROOT, env=os.environ, stdout=subprocess.DEVNULL)
     try:
         within(60, lambda: answers(f"http://127.0.0.1:{port}/_stcore/health"))
-        within(60, lambda: engine.status(home).alive)
+        within(60, lambda: engine.status(home).pid)
         started = psutil.Process(app.pid).children(recursive=True)
         started.append(psutil.Process(engine.status(home).pid))
         app.send_signal(stop)
@@ -53,6 +53,7 @@ def test_the_app_answers_and_leaves_nothing_behind(home, stop):
         assert not engine.status(home).alive
     finally:
         app.kill()
+        app.wait()
         engine.stop(home)
 
 

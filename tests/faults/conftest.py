@@ -15,6 +15,8 @@ from servers import HERE, Cluster, Postgres, tool
 from prunelab import engine
 from prunelab.store import Store
 
+collect_ignore = ["clock"]  # importing it, as the doctests would, sets the clock of the whole run
+
 
 @pytest.fixture(scope="module")
 def postgres():
