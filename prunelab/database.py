@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -208,8 +209,22 @@ def _tune(connection: Any, record: Any) -> None:
     connection.isolation_level = None  # else Python begins transactions late, without the lock
     record.info["frozen"] = isinstance(connection, _Frozen)
     if not record.info["frozen"]:
-        connection.execute("PRAGMA journal_mode=WAL")
+        _wal(connection)
     connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _wal(connection: sqlite3.Connection) -> None:
+    """Many readers beside one writer. SQLite does not wait for another that switches: we do."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _forget(_connection: object, record: Any) -> None:
