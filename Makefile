@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/python
 
-.PHONY: setup dev app test slow lint notebooks docs reproduce bench browser clean
+.PHONY: setup dev app test slow lint notebooks docs reproduce bench browser system clean
 
 setup: .venv/ready
 
@@ -26,10 +26,13 @@ app: setup
 browser: dev
 	@$(RUN) tests/browser/install.py
 
-test: dev browser
+system: dev
+	@$(RUN) tests/install.py
+
+test: dev browser system
 	$(RUN) -m pytest
 
-slow: dev
+slow: dev system
 	$(RUN) -m pytest -m slow --timeout 3600
 
 lint: dev
@@ -49,6 +52,7 @@ reproduce: dev
 bench: dev
 	$(RUN) benchmarks/sweep_vs_plain.py
 	$(RUN) benchmarks/responsiveness.py
+	$(RUN) benchmarks/load.py
 
 clean:
 	rm -rf .venv build *.egg-info

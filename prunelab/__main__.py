@@ -1,4 +1,4 @@
-"""The command line: prunelab list | run | sweep | show | export | check | docs | app."""
+"""The command line: prunelab list, run, sweep, show, export, check, docs, app, doctor, store."""
 
 from __future__ import annotations
 
@@ -63,7 +63,25 @@ def parser() -> argparse.ArgumentParser:
     one = _command(commands, "app", _app, "the app in a browser, and all it needs")
     one.add_argument("--port", type=int, help="8501, or the next that is free")
     one.add_argument("--headless", action="store_true", help="do not open a browser")
+    one = _command(commands, "doctor", _doctor, "what is installed, and whether all of it works")
+    one.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    _store_commands(commands.add_parser("store", help="look after the stored runs"))
     return top
+
+
+def _store_commands(top: argparse.ArgumentParser) -> None:
+    from prunelab.operations import DENSE_DAYS, DENSE_MEGABYTES
+
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    one = _command(commands, "vacuum", _vacuum, "remove what no run needs any more")
+    line = "dense models that nobody used for so long go"
+    one.add_argument("--days", type=float, default=DENSE_DAYS, help=f"{line}; {DENSE_DAYS:g}")
+    line = "so many MB of dense models stay"
+    one.add_argument("--megabytes", type=float, default=DENSE_MEGABYTES, help=line)
+    one = _command(commands, "export", _save, "write all runs that have ended into one zip file")
+    one.add_argument("file", type=Path)
+    one = _command(commands, "import", _load, "add the runs of such a file")
+    one.add_argument("file", type=Path)
 
 
 def _command(commands: Any, name: str, function: Any, line: str) -> argparse.ArgumentParser:
@@ -162,6 +180,45 @@ def _app(given: argparse.Namespace) -> int:
 def _say(error: Exception) -> None:
     """Why nothing came of it; what a file's name brought along cannot control the terminal."""
     print("prunelab:", "\n".join(map(line, str(error).split("\n"))), file=sys.stderr)
+
+
+def _doctor(given: argparse.Namespace) -> int:
+    from prunelab.operations import doctor
+
+    checks = doctor()
+    if given.json:
+        print(json.dumps({check.name: check._asdict() for check in checks}))
+    else:
+        for check in checks:
+            print(f"{check.state:<8} {check.name:<10} {check.said}")
+    return int(any(check.state == "problem" for check in checks))
+
+
+def _vacuum(given: argparse.Namespace) -> int:
+    from prunelab import operations
+    from prunelab.store import Store
+
+    gone = operations.vacuum(Store(), days=given.days, megabytes=given.megabytes)
+    print(f"{gone.folders} folders and {gone.dense} dense models went: {gone.bytes:,} bytes")
+    return 0
+
+
+def _save(given: argparse.Namespace) -> int:
+    from prunelab import backup
+    from prunelab.store import Store
+
+    moved = backup.save(Store(), given.file)
+    print(f"{moved.runs} runs written to {given.file}; {moved.left} that have not ended left out")
+    return 0
+
+
+def _load(given: argparse.Namespace) -> int:
+    from prunelab import backup
+    from prunelab.store import Store
+
+    moved = backup.load(Store(), given.file)
+    print(f"{moved.runs} runs added; {moved.left} were there already")
+    return 0
 
 
 def _print(result: Any, as_json: bool) -> None:

@@ -22,9 +22,9 @@ from typing import Any, NamedTuple
 from prunelab import engine, journal, limits, processes, storage
 from prunelab.child import RUNNER, Order
 from prunelab.files import home as default_home
-from prunelab.ledger import Row
 from prunelab.log import say
 from prunelab.patience import patiently
+from prunelab.row import Row
 from prunelab.store import AHEAD, Store, StoreError
 from prunelab.supervisor import execute
 

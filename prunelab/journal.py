@@ -9,7 +9,7 @@ from pathlib import Path
 
 from prunelab import storage
 from prunelab.events import Event, from_json, to_json
-from prunelab.ledger import Missing, State
+from prunelab.row import Missing, State
 from prunelab.store import Lost, Store
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import ColumnElement, case, delete, insert, select, update
+from sqlalchemy import case, delete, func, insert, select, update
 from sqlalchemy.engine import Connection
-from sqlalchemy.engine import Row as Found
 
 from prunelab.database import ATTEMPTS as TRIED
-from prunelab.database import EVENTS, RUNS, StoreError
+from prunelab.database import EVENTS, RUNS
 from prunelab.events import (
     Cancelled,
     Event,
@@ -21,19 +20,16 @@ from prunelab.events import (
     Finished,
     Result,
     fold,
-    from_json,
     to_json,
 )
+from prunelab.row import COLUMNS, Attempt, Missing, Row, State, row
 from prunelab.spec import RunSpec
+from prunelab.told import Told
 
-State = Literal["queued", "running", "finished", "failed", "cancelled"]
 ATTEMPTS = 3
 WAITS = "waits for "  # begins the note of a run that nobody can take now
 Last = Finished | Failed | Cancelled
-Filters = Mapping[str, str | Sequence[str]]
-COLUMNS = [c for c in RUNS.columns if c.name not in ("data", "model", "method")]
 _ENDS: dict[type, State] = {Finished: "finished", Failed: "failed", Cancelled: "cancelled"}
-_FILTERS = ("state", "data", "model", "method", "owner", "key")
 _HEAVY: dict[str, Any] = {
     "settings": {},
     "manifest": {},
@@ -43,63 +39,6 @@ _HEAVY: dict[str, Any] = {
     "histograms": {},
 }
 _ADVICE = "Try a smaller model or batch; if your method calls native code, look there."
-
-
-class Missing(StoreError):
-    """There is no such run."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """A run in a list. ``result`` holds its headline numbers; curves are in ``Store.result``."""
-
-    key: str
-    owner: str
-    state: State
-    place: int  # in the queue; newer runs have a higher one
-    spec: RunSpec
-    dense_key: str
-    created: float  # seconds since 1970, as are started and finished
-    started: float | None
-    finished: float | None
-    attempt: int  # how often it was begun
-    deaths: int  # processes lost since it was queued
-    beat: int
-    worker: str
-    cancel: bool  # somebody asked to stop it
-    note: str  # "interrupted (signal 9), attempt 2 of 3"
-    phase: str
-    progress: float  # 0..1
-    result: Result
-    priority: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attempt:
-    """One time a run was begun: by whom, when, and how it ended ("" while it goes on)."""
-
-    attempt: int
-    worker: str
-    started: float
-    ended: float | None
-    how: str
-
-
-@dataclass(frozen=True)
-class Told:
-    """What a run's events say up to one of them; ``place`` tells one submission from the next."""
-
-    place: int = 0
-    last: int = 0
-    result: Result = field(default_factory=Result)
-
-    def onward(self, connection: Connection, key: str, place: int) -> Told:
-        """The same with the events that came since."""
-        start = self if self.place == place else Told(place)
-        new = read(connection, key, start.last)
-        if not new:
-            return start
-        return Told(place, new[-1][0], fold((event for _, event in new), start.result))
 
 
 def find(connection: Connection, key: str, *, hold: bool = False) -> Row:
@@ -113,28 +52,6 @@ def find(connection: Connection, key: str, *, hold: bool = False) -> Row:
     if found is None:
         raise Missing(f"There is no run {key!r}; it may have been deleted.")
     return row(found)
-
-
-def row(found: Found[Any]) -> Row:
-    """A line of the table as a Row."""
-    values = dict(found._mapping)
-    spec = json.loads(values.pop("spec"))
-    told = json.loads(values.pop("summary"))
-    result = Result(**{"key": values["key"], "spec": spec} | told | {"status": values["state"]})
-    return Row(spec=RunSpec.from_json(spec), result=result, **values)
-
-
-def wanted(filters: Filters) -> list[ColumnElement[bool]]:
-    """Filters as conditions: a column equals the text, or one of the texts.
-
-    Raises:
-        TypeError: a filter that does not exist.
-    """
-    unknown = sorted(set(filters) - set(_FILTERS))
-    if unknown:
-        raise TypeError(f"A filter must be one of {', '.join(_FILTERS)}, got {unknown[0]!r}.")
-    texts = {n: [v] if isinstance(v, str) else list(v) for n, v in filters.items()}
-    return [RUNS.c[name].in_(values) for name, values in texts.items()]
 
 
 def fresh(spec: RunSpec, place: int) -> dict[str, Any]:
@@ -158,6 +75,26 @@ def fresh(spec: RunSpec, place: int) -> dict[str, Any]:
         "progress": 0.0,
         "summary": "{}",
     }
+
+
+def adopt(
+    connection: Connection,
+    spec: RunSpec,
+    values: Mapping[str, Any],
+    events: Sequence[tuple[int, int, Event]],
+) -> None:
+    """Add a run from elsewhere that has ended, with what it said."""
+    place = (connection.scalar(select(func.max(RUNS.c.place))) or 0) + 1
+    attempt = max((number for number, _, _ in events), default=1)
+    row = fresh(spec, place) | {"attempt": attempt, "beat": 0} | dict(values)
+    row |= _summary(fold(event for _, _, event in events))
+    connection.execute(insert(RUNS).values(row))
+    lines = [
+        {"run": values["key"], "attempt": a, "seq": n, "body": json.dumps(to_json(event))}
+        for a, n, event in events
+    ]
+    if lines:
+        connection.execute(insert(EVENTS), lines)
 
 
 def take(connection: Connection, key: str, worker: str) -> int:
@@ -208,16 +145,6 @@ def _close(connection: Connection, key: str, attempt: int, how: str) -> None:
     mine = (TRIED.c.run == key, TRIED.c.attempt == attempt, TRIED.c.ended.is_(None))
     ended = {"ended": time.time(), "how": how}
     connection.execute(update(TRIED).where(*mine).values(ended))
-
-
-def read(connection: Connection, key: str, after: int) -> list[tuple[int, Event]]:
-    """The events of a run behind a number."""
-    behind = (
-        select(EVENTS.c.id, EVENTS.c.body)
-        .where(EVENTS.c.run == key, EVENTS.c.id > after)
-        .order_by(EVENTS.c.id)
-    )
-    return [(number, from_json(json.loads(body))) for number, body in connection.execute(behind)]
 
 
 def touch(connection: Connection, key: str, attempt: int) -> bool:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from prunelab.ledger import Missing
+from prunelab.row import Missing
 from prunelab.store import Lost, StoreError
 
 FIRST, LONGEST = 0.05, 2.0  # seconds between two tries

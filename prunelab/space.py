@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prunelab.events import Event, Result
-from prunelab.ledger import Missing, Row
+from prunelab.row import Missing, Row
 from prunelab.spec import RunSpec
 from prunelab.store import Store, StoreError
 

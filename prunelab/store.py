@@ -8,27 +8,28 @@ compare-and-set; events are numbered by run and attempt, so that writing twice i
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import func, insert, select, update
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from prunelab import ledger, storage, turns
-from prunelab.database import RUNS, StoreError, address, connect, explained
+from prunelab.database import RUNS, StoreError, address, compact, connect, explained
 from prunelab.events import Cancelled, Event, Result
 from prunelab.files import home as default_home
-from prunelab.ledger import Attempt, Last, Missing, Row, State, Told
+from prunelab.ledger import Last
+from prunelab.row import COLUMNS, Attempt, Missing, Row, State, row, wanted
 from prunelab.spec import RunSpec
+from prunelab.told import Known, read
 
 __all__ = ["Lost", "Missing", "Row", "Store", "StoreError"]
 
 LEASE = 30.0  # seconds without a beat after which a run counts as interrupted
 AHEAD = 200  # waiting runs looked at together
-_REMEMBERED = 128  # folded results
 
 
 class Lost(StoreError):
@@ -56,13 +57,28 @@ class Store:
         self._engine = connect(self.url)
         self._writer = self._engine.execution_options(writes=True)
         self._lease = lease
-        self._lock = threading.Lock()
-        self._told: dict[str, Told] = {}
+        self._known = Known()
         self._beats: dict[str, tuple[int, float]] = {}
 
     def close(self) -> None:
         """Give the database's connections back."""
         self._engine.dispose()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection to read from; what goes wrong is a StoreError."""
+        with explained(self._engine), self._engine.connect() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction: all that is done in it is kept, or nothing."""
+        with explained(self._engine), self._writer.begin() as connection:
+            yield connection
+
+    def compact(self) -> None:
+        """Give the disk back what deleted runs took."""
+        compact(self._engine)
 
     def submit(
         self,
@@ -106,7 +122,7 @@ class Store:
         Raises:
             Missing: there is no such run.
         """
-        with explained(self._engine), self._engine.connect() as connection:
+        with self.reading() as connection:
             return ledger.find(connection, key)
 
     def state(self, key: str) -> State:
@@ -119,10 +135,10 @@ class Store:
 
     def runs(self, limit: int = 50, offset: int = 0, **filters: str | Sequence[str]) -> list[Row]:
         """Runs, newest first, in one query; filter by state, data, model, method, owner or key."""
-        newest = select(*ledger.COLUMNS).where(*ledger.wanted(filters))
+        newest = select(*COLUMNS).where(*wanted(filters))
         newest = newest.order_by(RUNS.c.place.desc()).limit(limit).offset(offset)
-        with explained(self._engine), self._engine.connect() as connection:
-            return [ledger.row(found) for found in connection.execute(newest)]
+        with self.reading() as connection:
+            return [row(found) for found in connection.execute(newest)]
 
     def rows(self, keys: Iterable[str]) -> list[Row]:
         """The rows of some runs, in the order of the keys; unknown keys are left out."""
@@ -132,40 +148,40 @@ class Store:
 
     def count(self, **filters: str | Sequence[str]) -> int:
         """How many runs there are."""
-        counted = select(func.count()).select_from(RUNS).where(*ledger.wanted(filters))
-        with explained(self._engine), self._engine.connect() as connection:
+        counted = select(func.count()).select_from(RUNS).where(*wanted(filters))
+        with self.reading() as connection:
             return connection.scalar(counted) or 0
 
     def queued(self, limit: int = 100_000) -> list[str]:
         """The keys that wait, in the order of ``turns.waiting``."""
-        with explained(self._engine), self._engine.connect() as connection:
+        with self.reading() as connection:
             return list(connection.scalars(turns.waiting(limit)))
 
     def pause(self, on: bool = True) -> None:
         """Hold the queue, or let it go on: runs that go on do so, none begins."""
-        with explained(self._engine), self._writer.begin() as connection:
+        with self.writing() as connection:
             turns.pause(connection, on)
 
     def paused(self) -> bool:
         """Whether the queue is held."""
-        with explained(self._engine), self._engine.connect() as connection:
+        with self.reading() as connection:
             return turns.paused(connection)
 
     def prioritise(self, key: str, priority: int) -> None:
         """Let a queued run begin before all of a lower priority; 0 is usual."""
         mine = update(RUNS).where(RUNS.c.key == key).values(priority=priority)
-        with explained(self._engine), self._writer.begin() as connection:
+        with self.writing() as connection:
             ledger.find(connection, key)
             connection.execute(mine)
 
     def must_wait(self, key: str, what: str) -> None:
         """Say of a queued run what it waits for; "" that it no longer does."""
-        with explained(self._engine), self._writer.begin() as connection:
+        with self.writing() as connection:
             ledger.must_wait(connection, key, what)
 
     def attempts(self, key: str) -> list[Attempt]:
         """Every time a run was begun, and how that ended."""
-        with explained(self._engine), self._engine.connect() as connection:
+        with self.reading() as connection:
             return ledger.attempts(connection, key)
 
     def events(self, key: str, after: int = 0) -> list[tuple[int, Event]]:
@@ -173,8 +189,8 @@ class Store:
 
         A new attempt begins with a Started event, at which ``fold`` starts afresh.
         """
-        with explained(self._engine), self._engine.connect() as connection:
-            return ledger.read(connection, key, after)
+        with self.reading() as connection:
+            return read(connection, key, after)
 
     def result(self, key: str) -> Result:
         """All that a run has said so far; only what is new is read.
@@ -182,10 +198,10 @@ class Store:
         Raises:
             Missing: there is no such run.
         """
-        with explained(self._engine), self._engine.connect() as connection:
+        with self.reading() as connection:
             run = ledger.find(connection, key)
-            told = self._known(key).onward(connection, key, run.place)
-        self._remember(key, told)
+            told = self._known.get(key).onward(connection, key, run.place)
+        self._known.put(key, told)
         spec = told.result.spec or run.spec.to_json()
         return replace(told.result, key=key, status=run.state, spec=spec)
 
@@ -200,7 +216,7 @@ class Store:
 
     def request_cancel(self, key: str) -> None:
         """Stop a run: at once while it is queued, within a second while it runs."""
-        with explained(self._engine), self._writer.begin() as connection:
+        with self.writing() as connection:
             run = ledger.find(connection, key, hold=True)
             if run.state == "queued":
                 ledger.end(connection, run, Cancelled())
@@ -213,7 +229,7 @@ class Store:
         Raises:
             StoreError: it is running.
         """
-        with explained(self._engine), self._writer.begin() as connection:
+        with self.writing() as connection:
             if ledger.find(connection, key, hold=True).state == "running":
                 raise StoreError(f"{key} is running; cancel it first.")
             ledger.erase(connection, key, all_of_it=True)
@@ -221,7 +237,7 @@ class Store:
 
     def claim(self, key: str, worker: str) -> int:
         """Take a queued run: the number of the attempt, or 0 if it is not to be had."""
-        with explained(self._engine), self._writer.begin() as connection:
+        with self.writing() as connection:
             return ledger.take(connection, key, worker)
 
     def append(
@@ -243,7 +259,7 @@ class Store:
             StoreError: an event before ``first`` is missing.
         """
         events, told = list(events), None
-        with explained(self._engine), self._writer.begin() as connection:
+        with self.writing() as connection:
             mine = ledger.touch(connection, key, attempt)
             last = ledger.last(connection, key, attempt)
             if first is not None and first > last + 1:
@@ -253,14 +269,14 @@ class Store:
                 raise Lost(f"{key} is no longer in attempt {attempt}.")
             if new:
                 numbers = (attempt, last + 1)
-                told = ledger.write(connection, key, numbers, new, self._known(key))
+                told = ledger.write(connection, key, numbers, new, self._known.get(key))
         if told:
-            self._remember(key, told)
+            self._known.put(key, told)
         return last + len(new)
 
     def renew(self, key: str, attempt: int) -> bool:
         """Say that somebody works on the run; False if it is no longer the caller's."""
-        with explained(self._engine), self._writer.begin() as connection:
+        with self.writing() as connection:
             return ledger.touch(connection, key, attempt)
 
     def finish(self, key: str, last: Last, *, attempt: int) -> bool:
@@ -276,7 +292,7 @@ class Store:
 
         One that somebody cancelled is cancelled; one whose process ``died`` three times has failed.
         """
-        with explained(self._engine), self._writer.begin() as connection:
+        with self.writing() as connection:
             return ledger.requeue(connection, key, attempt, why, died)
 
     def expire(self) -> list[str]:
@@ -293,14 +309,3 @@ class Store:
         for run in late:
             self.requeue(run.key, run.attempt, f"no sign of life for {self._lease:g} s")
         return [run.key for run in late]
-
-    def _known(self, key: str) -> Told:
-        with self._lock:
-            return self._told.get(key, Told())
-
-    def _remember(self, key: str, told: Told) -> None:
-        with self._lock:
-            self._told.pop(key, None)
-            self._told[key] = told
-            for oldest in list(self._told)[:-_REMEMBERED]:
-                del self._told[oldest]
