@@ -11,7 +11,7 @@ import pytest
 from example_run import network_events, result, tree_arrays
 
 from prunelab import figures
-from prunelab.events import Result, Warned, fold
+from prunelab.events import Pruned, Result, Warned, fold
 from prunelab.figures import by_layer, cost, look, matrix, means, trees
 from prunelab.figures.classes import confusion_numbers
 from prunelab.figures.curves import curve_numbers
@@ -119,6 +119,14 @@ def test_rounds_stand_in_where_no_epoch_tells_its_layers():
     assert grid.sparsity == [pytest.approx([0, 0.9]), pytest.approx([0, 0.8])]
     with pytest.raises(ValueError, match="Nothing was pruned yet"):
         by_layer.grid(Result())
+
+
+def test_a_level_of_a_tree_that_is_gone_cuts_nothing_through():
+    layers = [{"name": f"depth {d}", "units": 2, "kept": k} for d, k in enumerate((2, 1, 0))]
+    mask = Pruned(round=1, rounds=1, asked=0.5, kept=3, of=6, layers=layers)
+    picture = figures.heatmap(Result(unit="splits", masks=(mask,)))
+    assert picture.title == "The tree was 3 splits deep, 2 are left"
+    assert not picture.figure.layout.shapes
 
 
 def test_a_collapsed_layer_is_told_in_words_and_outlined():

@@ -12,6 +12,7 @@ from prunelab.figures.look import PALETTES, Picture, Theme, count, layout, perce
 
 TEXT = 16  # rows up to which there is room for numbers in the cells
 WIDE = 8  # columns up to which there is, also in a narrow window
+LEVELS = "splits"  # the unit whose layers are levels of a tree
 
 
 class Grid(NamedTuple):
@@ -21,11 +22,17 @@ class Grid(NamedTuple):
     moments: list[str]
     sparsity: list[list[float]]
     along: str
+    levels: bool = False  # of a tree: one that is gone makes it shallower, it cuts nothing through
+
+    @property
+    def gone(self) -> list[str]:
+        """Layers that end without a single unit."""
+        return [n for n, row in zip(self.layers, self.sparsity, strict=True) if row[-1] >= 1]
 
     @property
     def collapsed(self) -> list[str]:
-        """Layers that end without a single unit: nothing can pass."""
-        return [n for n, row in zip(self.layers, self.sparsity, strict=True) if row[-1] >= 1]
+        """Layers of a network that end without a single unit: nothing can pass."""
+        return [] if self.levels else self.gone
 
 
 def layer_table(result: Result) -> pd.DataFrame:
@@ -66,7 +73,8 @@ def grid(result: Result) -> Grid:
         for mask in result.masks
     ]
     values = [[0.0, *(share.get(n, 0.0) for share in shares)] for n in names]
-    return Grid(names, ["dense", *(str(m.round) for m in result.masks)], values, "round")
+    moments = ["dense", *(str(m.round) for m in result.masks)]
+    return Grid(names, moments, values, "round", levels=result.unit == LEVELS)
 
 
 def heatmap(result: Result, *, theme: Theme = "light") -> Picture:
@@ -103,6 +111,9 @@ def _height(rows: int) -> int:
 def _title(found: Grid) -> str:
     if found.collapsed:
         return f"{', '.join(found.collapsed)} lost everything: no signal can pass"
+    if found.levels and found.layers[0].startswith("depth"):
+        left = len(found.layers) - len(found.gone)
+        return f"The tree was {len(found.layers)} splits deep, {left} are left"
     last = [row[-1] for row in found.sparsity]
     most, least = last.index(max(last)), last.index(min(last))
     if max(last) - min(last) < 0.005:
@@ -117,7 +128,8 @@ def _cells(found: Grid, theme: Theme) -> go.Heatmap:
     p = PALETTES[theme]
     text = {}
     if len(found.moments) <= WIDE and len(found.layers) <= TEXT:
-        words = [[_cell(v) for v in row] for row in found.sparsity]
+        word = percent if found.levels else _cell
+        words = [[word(v) for v in row] for row in found.sparsity]
         text = {"text": words, "texttemplate": "%{text}", "textfont": {"size": 12}}
     return go.Heatmap(
         z=found.sparsity,
