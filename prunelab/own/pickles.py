@@ -11,7 +11,9 @@ HEAD = 64  # bytes that tell a pickle
 _NETWORKS = (".pt", ".pth", ".ckpt", ".bin", ".pth.tar")
 _ESTIMATORS = (".pkl", ".pickle", ".joblib", ".dill", ".cloudpickle")
 PICKLES = _NETWORKS + _ESTIMATORS
-_PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"ZF", b"\x78\x9c", b"\x78\x01")
+_PACKED = re.compile(  # gzip, bzip2, xz, zstd, an old joblib's own, zlib
+    rb"\x1f\x8b|BZh\d1AY|\xfd7zXZ|\x28\xb5\x2f\xfd|ZF0x|\x78[\x01\x9c\xda]"
+)
 _OLD = re.compile(
     rb"(c[\w.]+\n[\w.]+\n|\([dlp0-9]*p\d+\n|\(?[dl]p\d+\n|\(c[\w.]+\n|[\]}]q[\x00-\x1f])"
 )
@@ -50,7 +52,7 @@ def refuse_content(name: str, content: bytes | Path) -> None:
         return
     if is_pickle(head):
         raise SpecError(f"{name!r} {_WHY} {_SAFETENSORS} {_SKOPS}")
-    if head.startswith(_PACKED):
+    if _PACKED.match(head):
         raise SpecError(f"{name!r} is a compressed stream, not what its name says; unpack it.")
     if head.startswith(b"\x93NUMPY"):
         raise SpecError(f"{name!r} holds one array without a name. {_NPZ}")

@@ -60,5 +60,22 @@ def test_refused_by_the_command_line_and_by_the_app(
     assert not (given / "executed").exists()
 
 
+@pytest.mark.parametrize("name", ["x.csv", "x.parquet", "x.npz", "x.safetensors", "x.skops"])
+def test_two_gigabytes_are_refused_by_their_size_alone(name: str, given: Path) -> None:
+    with (given / name).open("wb") as file:
+        file.truncate(2**31)
+    for look in (apart.summary, lambda path: files.keep_upload(path.name, path)):
+        with pytest.raises(files.SpecError, match=r"takes 2,048 MiB; the limit is 200 MiB"):
+            look(given / name)
+
+
+@pytest.mark.parametrize("head", ["BZh,ZF,x", "cat,dog", "x,ZF0", "(a,b"])
+def test_a_table_whose_header_looks_odd_is_still_a_table(head: str, given: Path) -> None:
+    columns = head.split(",")
+    rows = [",".join([str(i % 7), str(i % 2)] + ["1"] * (len(columns) - 2)) for i in range(40)]
+    (given / "x.csv").write_text("\n".join([head, *rows]))
+    assert apart.summary(given / "x.csv", columns[1]).facts["rows"] == 40
+
+
 def test_there_are_enough_of_them() -> None:
     assert len(ALL) >= 60
