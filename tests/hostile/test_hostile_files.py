@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import tracemalloc
+import zipfile
 from pathlib import Path
 
 import pytest
-from hostile_files import ALL, Case
+from hostile_files import ALL, Case, fitted, skops_of, zipped
 
 from prunelab import files
 from prunelab.__main__ import main
-from prunelab.own import apart
+from prunelab.own import apart, trees
 
 MEMORY = 40 * 2**20  # bytes of Python while a file is looked at; the bombs are of 64 MiB and more
 FLAG = {".csv": "--data", ".parquet": "--data", ".npz": "--data"}
@@ -75,6 +76,28 @@ def test_a_table_whose_header_looks_odd_is_still_a_table(head: str, given: Path)
     rows = [",".join([str(i % 7), str(i % 2)] + ["1"] * (len(columns) - 2)) for i in range(40)]
     (given / "x.csv").write_text("\n".join([head, *rows]))
     assert apart.summary(given / "x.csv", columns[1]).facts["rows"] == 40
+
+
+def test_long_headers_and_schemas_are_refused_unread(
+    given: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (given / "m.safetensors").open("wb") as file:
+        file.write((17 * 2**20).to_bytes(8, "little"))
+        file.truncate(20 * 2**20)
+    with pytest.raises(files.SpecError, match=r"header of m.safetensors takes 17,825,792 bytes"):
+        apart.summary(given / "m.safetensors")
+    (given / "m.skops").write_bytes(skops_of(fitted()))
+    monkeypatch.setattr(trees, "SCHEMA", 2**10)
+    with pytest.raises(files.SpecError, match=r"schema.json in m.skops is larger than 0.00097"):
+        apart.summary(given / "m.skops")
+
+
+def test_a_zip_that_is_damaged_inside_is_refused(given: Path) -> None:
+    content = bytearray(zipped({"run.json": b'{"key": "a"}'}, zipfile.ZIP_STORED))
+    content[content.index(b'"key"') + 1] ^= 1
+    (given / "x.zip").write_bytes(content)
+    with pytest.raises(files.SpecError, match=r"x.zip is damaged: Bad CRC"):
+        apart.summary(given / "x.zip")
 
 
 def test_there_are_enough_of_them() -> None:
