@@ -26,6 +26,7 @@ def execute(order: Order) -> str:
     """Carry out a queued run in a child process and return the state it ends in."""
     # Another machine may have no such folder; then its own PRUNELAB_HOME says where to work.
     home = Path(os.environ.setdefault("PRUNELAB_HOME", order.home))
+    home.mkdir(parents=True, exist_ok=True)
     store = Store(order.url, home)
     try:
         attempt = store.claim(order.key, processes.identity())

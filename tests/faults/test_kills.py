@@ -118,11 +118,15 @@ class Scene:
                     return
                 time.sleep(0.05)
 
-    def end(self, seconds=120):
-        until(lambda: not self.left(), seconds, "runs are stuck")
-        self.process.kill()
-        self.queued += self.process.communicate()[0].split()
-        engine.stop(self.home)
+    def end(self, seconds=60):
+        """Wait for the last run; ``seconds`` without one ending is a run that is stuck."""
+        try:
+            while left := self.left():
+                until(lambda left=left: self.left() < left, seconds, "runs are stuck")
+        finally:
+            self.process.kill()
+            self.queued += self.process.communicate()[0].split()
+            engine.stop(self.home)
 
 
 def play(scene, victims, acks):
@@ -163,7 +167,7 @@ def test_many_kills_of_everything(settings, kind, request):
         }
         pool += ["store", "store"]
     victims = [random.choice(pool) for _ in range(55)]
-    scene = Scene(settings, runs=60, epochs=90, **more)
+    scene = Scene(settings, runs=40, epochs=100, **more)
     seen = play(scene, victims, settings.parent / "acks")
     assert len(seen) >= 50
     sys.stderr.write(f"{kind}: { {v: seen.count(v) for v in pool} }\n")
