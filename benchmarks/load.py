@@ -1,0 +1,260 @@
+"""How much one machine bears: many browsers at once, a long queue, a store of ten thousand runs.
+
+    python benchmarks/load.py [--sessions 50] [--runs 1000] [--seconds 120] [--drain]
+    python benchmarks/load.py --stored 10000
+
+The sessions speak Streamlit's own protocol over websockets, as a browser does, each opening pages
+at random with a pause to look at them; what a browser then draws is not part of the time. Nothing
+here is a test, because a busy machine would fail it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import platform
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from socket import socket
+from typing import Any, NamedTuple
+
+import psutil
+import websockets
+from sqlalchemy import text
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+from prunelab import engine
+from prunelab.events import Epoch, Finished, Measured, Started
+from prunelab.limits import refuse
+from prunelab.spec import RunSpec, sweep
+from prunelab.store import Store
+
+ROOT = Path(__file__).parents[1]
+PAGES = ("", "lab", "sweep", "runs", "methods")
+PAUSE = 8.0  # seconds somebody looks at a page, on average
+TINY = RunSpec(data="iris", model="decision-tree", method="cost-complexity", sparsity=0.5)
+
+
+class Seen(NamedTuple):
+    """One page that a session asked for; the error that it showed, if any."""
+
+    page: str
+    seconds: float
+    error: str
+
+
+@contextlib.contextmanager
+def serving(home: Path) -> Iterator[tuple[str, psutil.Process]]:
+    """The app with a home of its own."""
+    with socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    flags = ["--server.port", str(port), "--server.headless", "true"]
+    with (home / "server.log").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "app.py", *flags],
+            cwd=ROOT,
+            env=os.environ | {"PRUNELAB_HOME": str(home)},
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        for _ in range(200):
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health").close()
+                break
+            time.sleep(0.2)
+        yield f"ws://127.0.0.1:{port}", psutil.Process(server.pid)
+    finally:
+        server.terminate()
+        server.wait()
+        engine.stop(home)
+
+
+async def look(page: str, connection: Any) -> Seen:
+    """Open a page and wait until the app has said all of it."""
+    asked = BackMsg()
+    asked.rerun_script.page_name = page
+    told, error, shown, began = ForwardMsg(), "", False, time.perf_counter()
+    await connection.send(asked.SerializeToString())
+    while told.WhichOneof("type") != "script_finished" or told.script_finished != 0:
+        told = ForwardMsg()
+        told.ParseFromString(await connection.recv())
+        element = told.delta.new_element
+        shown |= element.HasField("dataframe")
+        if element.HasField("exception"):
+            error = element.exception.message
+    if page == "runs" and not shown:
+        error = error or "no table"
+    return Seen(page or "home", time.perf_counter() - began, error)
+
+
+async def session(url: str, until: float) -> list[Seen]:
+    """One browser: a page, a look, the next page."""
+    seen: list[Seen] = []
+    await asyncio.sleep(random.uniform(0, PAUSE))
+    origin = url.replace("ws", "http")
+    async with websockets.connect(
+        f"{url}/_stcore/stream", subprotocols=["streamlit"], origin=origin, max_size=None
+    ) as connection:
+        while time.monotonic() < until:
+            seen.append(await look(random.choice(PAGES), connection))
+            await asyncio.sleep(random.expovariate(1 / PAUSE))
+    return seen
+
+
+async def crowd(url: str, count: int, seconds: float) -> list[Seen]:
+    """Many browsers at once."""
+    until = time.monotonic() + seconds
+    groups = await asyncio.gather(*(session(url, until) for _ in range(count)))
+    return [seen for group in groups for seen in group]
+
+
+def report(seen: list[Seen]) -> None:
+    """Percentiles by page, and what went wrong."""
+    for page in [*sorted({s.page for s in seen}), "all"]:
+        times = sorted(1000 * s.seconds for s in seen if page in (s.page, "all"))
+        cuts = statistics.quantiles(times, n=20) if len(times) > 1 else times * 19
+        print(
+            f"{page:<8} {len(times):>5} pages  median {statistics.median(times):6.0f} ms  "
+            f"p95 {cuts[18]:6.0f} ms  worst {times[-1]:6.0f} ms"
+        )
+    print(f"errors: {sorted({s.error for s in seen if s.error}) or 'none'}")
+
+
+def busy(home: Path, sessions: int, runs: int, seconds: float, drain: bool) -> None:
+    """Sessions look at pages while a long queue is worked off."""
+    store = Store(home=home)
+    specs = sweep(TINY, seed=range(runs))
+    refuse(specs)
+    with serving(home) as (url, server):
+        warm = asyncio.run(crowd(url, 2, 20))
+        began = time.perf_counter()
+        for spec in specs:
+            store.submit(spec)
+        print(f"{runs} runs queued in {time.perf_counter() - began:.1f} s")
+        engine.ensure(home, store.url)
+        asyncio.run(crowd(url, sessions, PAUSE + 10))
+        early = server.memory_info().rss
+        began, done = time.perf_counter(), store.count(state="finished")
+        seen = asyncio.run(crowd(url, sessions, seconds))
+        took = time.perf_counter() - began
+        late = server.memory_info().rss
+        pace = (store.count(state="finished") - done) / took
+        print(f"{sessions} sessions for {took:.0f} s; warm-up {len(warm)} pages")
+        report(seen)
+        print(f"memory of the app {early >> 20} MB at first, {late >> 20} MB at the end")
+        print(f"{pace:.2f} runs finished a second beside that")
+        while drain and store.count(state=["queued", "running"]):
+            time.sleep(1)
+        print({state: store.count(state=state) for state in ("queued", "finished", "failed")})
+    store.close()
+
+
+def fill(store: Store, runs: int, events: int) -> None:
+    """A store with many runs, each with many events; all but the first are copies of it."""
+    key = store.submit(TINY)
+    attempt = store.claim(key, "me")
+    epochs = events - 3
+    started = Started(
+        key=key, spec=TINY.to_json(), settings={}, manifest={}, plan={"dense": epochs}, unit="node",
+        of=10,
+    )  # fmt: skip
+    told = [
+        Epoch(
+            phase="dense", epoch=n, epochs=epochs, loss=1 / n, validation_loss=1 / n, accuracy=0.9,
+            sparsity=0.0, zeros_kept=True, layers={"fc1": 0.9, "fc2": 0.9},
+        )
+        for n in range(1, epochs + 1)
+    ]  # fmt: skip
+    values = {"accuracy": 0.9, "params": 1000, "bytes": {"raw": 4000, "zip": 2000}}
+    measured = Measured(stage="recovered", part="test", values=values)
+    store.append(key, [started, *told, measured, Finished(seconds=1)], attempt=attempt)
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i+1 FROM n WHERE i < :runs) "
+    with store.writing() as connection:
+        names = [c[1] for c in connection.exec_driver_sql("PRAGMA table_info(runs)")]
+        own = ",".join({"key": "key || '-' || i", "place": "i"}.get(n, n) for n in names)
+        columns = ",".join(f'"{n}"' for n in names)
+        connection.execute(
+            text(f"INSERT INTO runs ({columns}) {numbers} SELECT {own} FROM runs, n"),
+            {"runs": runs},
+        )
+        connection.execute(
+            text(
+                f"INSERT INTO events (run,attempt,seq,body) {numbers} "
+                "SELECT run || '-' || i, attempt, seq, body FROM n, events"
+            ),
+            {"runs": runs},
+        )
+
+
+def large(home: Path, runs: int, events: int = 200) -> None:
+    """How long the Runs page takes with a large store."""
+    store = Store(home=home)
+    began = time.perf_counter()
+    fill(store, runs, events)
+    size = (home / "store.db").stat().st_size / 2**20
+    print(f"{runs} runs of {events} events, {size:.0f} MB, in {time.perf_counter() - began:.0f} s")
+    last = store.runs(1)[0].key
+    calls = {
+        "count": store.count,
+        "first page": lambda: store.runs(100),
+        "a page in the middle": lambda: store.runs(100, runs // 2),
+        "a filter": lambda: store.runs(100, method=["cost-complexity"], state="finished"),
+        "one run in full": lambda: Store(home=home).result(last),
+    }
+    for name, call in calls.items():
+        times = []
+        for _ in range(10):
+            began = time.perf_counter()
+            call()
+            times.append(1000 * (time.perf_counter() - began))
+        print(f"{name:<22} median {statistics.median(times):6.1f} ms  worst {max(times):6.1f} ms")
+    with serving(home) as (url, _):
+        first, *others = asyncio.run(only_runs(url))
+        print(f"the Runs page, first of all {1000 * first.seconds:.0f} ms; then")
+        report(others)
+    store.close()
+
+
+async def only_runs(url: str) -> list[Seen]:
+    """The Runs page, again and again, in one session."""
+    async with websockets.connect(
+        f"{url}/_stcore/stream", subprotocols=["streamlit"], max_size=None
+    ) as connection:
+        return [await look("runs", connection) for _ in range(11)]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sessions", type=int, default=50)
+    parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--drain", action="store_true", help="wait until every run has ended")
+    parser.add_argument("--stored", type=int, help="measure a store of so many runs instead")
+    given = parser.parse_args()
+    cores, load = os.cpu_count(), os.getloadavg()[0]
+    print(
+        json.dumps({"machine": platform.machine(), "cores": cores, "load before": round(load, 1)})
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        if given.stored:
+            large(Path(folder), given.stored)
+        else:
+            busy(Path(folder), given.sessions, given.runs, given.seconds, given.drain)
+
+
+if __name__ == "__main__":
+    main()
