@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 
 from prunelab.events import Epoch, Finished, Measured, Started, Warned
@@ -47,6 +48,8 @@ def _misbehave(how):
     match how:
         case "raise":
             raise ValueError("the layer fc1 is upside down")
+        case "segfault":
+            os.kill(os.getpid(), signal.SIGSEGV)
         case "exit":
             os._exit(7)
         case "fill":

@@ -143,11 +143,28 @@ def test_a_child_killed_after_a_cancel_is_cancelled(store):
     assert (row.state, row.attempt) == ("cancelled", 1)
 
 
-def test_a_child_that_leaves_three_times_has_failed(store):
-    row = end_of(store, submit(store, 6, do="exit"))
+@pytest.mark.parametrize(("do", "how"), [("exit", "exit status 7"), ("segfault", "signal 11")])
+def test_a_child_that_dies_three_times_has_failed_and_no_other_run_has(store, do, how):
+    other = submit(store, 17, epochs=60, do="", name=do)
+    row = end_of(store, submit(store, 6, do=do))
     assert (row.state, row.attempt) == ("failed", 3)
-    assert row.result.reason == "The process died 3 times (exit status 7)."
+    assert row.result.reason == f"The process died 3 times ({how})."
     assert row.result.advice
+    assert [a.how for a in store.attempts(row.key)] == [how, how, "failed"]
+    other = end_of(store, other)
+    assert (other.state, other.attempt) == ("finished", 1)
+
+
+def test_every_line_of_the_log_of_the_engine_itself_is_one_object(store):
+    key = submit(store, 18)
+    end_of(store, key)
+
+    def told():
+        text = (store.home / engine.LOG).read_text()
+        lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+        return [line["event"] for line in lines if line.get("run") == key]
+
+    until(lambda: told() == ["sent", "began", "ended"])
 
 
 def test_an_exception_is_a_failure_with_its_message(store):
