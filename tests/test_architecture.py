@@ -16,6 +16,8 @@ DESK = {
     "files", "figures", "layers", "local", "notebook", "cli", "docs", "launch", "registry",
     "schedules", "parts", "examples", "processes", "own", "harmless", "imports", "export", "npz",
     "__main__",
+    "space", "limits", "storage", "turns", "told", "log", "journal", "patience", "migrations",
+    "operations", "backup",
 }  # fmt: skip
 # What a part of the bench may know beside plain data; a name stands for its whole package.
 MAY = {
