@@ -14,6 +14,7 @@ from prunelab.histograms import lowest, scores_histogram, weights_histogram
 from prunelab.job import Choice, Job, device
 from prunelab.masks import Masks
 from prunelab.measure.quality import quality
+from prunelab.probes import reached
 from prunelab.training import Cover, Learner, apply, shown
 
 State = dict[str, Tensor]
@@ -49,11 +50,14 @@ def prune(job: Job, lab: Lab, choice: Choice, number: int, sparsity: float) -> I
         return
     yield from (Warned(message=note) for note in choice.notes)
     empty = [r["name"] for r in table if r["kept"] == 0]
+    lab.pruned = copy.deepcopy(shown(lab.net, lab.cover, lab.learner.course))
+    live, outputs = (1, 1) if job.structured else reached(lab.pruned, job.parts.shape)
     if empty:
         yield Warned(message=f"{', '.join(empty)} lost everything: no signal passes any more.")
+    elif live < outputs:
+        yield Warned(message=f"Only {live} of {outputs} outputs have a path left from the input.")
     yield weights_histogram(before, "pruned", lab.cover.parameters)
     yield scores_histogram(job.method.label, choice.scores, choice.mask)
-    lab.pruned = copy.deepcopy(shown(lab.net, lab.cover, lab.learner.course))
     yield validated(job, lab.pruned, "pruned")
 
 

@@ -7,6 +7,7 @@ are as before afterwards, because everything runs on stand-ins.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +21,10 @@ from prunelab.spec import SpecError
 
 PRUNABLE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 Batch = tuple[Tensor, Tensor]
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+CURVED = (nn.Embedding, nn.LayerNorm, nn.GroupNorm, nn.MultiheadAttention, nn.Softmax)
+# Not homogeneous; on the positive values that flow here the identity stands in, as for ReLU.
+BENT = (nn.Tanh, nn.Sigmoid, nn.GELU, nn.SiLU, nn.ELU, nn.Softplus, nn.Hardswish)
 
 
 def weights(net: nn.Module) -> dict[str, Tensor]:
@@ -166,6 +171,50 @@ def affine(layer: Any, x: Tensor, weight: Tensor, bias: Any) -> Tensor:
     if isinstance(layer, nn.Linear):
         return linear(x, weight, bias)
     return layer._conv_forward(x, weight, bias)  # type: ignore[no-any-return]
+
+
+def positive(net: nn.Module) -> nn.Module:
+    """A copy in float64 whose weights are positive and which is linear on positive inputs.
+
+    Raises:
+        SpecError: a layer for which there is no such copy.
+    """
+    for name, module in net.named_modules():
+        if isinstance(module, CURVED):
+            raise SpecError(f"{name} is a {type(module).__name__}: flow through it is not defined.")
+    flow = copy.deepcopy(net).double().eval()
+    for module in list(flow.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, BENT):
+                setattr(module, name, nn.Identity())
+    _straighten(flow)
+    return flow.requires_grad_()
+
+
+@torch.no_grad()
+def _straighten(flow: nn.Module) -> None:
+    for name, parameter in flow.named_parameters():
+        parameter.copy_(parameter.abs())
+        if name.endswith("bias"):
+            parameter.zero_()
+    for module in flow.modules():
+        if isinstance(module, NORMS) and module.running_mean is not None:
+            module.running_mean.zero_()
+
+
+@torch.no_grad()
+def reached(net: nn.Module, shape: tuple[int, ...]) -> tuple[int, int]:
+    """How many outputs still have a path of weights from the input, and how many there are.
+
+    None of none where that is not defined, as with attention.
+    """
+    like = next(net.parameters())
+    try:
+        flow = positive(net)
+    except SpecError:
+        return 0, 0
+    out = flow(torch.ones(1, *shape, dtype=torch.float64, device=like.device))
+    return int((out.sum(0) > 0).sum()), out[0].numel()
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import re
 
 import pytest
 import torch
@@ -19,8 +20,17 @@ from prunelab.methods.iterative_snip import iterative_snip
 from prunelab.methods.magnitude_at_init import magnitude_at_init
 from prunelab.methods.snip import snip
 from prunelab.methods.static import static
-from prunelab.methods.synflow import flows, positive, synflow
-from prunelab.probes import balanced, batch, curvature, gradients, loss_at, weights
+from prunelab.methods.synflow import flows, synflow
+from prunelab.probes import (
+    balanced,
+    batch,
+    curvature,
+    gradients,
+    loss_at,
+    positive,
+    reached,
+    weights,
+)
 from prunelab.spec import RunSpec, SpecError
 from prunelab.training import seeded
 
@@ -340,3 +350,36 @@ def test_every_recovery_makes_sense_before_training(recover):
     result = fold(run(RunSpec(method="snip", recover=recover, sparsity=0.8, epochs=2)))
     assert result.status == "finished", result.reason
     assert len(result.epochs) == sum(result.plan.values()) == (2 if recover == "none" else 4)
+
+
+def test_outputs_without_a_path_are_counted_and_told():
+    net = make_net(bias=True)
+    assert reached(net, (12,)) == (3, 3)
+    with torch.no_grad():
+        net[4].weight[1] = 0.0
+    assert reached(net, (12,)) == (2, 3)  # its bias is not a path
+    with torch.no_grad():
+        net[2].weight.zero_()
+    assert reached(net, (12,)) == (0, 3)
+    spec = RunSpec(method="random", sparsity=0.99, epochs=1, recover="none")
+    told = fold(run(spec)).warnings
+    assert any(re.search(r"Only \d of 10 outputs have a path", message) for message in told), told
+
+
+def test_normalisation_is_its_scale_while_flow_is_measured():
+    net = nn.Sequential(nn.Linear(2, 2, bias=False), nn.BatchNorm1d(2), nn.Tanh()).eval()
+    with torch.no_grad():
+        net[0].weight.copy_(torch.tensor([[1.0, -2.0], [0.0, 3.0]]))
+        net[1].weight.copy_(torch.tensor([-2.0, 1.0]))
+        net[1].bias.fill_(9.0)
+        net[1].running_mean.fill_(5.0)
+        net[1].running_var.copy_(torch.tensor([4.0, 1.0]) - net[1].eps)
+    flow = positive(net)(torch.ones(1, 2, dtype=torch.float64))
+    assert flow[0].tolist() == pytest.approx([3.0, 3.0], rel=1e-6)
+
+
+def test_flow_through_attention_is_not_defined():
+    net = nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4), nn.Linear(4, 2))
+    with pytest.raises(SpecError, match="1 is a LayerNorm: flow through it is not defined"):
+        synflow(net, (torch.zeros(1, 4), None), sparsity=0.5)
+    assert reached(net, (4,)) == (0, 0)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
 
 from prunelab.masks import Masks, Scores, exponential, highest, removed
-from prunelab.probes import weights
+from prunelab.probes import positive, weights
 from prunelab.registry import Range, method
-
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
-# Not homogeneous; on the positive values that flow here the identity stands in, as for ReLU.
-BENT = (nn.Tanh, nn.Sigmoid, nn.GELU, nn.SiLU, nn.ELU, nn.Softplus, nn.Hardswish)
 
 
 @method(
@@ -59,24 +54,6 @@ def synflow(
             for name, w in weights(flow).items():
                 w.copy_(values[name] * mask[name])
     return scores
-
-
-def positive(net: nn.Module) -> nn.Module:
-    """A copy in float64 whose weights are positive and which is linear on positive inputs."""
-    flow = copy.deepcopy(net).double().eval()
-    for module in list(flow.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, BENT):
-                setattr(module, name, nn.Identity())
-    with torch.no_grad():
-        for name, parameter in flow.named_parameters():
-            parameter.copy_(parameter.abs())
-            if name.endswith("bias"):
-                parameter.zero_()
-        for module in flow.modules():
-            if isinstance(module, NORMS) and module.running_mean is not None:
-                module.running_mean.zero_()
-    return flow.requires_grad_()
 
 
 def flows(flow: nn.Module, example: Tensor) -> dict[str, Tensor]:
