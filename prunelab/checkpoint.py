@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import marshal
 import os
 import time
 import zlib
@@ -66,6 +67,7 @@ class Checkpoint:
 
     def __post_init__(self) -> None:
         self.next = time.monotonic() + GAP
+        _tidy(self.folder)
         for name in (DENSE, DONE):
             if held := self.load(name):
                 self.told |= held.about["told"]
@@ -181,7 +183,15 @@ def _source(function: Callable[..., Any]) -> bytes:
     try:
         return Path(function.__code__.co_filename).read_bytes()
     except OSError:  # written in a notebook
-        return function.__code__.co_code
+        return marshal.dumps(function.__code__)
+
+
+def _tidy(folder: Path | None) -> None:
+    """Remove what a process was writing when it was killed."""
+    for path in folder.glob("*") if folder else ():
+        if path.suffix != ".safetensors":
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def _write(path: Path, run: str, held: Held) -> None:
