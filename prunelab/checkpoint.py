@@ -31,11 +31,20 @@ from torch import Tensor, uint8
 
 from prunelab.events import Event, Warned, from_json, to_json
 
-GAP = 1.0  # seconds between two writings
-SHARE = 20  # of a writing's own time until the next
 DENSE, DONE, NOW = "dense", "done", "now"
 
 Tensors = dict[str, Tensor]
+
+
+@dataclass
+class Pace:
+    """How long writing waits: seconds since the last time, and times what that took."""
+
+    gap: float = 1.0
+    share: float = 20.0
+
+
+PACE = Pace()
 
 
 class Held(NamedTuple):
@@ -66,7 +75,7 @@ class Checkpoint:
     warned: bool = False
 
     def __post_init__(self) -> None:
-        self.next = time.monotonic() + GAP
+        self.next = time.monotonic() + PACE.gap
         _tidy(self.folder)
         for name in (DENSE, DONE):
             if held := self.load(name):
@@ -138,7 +147,7 @@ class Checkpoint:
             self.problem = str(error)
             self.waiting.pop(NOW, None)  # it would be of the past when the disk has room again
         now = time.monotonic()
-        self.next = now + max(GAP, SHARE * (now - began))
+        self.next = now + max(PACE.gap, PACE.share * (now - began))
 
 
 @dataclass(frozen=True)
@@ -159,6 +168,17 @@ class Place:
         """Keep an epoch instead of the one before."""
         tensors = held.tensors | under("more", self.held())
         self.kept.keep(NOW, Held(tensors, {**held.about, "place": self.name}))
+
+
+@contextlib.contextmanager
+def eager() -> Iterator[None]:
+    """Inside, every epoch is kept, however short."""
+    before = (PACE.gap, PACE.share)
+    PACE.gap = PACE.share = 0.0
+    try:
+        yield
+    finally:
+        PACE.gap, PACE.share = before
 
 
 def identity(*facts: Any, code: Sequence[Callable[..., Any]] = ()) -> str:

@@ -6,5 +6,5 @@ from prunelab import checkpoint, child
 
 
 def work(order, attempt):
-    checkpoint.GAP = checkpoint.SHARE = 0
-    child.work(order, attempt)
+    with checkpoint.eager():
+        child.work(order, attempt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import multiprocessing
@@ -12,11 +13,12 @@ from pathlib import Path
 
 import interrupt
 import numpy as np
+import psutil
 import pytest
 import torch
 from torch import nn
 
-from prunelab import checkpoint, position, training
+from prunelab import checkpoint, engine, position, training
 from prunelab.checks import _numbers
 from prunelab.child import Order
 from prunelab.course import Memory
@@ -52,10 +54,10 @@ LEARNING = ("movement", "soft-movement", "rigl", "sr-ste", "l0", "variational-dr
 
 
 @pytest.fixture
-def eager(monkeypatch):
+def eager():
     """Every epoch is kept, however short."""
-    monkeypatch.setattr(checkpoint, "GAP", 0)
-    monkeypatch.setattr(checkpoint, "SHARE", 0)
+    with checkpoint.eager():
+        yield
 
 
 @pytest.fixture
@@ -340,3 +342,61 @@ def test_a_process_killed_at_any_moment_goes_on(home):
     the_same(whole, told[last:], (home / "whole", files))
     assert len(list(files.iterdir())) == 5
     store.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_fifty_kills_under_the_engine_change_nothing(home, monkeypatch):
+    """Processes of runs killed at random moments; each run is lost at most twice."""
+    monkeypatch.setenv("PRUNELAB_WORKERS", "2")
+    methods = ("movement", "gradual-magnitude", "rigl", "l0", "lottery-ticket")
+    specs = [
+        RunSpec(method=m, sparsity=0.5, recover="finetune", epochs=150, seed=s)
+        for m in methods
+        for s in range(5)
+    ]
+    specs = [replace(s, recover="", epochs=60) if "lottery" in s.method else s for s in specs]
+    store, draw = Store(home=home), random.Random(1)
+    for spec in specs:
+        engine.submit(store, spec)
+    kills, resumed, lost = 0, 0, {spec.key: 0 for spec in specs}
+    while store.count(state=("queued", "running")):
+        time.sleep(draw.uniform(0.2, 1.5))
+        for row in store.runs(state="running"):
+            child = _child(row)
+            if lost[row.key] < 2 and child and draw.random() < 0.6:
+                resumed += (store.folder(row.key) / CHECKPOINT / "now.safetensors").exists()
+                child.kill()
+                lost[row.key] += 1
+                kills += 1
+    engine.stop(home)
+    assert (kills, set(lost.values())) == (50, {2})
+    assert resumed >= 20
+    for spec in specs:
+        row = store.row(spec.key)
+        assert row.state == "finished", row.result.reason
+        whole = list(run(spec, files=home / "whole" / spec.key))
+        told = [event for _, event in store.events(spec.key)]
+        last = max(i for i, event in enumerate(told) if isinstance(event, Started))
+        the_same(whole, told[last:], (home / "whole" / spec.key, store.folder(spec.key)))
+    store.close()
+
+
+def _child(row):
+    """The process that carries out a run, once it trains."""
+    with contextlib.suppress(psutil.Error, IndexError, ValueError):
+        worker = psutil.Process(int(row.worker.split(":")[1]))
+        family = worker.children(recursive=True)
+        parents = {p.ppid() for p in family}
+        return (
+            next(
+                p
+                for p in family
+                if p.pid not in parents
+                and "forkserver" in " ".join(p.parent().cmdline())
+                and p.parent().pid != worker.pid
+            )
+            if row.result.plan
+            else None
+        )
+    return None
