@@ -10,6 +10,7 @@ import copy
 import functools
 import importlib.util
 import inspect
+import itertools
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -160,10 +161,7 @@ def a_run_goes_on_where_it_was_stopped(case: Case) -> None:
         return
     last = max(i for i, event in enumerate(case.events) if isinstance(event, Epoch))
     with tempfile.TemporaryDirectory() as folder, checkpoint.eager():
-        going = run(case.job.spec, files=Path(folder))
-        for _ in range(last + 1):
-            next(going)
-        going.close()
+        list(itertools.islice(run(case.job.spec, files=Path(folder)), last + 1))
         if not (Path(folder) / CHECKPOINT).exists():
             raise Broken("it kept no checkpoint")
         again = fold(run(case.job.spec, files=Path(folder)))
