@@ -82,7 +82,7 @@ def _finished(result: Result, spec: RunSpec) -> None:
         _failed(result)
         return
     if result.status == "cancelled":
-        st.info("Someone stopped this run; what it had found by then is below. Run starts anew.")
+        st.info("Someone stopped this run; what it had found by then is below. Run goes on.")
     elif verdict := words.verdict(result):
         st.markdown(verdict)
     for warning in result.warnings:

@@ -10,6 +10,7 @@ import copy
 import functools
 import importlib.util
 import inspect
+import itertools
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -22,11 +23,12 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from prunelab import artefacts
+from prunelab import artefacts, checkpoint
 from prunelab.case import Broken, Case, outputs, same, trace
 from prunelab.catalogue import describe, fits, fits_data, validate
-from prunelab.events import Finished, Measured, Pruned, Started, fold, to_json
+from prunelab.events import Epoch, Finished, Measured, Pruned, Started, fold, to_json
 from prunelab.experiment import one_thread, run
+from prunelab.files import CHECKPOINT
 from prunelab.job import prepare
 from prunelab.masks import allocate, removed, select
 from prunelab.probes import weights
@@ -153,6 +155,20 @@ def a_run_repeats(case: Case) -> None:
             raise Broken(f"{one} became {two}")
 
 
+def a_run_goes_on_where_it_was_stopped(case: Case) -> None:
+    """Stopped after its last epoch and run again, it says the same, bit for bit."""
+    if not case.network:
+        return
+    last = max(i for i, event in enumerate(case.events) if isinstance(event, Epoch))
+    with tempfile.TemporaryDirectory() as folder, checkpoint.eager():
+        list(itertools.islice(run(case.job.spec, files=Path(folder)), last + 1))
+        if not (Path(folder) / CHECKPOINT).exists():
+            raise Broken("it kept no checkpoint")
+        again = fold(run(case.job.spec, files=Path(folder)))
+    if _numbers(again) != _numbers(fold(case.events)):
+        raise Broken("a run that was stopped ended otherwise than one that was not")
+
+
 def a_saved_model_loads_equal(case: Case) -> None:
     """What a run leaves on disk loads without pickle to bit-equal outputs."""
     with tempfile.TemporaryDirectory() as folder:
@@ -194,6 +210,7 @@ LAWS: dict[str, Callable[[Case], None]] = {
         training_goes_on_from_its_memory,
         a_run_is_whole,
         a_run_repeats,
+        a_run_goes_on_where_it_was_stopped,
         a_saved_model_loads_equal,
     )
 }

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from prunelab import journal, limits, storage
 from prunelab.events import Cancelled, Event, Failed, Finished, Started
+from prunelab.files import forget_checkpoint
 from prunelab.limits import Limits
 from prunelab.log import say
 from prunelab.patience import patiently
@@ -61,6 +62,8 @@ def work(order: Order, attempt: int) -> None:
     for event in _events(order.runner, run, store.home, order.most):
         told.put(event)
     writer.join()
+    if isinstance(event, Finished):
+        forget_checkpoint(storage.folder(store.home, run.key))
 
 
 def _events(runner: str, run: Row, home: Path, most: Limits) -> Iterator[Event]:

@@ -57,19 +57,23 @@ class Memory:
         }
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Take back what ``state`` gave."""
-        self.kept = {}
+        """Take back what ``state`` gave; whoever holds a tensor already sees its values change."""
         for path, tensor in state.items():
             name, _, layer = path.partition("/")
-            self.kept.setdefault(name, {})[layer] = tensor.clone()
+            known = self.kept.setdefault(name, {})
+            if layer in known:
+                known[layer].detach().copy_(tensor)
+            else:
+                known[layer] = tensor.clone()
 
 
 @dataclass
 class Course:
     """Where training stands, and what a method changes about it.
 
-    A method reads the first three and may set the rest. None of it is saved: a method that goes on
-    after a break sets it again.
+    A method reads the first three and may set the rest. Only the mask and the note are saved: a
+    method that goes on after a break is entered anew with the step, the mask and its memory as they
+    were, nothing due, and sets the rest again; what it yields first is not used.
 
     Args:
         step: steps begun, from 1; 0 before the first.

@@ -13,6 +13,7 @@ import torch
 
 from prunelab import artefacts, run_network, run_tree
 from prunelab.events import Cancelled, Event, Failed, Finished, Started, fold
+from prunelab.files import forget_checkpoint
 from prunelab.job import Job, manifest, prepare, score
 from prunelab.masks import allocate, removed, select
 from prunelab.registry import METHODS, UNITS
@@ -25,7 +26,10 @@ def run(spec: RunSpec, *, files: Path | None = None, dense: Path | None = None) 
 
     Args:
         spec: what to run.
-        files: folder for the model, the masks and ``run.json``; None keeps nothing.
+        files: folder for the model, the masks and ``run.json``; None keeps nothing. While a network
+            trains its checkpoint is there too: after a break the same call goes on from it, tells
+            again what it told before, and ends with the same numbers and files. A run on a tree is
+            one piece, and begins again.
         dense: folder of dense models that runs share; None trains one's own.
     """
     start = time.perf_counter()
@@ -48,6 +52,8 @@ def run(spec: RunSpec, *, files: Path | None = None, dense: Path | None = None) 
     if files:
         artefacts.save_result(files, fold([*events, last]))
     yield last
+    if files:  # only now: whoever heard of the end has noted it
+        forget_checkpoint(files)
 
 
 def _steps(spec: RunSpec, files: Path | None, dense: Path | None) -> Iterator[Event]:

@@ -20,6 +20,8 @@ UPLOADS = SUFFIXES + WEIGHTS + ARCHIVES
 LIMIT = 200 * 2**20  # bytes of one file, as the app's upload limit
 _CONTENT = re.compile(r"[0-9a-f]{64}\.(csv|parquet|npz|safetensors|skops|zip)")
 
+CHECKPOINT = "checkpoint"  # inside the folder of a run, until it has ended well
+
 
 def home() -> Path:
     """The folder that holds everything PruneLab writes: PRUNELAB_HOME, or ~/.prunelab."""
@@ -155,3 +157,8 @@ def _look(file: Path, name: str) -> None:
             look(file)
     except SpecError as refused:
         raise SpecError(str(refused).replace(file.name, name)) from refused
+
+
+def forget_checkpoint(files: Path) -> None:
+    """Remove what a run in a folder has kept for a break: it has ended."""
+    shutil.rmtree(files / CHECKPOINT, ignore_errors=True)

@@ -9,11 +9,13 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from prunelab.checkpoint import Checkpoint, Held, Place, Tensors, part, under
 from prunelab.events import Event, Measured, Pruned, Warned
 from prunelab.histograms import lowest, scores_histogram, weights_histogram
 from prunelab.job import Choice, Job, device
 from prunelab.masks import Masks
 from prunelab.measure.quality import quality
+from prunelab.position import put_values, randomness, set_randomness, values
 from prunelab.probes import reached
 from prunelab.training import Cover, Learner, apply, shown
 
@@ -31,6 +33,50 @@ class Lab:
     learner: Learner = field(default_factory=Learner)
     early: State = field(default_factory=dict)  # what late rewinding sets back to
     pruned: nn.Module | None = None  # right after the last pruning
+    kept: Checkpoint = field(default_factory=Checkpoint)
+
+
+def piece(job: Job, lab: Lab, name: str, steps: Iterator[Event]) -> Iterator[Event]:
+    """Work that is done once: after a break what it told is told again, and its end taken up."""
+    if found := lab.kept.done(name):
+        if found.end:
+            _take_up_end(job, lab, found.end)
+        yield from found.events
+        return
+    told = []
+    for event in steps:
+        told.append(event)
+        yield event
+        yield from lab.kept.warnings()
+    chance = randomness()
+    tensors = under("net", values(lab.net)) | under("more", held(lab)) | chance.tensors
+    lab.kept.finish(name, Held(tensors, chance.about), told)
+
+
+def place(job: Job, lab: Lab, name: str) -> Place:
+    """Where a training that prunes meanwhile is kept."""
+    return Place(lab.kept, name, lambda: held(lab), lambda tensors: take_up(job, lab, tensors))
+
+
+def held(lab: Lab) -> Tensors:
+    """What pruning has left beside the network: the mask, and the network right after."""
+    after = values(lab.pruned) if lab.pruned is not None else {}
+    return under("mask", lab.mask) | under("pruned", after)
+
+
+def take_up(job: Job, lab: Lab, tensors: Tensors) -> None:
+    """Take back what ``held`` gave."""
+    if mask := part("mask", tensors):
+        put(job, lab, mask)
+    if after := part("pruned", tensors):
+        lab.pruned = copy.deepcopy(lab.net)
+        put_values(lab.pruned, after)
+
+
+def _take_up_end(job: Job, lab: Lab, end: Held) -> None:
+    take_up(job, lab, part("more", end.tensors))
+    put_values(lab.net, part("net", end.tensors))
+    set_randomness(end)
 
 
 def prune(job: Job, lab: Lab, choice: Choice, number: int, sparsity: float) -> Iterator[Event]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from prunelab.events import Event, Warned
 from prunelab.job import Job, call
-from prunelab.lab import Lab, prune, put
+from prunelab.lab import Lab, place, prune, put
 from prunelab.masks import Masks, Scores, select
 from prunelab.training import Cover, Learner, apply, fit
 
@@ -25,6 +25,7 @@ def train_and_prune(job: Job, lab: Lab) -> Iterator[Event]:
     scores = call(job.method, job.unit, lab.net, job.parts, job.spec, lab.learner)
     offer = (lambda: next(scores)) if isinstance(scores, Generator) else None
     lab.learner.update = _Schedule(job, lab, offer)
+    lab.learner.place = place(job, lab, "train")
     yield from fit(
         lab.net,
         job.parts,
@@ -44,13 +45,12 @@ class _Schedule:
         self.job, self.lab, self.offer = job, lab, offer
         steps = job.steps
         self.due = sorted(steps.items()) if isinstance(steps, dict) else [(0.0, steps[-1])]
-        if lab.learner.begin:
-            done = lab.learner.begin / job.train.epochs
-            self.due = [(share, s) for share, s in self.due if share > done + 1e-9]
         self.first = True
 
     def __call__(self) -> Iterator[Event]:
         course = self.lab.learner.course
+        if self.first and self.lab.learner.begin:
+            self.due = [(share, s) for share, s in self.due if share > course.done + 1e-9]
         sparsity = self._sparsity(course.done)
         course.due = sparsity is not None
         scores = self.offer() if self.offer else None

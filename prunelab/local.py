@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from prunelab import processes
 from prunelab.events import Cancelled, Event, Failed, Finished
+from prunelab.files import forget_checkpoint
 from prunelab.spec import RunSpec
 from prunelab.store import LEASE, Store
 
@@ -19,7 +20,8 @@ LAST = (Finished, Failed, Cancelled)
 def follow(spec: RunSpec, store: Store, *, again: bool = False) -> Iterator[Event]:
     """The events of a run: of the one that is stored, that runs elsewhere, or that starts here.
 
-    Closing the iterator before its end, or Ctrl-C, cancels a run that started here.
+    Closing the iterator before its end, or Ctrl-C, cancels a run that started here; the next call
+    goes on where it was, unless ``again``.
     """
     key = store.submit(spec, again=again)
     attempt = store.claim(key, processes.identity())
@@ -48,11 +50,13 @@ def _work(spec: RunSpec, store: Store, attempt: int) -> Iterator[Event]:
             for event in run(spec, files=folder, dense=dense):
                 if isinstance(event, LAST):
                     last = event
-                else:
-                    store.append(spec.key, [event], attempt=attempt)
-                    yield event
+                    break
+                store.append(spec.key, [event], attempt=attempt)
+                yield event
         finally:  # also where the caller stops listening
             store.finish(spec.key, last, attempt=attempt)
+    if isinstance(last, Finished):
+        forget_checkpoint(folder)
     yield last
 
 

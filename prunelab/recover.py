@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import torch
 
+from prunelab.checkpoint import Held, Place
 from prunelab.events import Event
 from prunelab.job import LONGEST, Job, device
 from prunelab.lab import Lab, put, state
@@ -18,6 +19,7 @@ from prunelab.training import Cover, Learner, Recipe, fit, seeded
 # What Frankle & Carbin and Liu et al. compare a mask with comes last; until then the method's way.
 CONTROLS = ("reinit", "shuffle", "scratch-e", "scratch-b")
 ANEW = ("reinit", "scratch-e", "scratch-b")
+EARLY = "early"
 
 
 def plan(job: Job) -> dict[str, int]:
@@ -64,7 +66,7 @@ def recover(job: Job, lab: Lab, number: int) -> Iterator[Event]:
     if how in ANEW:
         other = replace(job, spec=replace(job.spec, seed=job.spec.seed + 1_000_003 * number))
         lab.net.load_state_dict(other.build().state_dict())
-    learner = Learner(begin=begin(job, how))
+    learner = Learner(begin=begin(job, how), place=Place(lab.kept, phase(job, number)))
     yield from fit(
         lab.net,
         job.parts,
@@ -89,12 +91,26 @@ def shuffled(mask: Masks, seed: int) -> Masks:
 def _early(job: Job, lab: Lab, epochs: int) -> dict[str, torch.Tensor]:
     """The dense values after so many epochs: trained again, since the dense model may be shared."""
     if epochs and not lab.early:
-        net = job.build().to(device())
-        dense = fit(net, job.parts, job.recipe, phase="dense", seed=job.spec.seed, cover=Cover({}))
-        for _ in itertools.islice(dense, epochs):
-            pass
-        lab.early = state(net)
+        kept = lab.kept.load(EARLY)
+        lab.early = kept.tensors if kept else _again(job, lab, epochs)
     return lab.early or lab.first
+
+
+def _again(job: Job, lab: Lab, epochs: int) -> dict[str, torch.Tensor]:
+    net = job.build().to(device())
+    dense = fit(
+        net,
+        job.parts,
+        job.recipe,
+        phase="dense",
+        seed=job.spec.seed,
+        cover=Cover({}),
+        learner=Learner(place=Place(lab.kept, EARLY)),
+    )
+    for _ in itertools.islice(dense, epochs):
+        pass
+    lab.kept.later(EARLY, Held(state(net), {}))
+    return state(net)
 
 
 def _recipe(job: Job, lab: Lab, how: str) -> Recipe:

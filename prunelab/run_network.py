@@ -12,17 +12,20 @@ import torch
 from torch import Tensor, nn
 
 from prunelab import artefacts, given, recover
+from prunelab.checkpoint import Checkpoint, Place, identity
 from prunelab.events import Event, Measured
+from prunelab.files import CHECKPOINT
 from prunelab.histograms import weights_histogram
-from prunelab.job import Job, device
-from prunelab.lab import Lab, prune, state, validated
+from prunelab.job import Job, device, manifest
+from prunelab.lab import Lab, piece, prune, state, validated
 from prunelab.learn import train_and_prune
 from prunelab.measure.latency import latency
 from prunelab.measure.macs import ideal_macs, macs
 from prunelab.measure.quality import quality
 from prunelab.measure.size import size
 from prunelab.parts import Part
-from prunelab.training import Cover, fit
+from prunelab.registry import MODELS
+from prunelab.training import Cover, Learner, fit
 
 BATCH = 64  # of the latency measurement
 
@@ -30,9 +33,9 @@ BATCH = 64  # of the latency measurement
 def run_network(job: Job, files: Path | None, dense: Path | None) -> Iterator[Event]:
     """The events of a run on a network, from its first values to the measured result."""
     net = job.build().to(device())
-    lab = Lab(net=net, first=state(net), mask={}, cover=Cover({}))
+    lab = Lab(net=net, first=state(net), mask={}, cover=Cover({}), kept=_kept(job, files))
     yield weights_histogram(net, "start")
-    yield from _dense(job, lab, dense)
+    yield from piece(job, lab, "dense", _dense(job, lab, dense))
     trained = copy.deepcopy(net)
     yield weights_histogram(net, "dense")
     yield validated(job, net, "dense")
@@ -40,6 +43,13 @@ def run_network(job: Job, files: Path | None, dense: Path | None) -> Iterator[Ev
     yield weights_histogram(net, "recovered", lab.cover.parameters)
     yield validated(job, net, "recovered")
     yield from _results(job, lab, trained, files)
+
+
+def _kept(job: Job, files: Path | None) -> Checkpoint:
+    if files is None:
+        return Checkpoint()
+    code = (job.method.function, MODELS[job.spec.model].function)
+    return Checkpoint(files / CHECKPOINT, identity(job.spec.to_json(), manifest(job), code=code))
 
 
 def plan(job: Job) -> dict[str, int]:
@@ -61,7 +71,13 @@ def _dense(job: Job, lab: Lab, folder: Path | None) -> Iterator[Event]:
         return
     seen = []
     training = fit(
-        lab.net, job.parts, job.recipe, phase="dense", seed=job.spec.seed, cover=lab.cover
+        lab.net,
+        job.parts,
+        job.recipe,
+        phase="dense",
+        seed=job.spec.seed,
+        cover=lab.cover,
+        learner=Learner(place=Place(lab.kept, "dense")),
     )
     for event in training:
         seen.append(event)
@@ -73,7 +89,7 @@ def _dense(job: Job, lab: Lab, folder: Path | None) -> Iterator[Event]:
 def _trained(job: Job, lab: Lab) -> Iterator[Event]:
     """Score the trained network, prune, recover; once or in rounds."""
     for number, sparsity in enumerate(job.steps, start=1):
-        yield from _round(job, lab, number, sparsity)
+        yield from piece(job, lab, f"round {number}", _round(job, lab, number, sparsity))
 
 
 def _init(job: Job, lab: Lab) -> Iterator[Event]:
@@ -83,9 +99,10 @@ def _init(job: Job, lab: Lab) -> Iterator[Event]:
 
 
 def _training(job: Job, lab: Lab) -> Iterator[Event]:
-    yield from train_and_prune(job, lab)
+    yield from piece(job, lab, "train", train_and_prune(job, lab))
     if job.recover != "none":
-        yield from recover.recover(job, lab, len(job.steps))
+        last = len(job.steps)
+        yield from piece(job, lab, "recover", recover.recover(job, lab, last))
 
 
 _PATHS = {"init": _init, "trained": _trained, "training": _training}

@@ -92,7 +92,8 @@ class Store:
         """Queue a run and return its key; the same spec twice is once.
 
         A failed or cancelled run is queued anew, a finished one only with ``again``; what it wrote
-        before goes. Runs of a higher priority begin first. ``key`` is the spec's own unless given.
+        before goes. A cancelled one keeps its files and goes on where it was, unless ``again``.
+        Runs of a higher priority begin first. ``key`` is the spec's own unless given.
 
         Raises:
             StoreError: the names in the spec make no valid key.
@@ -112,7 +113,8 @@ class Store:
                 connection.execute(insert(RUNS).values(values | whose))
             elif state in ("failed", "cancelled") or (state == "finished" and again):
                 ledger.erase(connection, key, all_of_it=False)
-                storage.remove(self.home, key)
+                if state != "cancelled" or again:  # a cancelled run goes on from its checkpoint
+                    storage.remove(self.home, key)
                 connection.execute(update(RUNS).where(RUNS.c.key == key).values(values))
         return key
 

@@ -14,10 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from prunelab.checkpoint import Place
 from prunelab.course import Course, Memory
 from prunelab.events import Epoch, Event
 from prunelab.measure.quality import quality
 from prunelab.parts import Part, Parts
+from prunelab.position import begin_from, go_on, position
 from prunelab.probes import weights
 
 
@@ -75,13 +77,22 @@ class Learner:
     """What goes along with training: called before the first step and after each backward pass.
 
     ``update`` may change the cover while the gradients are still dense. ``begin`` epochs count as
-    done: their examples are skipped, and the learning rate is as after them.
+    done: their examples are skipped, and the learning rate is as after them. With a ``place`` each
+    epoch is kept there, and a training that was interrupted goes on from it.
     """
 
     update: Callable[[], Iterator[Event]] = lambda: iter(())
     memory: Memory = field(default_factory=Memory)
     course: Course = field(default_factory=Course)
     begin: int = 0
+    place: Place | None = None
+    told: list[Event] = field(default_factory=list)
+
+    def updated(self) -> Iterator[Event]:
+        """What ``update`` tells, noted."""
+        for event in self.update():
+            self.told.append(event)
+            yield event
 
 
 def fit(
@@ -114,11 +125,7 @@ def fit(
     optimizer = recipe.build(net)
     steps = math.ceil(len(x) / recipe.batch_size)
     course = learner.course
-    course.step, course.steps = learner.begin * steps, recipe.epochs * steps
-    apply(net, cover, optimizer)
-    yield from learner.update()
-    for group in learner.memory.groups():
-        optimizer.add_param_group(group)
+    yield from _begin(net, optimizer, cover, learner, (steps, recipe.epochs))
     for epoch in range(learner.begin + 1, recipe.epochs + 1):
         net.train()
         order = torch.randperm(len(x), generator=seeded(seed, phase, epoch)).to(x.device)
@@ -129,7 +136,33 @@ def fit(
             loss = yield from _step(net, optimizer, (x[chosen], y[chosen]), cover, learner)
             losses += loss * len(chosen)
         seen = shown(net, cover, course)
-        yield _epoch(seen, parts, cover, (phase, epoch, recipe.epochs), float(losses) / len(x))
+        place = (phase, epoch, recipe.epochs)
+        learner.told.append(_epoch(seen, parts, cover, place, float(losses) / len(x)))
+        if learner.place and learner.place.kept.due:
+            learner.place.keep(position(net, optimizer, learner, epoch))
+        yield learner.told[-1]
+
+
+def _begin(
+    net: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    cover: Cover,
+    learner: Learner,
+    length: tuple[int, int],
+) -> Iterator[Event]:
+    """Get ready for the first step, or for the one after a break."""
+    steps, epochs = length
+    held = learner.place.load() if learner.place else None
+    if held:
+        begin_from(held, net, learner)
+        yield from learner.told
+    learner.course.step, learner.course.steps = learner.begin * steps, epochs * steps
+    apply(net, cover, optimizer)
+    yield from learner.updated()
+    for group in learner.memory.groups():
+        optimizer.add_param_group(group)
+    if held:
+        go_on(held, net, optimizer, learner)
 
 
 def _step(
@@ -144,7 +177,7 @@ def _step(
         loss = cross_entropy(net(examples[0]), examples[1])
         optimizer.zero_grad(set_to_none=True)
         (loss + course.penalty() if course.penalty else loss).backward()  # type: ignore[no-untyped-call]
-    yield from learner.update()
+    yield from learner.updated()
     if not course.hold:
         if cover.parameters is not before and not cover.latent:
             _mask_gradients(net, before)  # a weight that just came in was not in this forward pass

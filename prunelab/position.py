@@ -1,0 +1,105 @@
+"""All that a training is at the end of an epoch, as tensors and plain data, and back."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from prunelab.checkpoint import Held, Tensors, part, under
+from prunelab.events import from_json, to_json
+
+if TYPE_CHECKING:
+    from prunelab.training import Learner
+
+
+def position(
+    net: nn.Module, optimizer: torch.optim.Optimizer, learner: Learner, epoch: int
+) -> Held:
+    """A training after an epoch; the tensors are the very ones in use."""
+    told = [to_json(event) for event in learner.told]
+    chance = randomness()
+    tensors = (
+        under("net", values(net))
+        | under("optimizer", _remembered(optimizer))
+        | under("memory", learner.memory.state())
+        | chance.tensors
+    )
+    about = {"epoch": epoch, "note": learner.course.note, "told": told}
+    return Held(tensors, about | chance.about)
+
+
+def begin_from(held: Held, net: nn.Module, learner: Learner) -> None:
+    """Put a training where it was, before its method enters it again."""
+    put_values(net, part("net", held.tensors))
+    learner.begin = held.about["epoch"]
+    learner.told = [from_json(event) for event in held.about["told"]]
+    _recall(net, learner, held)
+    if learner.place:
+        learner.place.take_up(part("more", held.tensors))
+
+
+def go_on(held: Held, net: nn.Module, optimizer: torch.optim.Optimizer, learner: Learner) -> None:
+    """Undo what entering has changed, and let the optimiser go on."""
+    put_values(net, part("net", held.tensors))
+    _recall(net, learner, held)
+    learner.course.note = held.about["note"]
+    state: dict[int, dict[str, Tensor]] = {}
+    for path, tensor in part("optimizer", held.tensors).items():
+        number, _, name = path.partition("/")
+        state.setdefault(int(number), {})[name] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+    set_randomness(held)
+
+
+def values(net: nn.Module) -> Tensors:
+    """Every parameter and buffer of a network, also the buffers that its files leave out."""
+    return {**dict(net.named_parameters()), **dict(net.named_buffers())}
+
+
+@torch.no_grad()
+def put_values(net: nn.Module, tensors: Tensors) -> None:
+    """Give a network the values that ``values`` gave."""
+    found = values(net)
+    for name, tensor in tensors.items():
+        found[name].copy_(tensor)
+
+
+def randomness() -> Held:
+    """The state of every global source of random numbers."""
+    kind, keys, *rest = np.random.get_state()  # noqa: NPY002 - a method of one's own may use it
+    told = {"python": random.getstate(), "numpy": [kind, np.asarray(keys).tolist(), *rest]}
+    tensors = {"random/cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        tensors["random/cuda"] = torch.cuda.get_rng_state()
+    return Held(tensors, {"random": told})
+
+
+def set_randomness(held: Held) -> None:
+    """Go on with random numbers where ``randomness`` was."""
+    told: dict[str, Any] = held.about["random"]
+    version, numbers, last = told["python"]
+    random.setstate((version, tuple(numbers), last))
+    np.random.set_state(tuple(told["numpy"]))  # noqa: NPY002 - as above
+    torch.set_rng_state(held.tensors["random/cpu"])
+    if torch.cuda.is_available() and "random/cuda" in held.tensors:
+        torch.cuda.set_rng_state(held.tensors["random/cuda"])
+
+
+def _remembered(optimizer: torch.optim.Optimizer) -> Tensors:
+    states = optimizer.state_dict()["state"]
+    return {
+        f"{number}/{name}": value
+        for number, state in states.items()
+        for name, value in state.items()
+        if torch.is_tensor(value)
+    }
+
+
+def _recall(net: nn.Module, learner: Learner, held: Held) -> None:
+    device = next(net.parameters()).device
+    learner.memory.load({n: t.to(device) for n, t in part("memory", held.tensors).items()})
