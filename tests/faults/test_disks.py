@@ -60,6 +60,7 @@ def test_a_run_that_fills_the_disk_fails_with_the_reason_and_leaves_no_part_of_a
     store.close()
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_before_a_run_starts(disk, monkeypatch):
     monkeypatch.setenv("PRUNELAB_MIN_FREE", "500")
     store = Store(home=disk)
