@@ -27,7 +27,7 @@ browser: dev
 	@$(RUN) tests/browser/install.py
 
 system: dev
-	@$(RUN) tests/install.py
+	@$(RUN) tests/system.py
 
 test: dev browser system
 	$(RUN) -m pytest
