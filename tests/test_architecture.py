@@ -15,7 +15,7 @@ DESK = {
     "__init__", "spec", "events", "store", "database", "row", "ledger", "catalogue", "engine",
     "files", "figures", "layers", "local", "notebook", "cli", "docs", "launch", "registry",
     "schedules", "parts", "examples", "processes", "own", "harmless", "imports", "export", "npz",
-    "__main__",
+    "treelab", "__main__",
 }  # fmt: skip
 # What a part of the bench may know beside plain data; a name stands for its whole package.
 MAY = {
