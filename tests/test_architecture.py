@@ -15,9 +15,8 @@ DESK = {
     "__init__", "spec", "events", "store", "database", "row", "ledger", "catalogue", "engine",
     "files", "figures", "layers", "local", "notebook", "cli", "docs", "launch", "registry",
     "schedules", "parts", "examples", "processes", "own", "harmless", "imports", "export", "npz",
-    "__main__",
-    "space", "limits", "storage", "turns", "told", "log", "journal", "patience", "migrations",
-    "operations", "backup",
+    "__main__", "space", "limits", "storage", "turns", "told", "log", "journal", "patience",
+    "migrations", "operations", "backup", "treelab",
 }  # fmt: skip
 # What a part of the bench may know beside plain data; a name stands for its whole package.
 MAY = {
