@@ -86,9 +86,7 @@ def _wait(folder: Path, *, ready: bool) -> None:
         with st.container(border=True, key="card-growing"):
             left, right = st.columns([5, 1], vertical_alignment="center")
             left.progress(state.share, text=state.doing or "Starting")
-            right.button(
-                "Stop", on_click=treelab.stop, args=(folder,), key="stop", width="stretch"
-            )
+            right.button("Stop", on_click=treelab.stop, args=(folder,), key="stop", width="stretch")
 
     if not ready:
         st.title("The tree is growing")

@@ -24,7 +24,7 @@ _component = st.components.v2.component(
 )
 
 
-def picture(
+def picture(  # noqa: PLR0913 - what is drawn, and the words beside it
     tree: Grown,
     found: Seen,
     worth: Gains,
@@ -47,7 +47,7 @@ def picture(
             "classes": list(tree.classes),
             "names": list(tree.classes),
             "light": list(PALETTES["light"].methods),
-            "dark": list(PALETTES["dark"].methods[:4]) + ["#E6EAF0", "#8A97A6"],
+            "dark": [*PALETTES["dark"].methods[:4], "#E6EAF0", "#8A97A6"],
             "accent": [PALETTES["light"].accent, PALETTES["dark"].accent],
             "last": last,
             "said": said,

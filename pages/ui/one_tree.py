@@ -151,7 +151,7 @@ def _picture(tree: Grown, chosen: cuts.Chosen, spec: RunSpec) -> None:
     )
     show.twins(
         grove.table(tree, chosen.seen, worth), "grove",
-        python=tree_words.python(spec, f"tree.left, tree.feature, tree.threshold  # {count(len(tree.left))} nodes"),
+        python=tree_words.python(spec, f"tree.left, tree.feature  # {count(len(tree.left))} nodes"),
     )  # fmt: skip
 
 
@@ -192,7 +192,8 @@ def _cells(classes: tuple[str, ...], table: NDArray[np.int64]) -> str:
     rows = "".join(
         f'<tr><th scope="row">{names[i]}</th>'
         + "".join(
-            f'<td class="{"right" if i == j else "wrong"}" style="--share:{100 * shares[i, j]:.0f}%">'
+            f'<td class="{"right" if i == j else "wrong"}" '
+            f'style="--share:{100 * shares[i, j]:.0f}%">'
             f"{table[i, j] or '·'}</td>"
             for j in range(len(names))
         )

@@ -84,6 +84,7 @@ def _grown(found: dict[str, NDArray[Any]]) -> Grown:
 
 def _plane(found: dict[str, NDArray[Any]]) -> Plane:
     train, validation = (
-        Dots(*(found[f"{part} {name}"] for name in Dots._fields)) for part in ("train", "validation")
+        Dots(*(found[f"{part} {name}"] for name in Dots._fields))
+        for part in ("train", "validation")
     )
     return Plane(grid=found["grid"], axes=found["axes"], train=train, validation=validation)
