@@ -45,6 +45,16 @@ class OptimalSubtrees:
         """How many leaves the full tree has."""
         return len(self.costs)
 
+    def shares(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Where each node's shares begin, and how many of 2, 3... leaves go to its left child.
+
+        ``prunelab.treelab`` finds every size from it without scikit-learn.
+        """
+        sizes = [len(self._left.get(i, ())) for i in range(self.dense.tree_.node_count)]
+        start: NDArray[np.int64] = np.concatenate(([0], np.cumsum(sizes)[:-1])).astype(np.int64)
+        parts = [self._left[i] for i in sorted(self._left)]
+        return start, np.concatenate(parts) if parts else np.zeros(0, np.int32)
+
     def tree(self, leaves: int) -> Any:
         """The best subtree of exactly so many leaves."""
         return cut(self.dense, self.kept(leaves))

@@ -1,0 +1,299 @@
+"""Scores over leaves: one tree along its path, and every rule on fresh splits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from prunelab.figures.look import (
+    FONT,
+    PALETTES,
+    Palette,
+    Picture,
+    Stroke,
+    Theme,
+    accuracy,
+    count,
+    is_baseline,
+    layout,
+    strokes,
+)
+from prunelab.treelab import Compared, CrossValidated, Grown, best, one_se
+from prunelab.treelab.steps import at_alpha, steps
+
+Numbers = NDArray[np.float64]
+NAMED = 0.055  # of the height: how far apart names at line ends stand
+
+
+class Scores(NamedTuple):
+    """Shares right over leaves, from the full tree to the root; ``cv`` is (leaves, mean, sd)."""
+
+    leaves: NDArray[np.int64]
+    train: Numbers
+    validation: Numbers
+    best: int
+    one_se: int
+    cv: tuple[NDArray[np.int64], Numbers, Numbers] | None = None
+
+
+def scores_by_leaves(tree: Grown, rule: str, folds: CrossValidated | None = None) -> Scores:
+    """What a rule's path scores; with folds also their mean and deviation, at the tree's sizes."""
+    found = steps(tree, rule)
+    crossed = None
+    if folds is not None:
+        at = [int(found.leaves[at_alpha(found, a)]) for a in folds.alphas]
+        crossed = np.array(at), folds.scores.mean(0), folds.scores.std(0, ddof=1)
+    return Scores(
+        leaves=found.leaves,
+        train=found.train,
+        validation=found.validation,
+        best=best(found),
+        one_se=one_se(tree, found),
+        cv=crossed,
+    )
+
+
+def scores_title(found: Scores) -> str:
+    """What the curves say."""
+    top, full = found.validation[found.best], found.validation[0]
+    leaves = found.leaves[found.best]
+    named = f"{count(leaves)} of {count(found.leaves[0])} leaves do best on validation rows"
+    if leaves == found.leaves[0]:
+        return f"The full tree does best on validation rows: {accuracy(full)}"
+    return f"{named}: {accuracy(top)}, the full tree {accuracy(full)}"
+
+
+def scores_table(found: Scores) -> pd.DataFrame:
+    """The numbers of the curves, one row a subtree."""
+    return pd.DataFrame(
+        {"leaves": found.leaves, "training": found.train, "validation": found.validation}
+    )
+
+
+def leaf_curve(found: Scores, *, theme: Theme = "light", here: int | None = None) -> Picture:
+    """Training, validation and cross-validation over leaves; best and 1-SE are marked."""
+    p, figure = PALETTES[theme], go.Figure()
+    if found.cv:
+        leaves, mean, sd = found.cv
+        figure.add_trace(
+            go.Scatter(
+                x=[*leaves, *leaves[::-1]], y=[*(mean + sd), *(mean - sd)[::-1]], fill="toself",
+                fillcolor=p.faint, opacity=0.35, line_width=0, mode="lines", hoverinfo="skip",
+                showlegend=False,
+            )
+        )  # fmt: skip
+        figure.add_trace(_line(leaves, mean, f"mean of {FOLDS} folds, band: sd", p.muted, "dash"))
+    figure.add_trace(_line(found.leaves, found.train, "training rows", p.methods[1], "dot"))
+    figure.add_trace(_line(found.leaves, found.validation, "validation rows", p.accent, "solid"))
+    for place, word in ((found.best, "best"), (found.one_se, "1-SE")):
+        figure.add_trace(
+            go.Scatter(
+                x=[found.leaves[place]], y=[found.validation[place]], mode="markers+text",
+                text=[word], textposition="top center", textfont_color=p.ink, showlegend=False,
+                marker={"size": 11, "color": p.accent, "symbol": "diamond"},
+                hovertemplate=f"{word}: %{{x}} leaves, %{{y:.1%}}<extra></extra>",
+            )
+        )  # fmt: skip
+    if here is not None:
+        figure.add_vline(x=here, line={"color": p.ink, "width": 1.5})
+    title = scores_title(found)
+    layout(figure, title, theme=theme, height=400)
+    figure.update_xaxes(type="log", title_text="leaves", dtick="D1" if found.leaves[0] > 9 else 1)
+    figure.update_yaxes(title_text="accuracy", tickformat=".0%")
+    figure.update_layout(margin_t=90)
+    return Picture(title, figure, f"Line chart. {title}.", scores_table(found))
+
+
+FOLDS = 5
+
+
+def _line(x: Any, y: Any, name: str, colour: str, dash: str) -> go.Scatter:
+    return go.Scatter(
+        x=x, y=y, name=name, mode="lines", line={"color": colour, "width": 2.2, "dash": dash},
+        hovertemplate=f"%{{x}} leaves: %{{y:.1%}} of {name}<extra></extra>",
+    )  # fmt: skip
+
+
+def live_leaves(
+    found: Scores, *, theme: Theme = "light", here: tuple[int, float] | None = None
+) -> dict[str, Any]:
+    """The same curves as ECharts options: they stay in place while a slider moves ``here``."""
+    p = PALETTES[theme]
+    top, low = _range(found)
+    series = [
+        _pen("training rows", found.leaves, found.train, p.methods[1], "dotted"),
+        _pen("validation rows", found.leaves, found.validation, p.accent, "solid"),
+    ]
+    if found.cv:
+        series.insert(0, _pen("cross-validation", *found.cv[:2], p.muted, "dashed"))
+    series[-1]["markPoint"] = _marks(found, p)
+    series[-1]["z"] = 5
+    if here:
+        series.append(_here(here, p))
+    return {
+        "textStyle": {"fontFamily": FONT, "color": p.muted},
+        "animation": False,
+        "tooltip": {"trigger": "axis", "backgroundColor": p.paper, "textStyle": {"color": p.ink}},
+        "legend": {
+            "top": 0, "left": 0, "textStyle": {"color": p.muted, "fontSize": 13},
+            "data": [one["name"] for one in series if one["name"]],
+        },
+        "grid": {"left": 54, "right": 20, "top": 42, "bottom": 46},
+        "xAxis": {
+            "type": "log", "logBase": 2, "min": 1, "max": int(max(2, found.leaves[0])),
+            "name": "leaves", "nameLocation": "middle", "nameGap": 28,
+            "axisLabel": {"color": p.muted, "showMaxLabel": True, "hideOverlap": True},
+            "axisLine": {"lineStyle": {"color": p.grid}}, "splitLine": {"show": False},
+        },
+        "yAxis": {
+            "name": "% right", "nameTextStyle": {"color": p.muted, "align": "left"},
+            "min": low, "max": top, "axisLabel": {"color": p.muted},
+            "splitLine": {"lineStyle": {"color": p.grid}}, "splitNumber": 4,
+        },
+        "series": series,
+    }  # fmt: skip
+
+
+def _range(found: Scores) -> tuple[int, int]:
+    least = 100 * min(found.validation.min(), found.train.min())
+    return 100, int(10 * np.floor(min(least, 95) / 10))
+
+
+def _pen(name: str, x: Any, y: Any, colour: str, dash: str) -> dict[str, Any]:
+    pairs = [[int(a), round(100 * float(b), 2)] for a, b in zip(x, y, strict=True)]
+    return {
+        "type": "line", "name": name, "data": pairs, "showSymbol": False,
+        "lineStyle": {"color": colour, "width": 2.2, "type": dash}, "itemStyle": {"color": colour},
+    }  # fmt: skip
+
+
+def _marks(found: Scores, p: Palette) -> dict[str, Any]:
+    places = {found.one_se: "1-SE", found.best: "best"}
+    if found.best == found.one_se:
+        places = {found.best: "best = 1-SE"}
+    data = [
+        {
+            "coord": [int(found.leaves[i]), round(100 * float(found.validation[i]), 2)],
+            "name": word,
+            "label": {"position": "bottom" if word == "1-SE" else "top"},
+        }
+        for i, word in places.items()
+    ]
+    label = {"show": True, "formatter": "{b}", "color": p.ink, "distance": 6, "fontSize": 13}
+    style = {"color": p.accent, "borderColor": p.paper, "borderWidth": 1.5}
+    return {"symbol": "diamond", "symbolSize": 14, "data": data, "label": label, "itemStyle": style}
+
+
+def _here(here: tuple[int, float], p: Palette) -> dict[str, Any]:
+    """Where the slider is: a line down the plot and a ring at the subtree's own score."""
+    leaves, score = here
+    line = {
+        "symbol": "none", "silent": True, "label": {"show": False},
+        "lineStyle": {"color": p.ink, "type": "solid", "width": 1.5}, "data": [{"xAxis": leaves}],
+    }  # fmt: skip
+    return {
+        "type": "line", "name": "", "data": [[leaves, round(100 * score, 2)]], "symbol": "circle",
+        "symbolSize": 13, "z": 6, "itemStyle": {"color": p.ink, "borderColor": p.paper,
+        "borderWidth": 2}, "markLine": line, "tooltip": {"show": False},
+    }  # fmt: skip
+
+
+def rules(found: Compared, *, theme: Theme = "light", shown: Sequence[str] = ()) -> Picture:
+    """Accuracy over leaves of every rule, on rows it has not pruned with; own answers ringed.
+
+    Lines are means over the splits; the whisker is their deviation at a rule's own answer.
+    """
+    names = [name for name in found.rules if not shown or name in shown]
+    styles, figure = strokes(found.rules, theme), go.Figure()
+    ends = {}
+    for name in names:
+        place = found.rules.index(name)
+        mean, style = found.scores[place].mean(0), styles[name]
+        ends[name] = float(mean[_middle(found.leaves)])
+        figure.add_trace(_mean(name, found.leaves, mean, style))
+        if not np.isnan(found.own[place]).all():
+            figure.add_trace(_own(name, found.own[place], style, PALETTES[theme]))
+    title = _best_rule(found, names)
+    layout(figure, title, theme=theme, height=520)
+    figure.update_xaxes(type="log", title_text="leaves", dtick="D1", range=_log_range(found))
+    figure.update_yaxes(title_text="accuracy on rows no rule has seen", tickformat=".0%")
+    figure.update_layout(hovermode="closest", margin_t=100, legend={"y": 1.01})
+    alt = f"Line chart of {len(names)} rules. {title}. Means of {found.scores.shape[1]} splits."
+    return Picture(title, figure, alt, rules_table(found, names))
+
+
+def _log_range(found: Compared) -> list[float]:
+    return [-0.02, float(np.log10(found.leaves[-1])) + 0.03]
+
+
+def _middle(leaves: NDArray[np.int64]) -> int:
+    return int(np.searchsorted(leaves, np.sqrt(leaves[-1])))
+
+
+def _mean(name: str, leaves: Any, mean: Any, style: Stroke) -> go.Scatter:
+    pen = {"color": style.colour, "dash": style.dash, "width": 1.6 if is_baseline(name) else 2.2}
+    return go.Scatter(
+        x=leaves, y=mean, name=name, mode="lines", line=pen, legendgroup=name,
+        hovertemplate=f"<b>{name}</b>, at most %{{x}} leaves: %{{y:.1%}}<extra></extra>",
+    )  # fmt: skip
+
+
+def _own(name: str, own: Any, style: Stroke, p: Palette) -> go.Scatter:
+    """The mean of a rule's own answers, with the deviation of both over the splits."""
+    (leaves, score), (wide, high) = np.nanmean(own, 0), np.nanstd(own, 0, ddof=1)
+    return go.Scatter(
+        x=[leaves], y=[score], mode="markers", showlegend=False, legendgroup=name,
+        marker={"symbol": style.marker, "size": 13, "color": style.colour,
+                "line": {"color": p.paper, "width": 1.5}},
+        error_y={"array": [high], "color": style.colour, "thickness": 1.2, "width": 4},
+        hovertemplate=(
+            f"<b>{name}</b> by itself stops at {leaves:.0f} ± {wide:.0f} leaves: "
+            f"{100 * score:.1f} ± {100 * high:.1f} %<extra></extra>"
+        ),
+    )  # fmt: skip
+
+
+def _best_rule(found: Compared, names: Sequence[str]) -> str:
+    """The highest mean, unless others are within the deviation between splits."""
+    peaks: Mapping[str, tuple[float, float, int]] = {n: _peak(found, n) for n in names}
+    real = [n for n in names if not is_baseline(n)]
+    if not real:
+        return "Cuts at random: what every rule has to beat"
+    top = max(real, key=lambda n: peaks[n][0])
+    mean, sd, leaves = peaks[top]
+    near = sum(peaks[n][0] >= mean - sd for n in real) - 1
+    if near:
+        many = f"{near} other rules" if near > 1 else "1 other rule"
+        return f"{top} peaks at {accuracy(mean)} with {leaves} leaves; {many} within its sd"
+    return f"{top} is ahead: {accuracy(mean)} with {leaves} leaves"
+
+
+def _peak(found: Compared, name: str) -> tuple[float, float, int]:
+    scores = found.scores[found.rules.index(name)]
+    place = int(scores.mean(0).argmax())
+    return float(scores.mean(0)[place]), float(scores[:, place].std(ddof=1)), found.leaves[place]
+
+
+def rules_table(found: Compared, names: Sequence[str]) -> pd.DataFrame:
+    """Each rule's best mean and its own answer, over the splits."""
+    rows = []
+    for name in names:
+        mean, sd, leaves = _peak(found, name)
+        own = found.own[found.rules.index(name)]
+        decided = not np.isnan(own).all()
+        rows.append(
+            {
+                "rule": name,
+                "best mean": mean,
+                "sd": sd,
+                "at leaves": int(leaves),
+                "its own leaves": float(own[:, 0].mean()) if decided else None,
+                "its own accuracy": float(own[:, 1].mean()) if decided else None,
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,116 @@
+"""A subtree's answers: its boundary in the plane, and which classes it takes for which."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from prunelab.figures.look import MARKERS, PALETTES, Picture, Theme, accuracy, layout, scale
+from prunelab.treelab import Grown, Seen
+
+TEXT = 16  # so many classes leave room for numbers in the cells
+
+
+def answers(tree: Grown, found: Seen) -> NDArray[np.int32]:
+    """The class the subtree gives to each cell of the plane.
+
+    Raises:
+        ValueError: the data are not in the plane.
+    """
+    if tree.plane is None:
+        raise ValueError("A boundary can be drawn where there are exactly two features.")
+    return np.asarray(tree.label[found.answer[tree.plane.grid]])
+
+
+def plane_title(tree: Grown, found: Seen) -> str:
+    """What the boundary shows."""
+    cells = answers(tree, found)
+    turns = int((cells[:, 1:] != cells[:, :-1]).sum() + (cells[1:] != cells[:-1]).sum())
+    if turns == 0:
+        return f"One answer everywhere: {tree.classes[int(cells[0, 0])]}"
+    return f"{found.leaves} rectangles, {accuracy(found.validation)} of validation rows right"
+
+
+def boundary(tree: Grown, found: Seen, *, theme: Theme = "light") -> Picture:
+    """What the subtree answers everywhere, with examples of both parts over it."""
+    cells, plane, p = answers(tree, found), tree.plane, PALETTES[theme]
+    assert plane is not None
+    many = len(tree.classes)
+    colours = [p.methods[i % len(p.methods)] for i in range(many)]
+    figure = go.Figure(
+        go.Heatmap(
+            z=cells, x=plane.axes[0], y=plane.axes[1], zmin=0, zmax=max(1, many - 1),
+            colorscale=scale(tuple(colours) if many > 1 else (colours[0], colours[0])),
+            opacity=0.28, showscale=False, hoverinfo="skip",
+        )
+    )  # fmt: skip
+    for code, name in enumerate(tree.classes):
+        for x, y, part in (
+            (plane.train, plane.train_y, "training"),
+            (plane.validation, plane.validation_y, "validation"),
+        ):
+            figure.add_trace(_dots(x[y == code], colours[code], code, name, part))
+    title = plane_title(tree, found)
+    layout(figure, title, theme=theme, height=440)
+    figure.update_xaxes(title_text=tree.features[0], showgrid=False, zeroline=False)
+    figure.update_yaxes(title_text=tree.features[1], showgrid=False, zeroline=False)
+    figure.update_layout(margin_t=90)
+    shares = np.bincount(cells.ravel(), minlength=many) / cells.size
+    table = pd.DataFrame({"class": tree.classes, "share of the plane": shares})
+    return Picture(title, figure, f"Decision boundary. {title}.", table)
+
+
+def _dots(x: Any, colour: str, code: int, name: str, part: str) -> go.Scatter:
+    held = part == "validation"
+    marker = {
+        "symbol": MARKERS[code % len(MARKERS)] + ("" if held else "-open"),
+        "size": 7, "color": colour, "opacity": 0.9 if held else 0.55,
+    }  # fmt: skip
+    return go.Scatter(
+        x=x[:, 0], y=x[:, 1], mode="markers", marker=marker, name=f"{name}, {part}",
+        hovertemplate=f"{name}, {part}<extra></extra>",
+    )  # fmt: skip
+
+
+def taken_title(classes: tuple[str, ...], table: NDArray[np.int64]) -> str:
+    """Which mistake is made most."""
+    wrong = table - np.diag(np.diag(table))
+    if not wrong.sum():
+        return "Every validation row is right"
+    true, told = np.unravel_index(int(wrong.argmax()), wrong.shape)
+    times = int(wrong[true, told])
+    often = f"{times} times" if times > 1 else "once"
+    return f"Most often {classes[true]} is taken for {classes[told]}: {often}"
+
+
+def taken_for(
+    classes: tuple[str, ...], table: NDArray[np.int64], *, theme: Theme = "light"
+) -> Picture:
+    """Validation rows by true class (rows) and the subtree's answer (columns)."""
+    p = PALETTES[theme]
+    share = table / np.maximum(1, table.sum(1, keepdims=True))
+    text = {"text": table, "texttemplate": "%{text}"} if len(table) <= TEXT else {}
+    figure = go.Figure(
+        go.Heatmap(
+            z=share, x=classes, y=classes, zmin=0, zmax=1, customdata=table,
+            colorscale=scale(p.kept[::-1]), showscale=False, xgap=1, ygap=1,
+            hovertemplate="%{y} taken for %{x}: %{customdata} times<extra></extra>", **text,
+        )
+    )  # fmt: skip
+    title = taken_title(classes, table)
+    layout(figure, title, theme=theme, height=400)
+    figure.update_xaxes(title_text="answer", type="category", showgrid=False)
+    figure.update_yaxes(title_text="true class", type="category", autorange="reversed")
+    return Picture(title, figure, f"Confusion table. {title}.", taken_table(classes, table))
+
+
+def taken_table(classes: tuple[str, ...], table: NDArray[np.int64]) -> pd.DataFrame:
+    """The counts, with the share of each class that is right."""
+    frame = pd.DataFrame(table, columns=[f"→ {name}" for name in classes])
+    frame.insert(0, "true class", list(classes))
+    frame["right"] = np.diag(table) / np.maximum(1, table.sum(1))
+    return frame
