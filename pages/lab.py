@@ -33,9 +33,7 @@ def main() -> None:
 def _run_button(spec: RunSpec) -> None:
     try:
         validate(spec, desk.known())
-        knobs = desk.known()["datasets"][spec.data]["knobs"]
-        wants = any(knob["name"] == "file" for knob in knobs) and "file" not in spec.data_knobs
-        refused = "Upload a file first." if wants else ""
+        refused = "Upload a file first." if controls.wants_file(desk.known(), spec) else ""
         if refused:
             st.caption(refused)
     except SpecError as error:

@@ -45,6 +45,12 @@ LIMITS = {
     "recover_epochs": (1, 1000),
     "batch_size": (1, 65536),
 }
+
+
+class CatalogueError(RuntimeError):
+    """What there is to choose from cannot be read; the message ends with the reason."""
+
+
 SHELVES = ("methods", "models", "datasets", "units")
 
 
@@ -58,7 +64,7 @@ def catalogue() -> dict[str, Any]:
     root = Path(__file__).parents[1]
     answer = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     if answer.returncode:
-        raise RuntimeError(f"The catalogue could not be read:\n{answer.stderr}")
+        raise CatalogueError(f"The catalogue could not be read:\n{answer.stderr}")
     found = _read(answer.stdout)
     partial = kept.with_suffix(f".{os.getpid()}")
     partial.write_text(answer.stdout, encoding="utf-8")

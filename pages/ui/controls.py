@@ -62,9 +62,7 @@ def subject(
     known: Mapping[str, Any], start: RunSpec
 ) -> tuple[str, str, dict[str, Any], dict[str, Any]]:
     """Data and model with their knobs: what is pruned."""
-    datasets = list(known["datasets"])
-    data = _pick("Data", "data", datasets, start.data, titles=known["datasets"])
-    data_knobs = _data_knobs(data, known["datasets"][data]["knobs"], start)
+    data, data_knobs = dataset(known, start)
     fitting = [m for m in known["models"] if not fits_data(known, m, data)]
     model = _pick("Model", "model", fitting, start.model, help=_summary(known["models"]))
     misfits({m: fits_data(known, m, data) for m in known["models"]}, "models", "these data")
@@ -73,6 +71,19 @@ def subject(
         with st.expander("Shape of the model"):
             model_knobs = knobs.ask(model, knobs_of_model, start.model_knobs)
     return data, model, data_knobs, model_knobs
+
+
+def dataset(known: Mapping[str, Any], start: RunSpec) -> tuple[str, dict[str, Any]]:
+    """Data with their knobs, an upload among them."""
+    datasets = list(known["datasets"])
+    data = _pick("Data", "data", datasets, start.data, titles=known["datasets"])
+    return data, _data_knobs(data, known["datasets"][data]["knobs"], start)
+
+
+def wants_file(known: Mapping[str, Any], spec: RunSpec) -> bool:
+    """Whether the data are one's own and no file has been given."""
+    knobs = known["datasets"][spec.data]["knobs"]
+    return any(knob["name"] == "file" for knob in knobs) and "file" not in spec.data_knobs
 
 
 def _pick(label: str, key: str, options: list[str], default: str, **more: Any) -> str:

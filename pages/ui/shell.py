@@ -12,6 +12,7 @@ import streamlit as st
 
 from pages.ui import desk
 from pages.ui.show import plain
+from prunelab.catalogue import CatalogueError
 from prunelab.figures import Theme
 from prunelab.store import StoreError
 
@@ -19,6 +20,7 @@ PAGES = Path(__file__).parents[1]
 TITLES = {
     "home": "Home",
     "lab": "Lab",
+    "trees": "Trees",
     "sweep": "Sweep",
     "runs": "Runs",
     "methods": "Library",
@@ -62,6 +64,18 @@ def show(main: Callable[[], None], *, chooses: bool = True) -> None:
         main()
     except StoreError as refused:
         st.error(plain(str(refused)))
+    except CatalogueError as broken:
+        _unreadable(broken)
+
+
+def _unreadable(broken: CatalogueError) -> None:
+    said, _, details = str(broken).partition("\n")
+    last = (details.strip().splitlines() or ["no reason was given"])[-1]
+    st.error(plain(f"{said.removesuffix(':')}: {last}"))
+    st.markdown("Nothing can be chosen until that is mended; stored runs are still there.")
+    if details.strip():
+        with st.expander("Details for whoever installed PruneLab"):
+            st.code(details, language="text")
 
 
 def theme() -> Theme:

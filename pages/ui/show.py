@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from prunelab.figures import Picture
@@ -23,8 +24,7 @@ def picture(make: Callable[[], Picture], key: str, *, python: str, clicks: bool 
     except ValueError as missing:
         st.info(str(missing))
         return []
-    with st.container(key=f"finding-{key}"):
-        st.markdown(plain(found.title))
+    finding(found.title, key)
     found.figure.update_layout(title_text="", margin_t=max(36, found.figure.layout.margin.t - 44))
     sent = st.plotly_chart(
         found.figure,
@@ -35,12 +35,23 @@ def picture(make: Callable[[], Picture], key: str, *, python: str, clicks: bool 
         on_select="rerun" if clicks else "ignore",
         selection_mode="points",
     )
+    twins(found.table, key, python=python)
+    return sent["selection"]["points"] if clicks else []
+
+
+def twins(table: pd.DataFrame, key: str, *, python: str) -> None:
+    """The numbers of a figure, and the Python that makes it, behind a click each."""
     with st.container(horizontal=True, gap="small"):
         with st.popover("Numbers", type="tertiary", icon=":material/table:", key=f"numbers-{key}"):
-            st.dataframe(found.table, hide_index=True, key=f"table-{key}")
+            st.dataframe(table, hide_index=True, key=f"table-{key}")
         with st.popover("Python", type="tertiary", icon=":material/code:", key=f"python-{key}"):
             st.code(python, language="python")
-    return sent["selection"]["points"] if clicks else []
+
+
+def finding(title: str, key: str) -> None:
+    """What a figure shows, as a sentence above it."""
+    with st.container(key=f"finding-{key}"):
+        st.markdown(plain(title))
 
 
 def empty(title: str, text: str) -> None:

@@ -1,0 +1,137 @@
+"""Trees: how much tree does one need, and which rule finds it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages.ui import beside, controls, desk, knobs, one_tree, rules, shell, show
+from prunelab import treelab
+from prunelab.catalogue import validate
+from prunelab.spec import RunSpec, SpecError
+from prunelab.treelab import Grown
+
+MODEL, RULE = "decision-tree", "cost-complexity"
+START = RunSpec(data="moons", model=MODEL, method=RULE)
+TABS = ("One tree", "All rules", "Trees beside nets")
+
+
+def main() -> None:
+    with st.sidebar:
+        spec, refused = _form()
+        folder = treelab.place(spec, desk.store().home)
+        state = treelab.look(folder)
+        _grow_button(spec, state, refused)
+    try:
+        tree = None if refused else desk.grown(folder)
+    except SpecError as damaged:
+        refused, tree = str(damaged), None
+    if tree is not None:
+        if state.name == "growing":
+            _wait(folder, ready=True)
+        _body(tree, spec, folder, state.notes)
+    elif state.name == "growing":
+        _wait(folder, ready=False)
+    elif state.name == "failed":
+        st.title("This tree could not be grown")
+        st.error(show.plain(state.reason))
+        st.markdown("**What to do.** Change the data or the settings on the left and press Grow.")
+    else:
+        _empty()
+
+
+def _form() -> tuple[RunSpec, str]:
+    """Data, how the tree grows, a seed; and why that cannot be, if it cannot."""
+    known = desk.known()
+    data, data_knobs = controls.dataset(known, START)
+    with st.expander("How the tree grows"):
+        model_knobs = knobs.ask(MODEL, known["models"][MODEL]["knobs"], {})
+        seed = st.number_input(
+            "Seed", 0, 2**31 - 1, 0, key="seed", bind="query-params",
+            help="Breaks ties between splits that are equally good.",
+        )  # fmt: skip
+    spec = RunSpec(
+        data=data, model=MODEL, method=RULE, seed=seed, data_knobs=data_knobs,
+        model_knobs=model_knobs,
+    )  # fmt: skip
+    if controls.wants_file(known, spec):
+        return spec, "Upload a file first."
+    try:
+        validate(spec, known)
+    except SpecError as refused:
+        return spec, str(refused)
+    return spec, ""
+
+
+def _grow_button(spec: RunSpec, state: treelab.State, refused: str) -> None:
+    if refused:
+        st.caption(show.plain(refused))
+    words = {"ready": "This tree is grown", "growing": "Growing"}.get(state.name, "Grow the tree")
+    st.button(
+        words, type="primary", width="stretch", key="grow", icon=":material/park:",
+        on_click=desk.grow, args=(spec,),
+        disabled=bool(refused) or state.name in ("ready", "growing"),
+    )  # fmt: skip
+
+
+def _wait(folder: Path, *, ready: bool) -> None:
+    """How far another process is; the page runs again when there is more to see."""
+    before = desk.pieces(folder)
+
+    def bar() -> None:
+        state = treelab.look(folder)
+        if state.name != "growing" or desk.pieces(folder) != before:
+            st.rerun()
+        with st.container(border=True, key="card-growing"):
+            left, right = st.columns([5, 1], vertical_alignment="center")
+            left.progress(state.share, text=state.doing or "Starting")
+            right.button(
+                "Stop", on_click=treelab.stop, args=(folder,), key="stop", width="stretch"
+            )
+
+    if not ready:
+        st.title("The tree is growing")
+    st.fragment(bar, run_every=0.5)()
+    if not ready:
+        st.skeleton(480)
+
+
+def _empty() -> None:
+    st.title("How much tree does one need?")
+    show.empty(
+        "What you will see",
+        "The tree is grown until every leaf is pure, which is too much: it knows the noise by "
+        "heart. Then you move one slider from its many leaves to a single one, see what each size "
+        "answers, and cut or bring back branches by hand. Choose data on the left, press Grow.",
+    )
+
+
+def _body(tree: Grown, spec: RunSpec, folder: Path, notes: tuple[str, ...]) -> None:
+    if tree.leaves == 1:
+        st.title("This tree is a single leaf")
+        st.info(
+            "No split was worth making, so there is nothing to prune. Lower the examples a leaf "
+            "must hold, or allow more depth, on the left."
+        )
+        return
+    for note in notes:
+        st.caption(show.plain(note))
+
+    def body() -> None:
+        chosen = one_tree.title(tree, folder.name)
+        views = (
+            lambda: one_tree.show_tree(tree, chosen, spec, folder),
+            lambda: rules.show_rules(tree, spec, folder),
+            lambda: beside.show_beside(spec),
+        )
+        places = st.tabs(TABS, key="view", on_change="rerun", bind="query-params")
+        for place, view in zip(places, views, strict=True):
+            if place.open:
+                with place:
+                    view()
+
+    st.fragment(body)()
+
+
+shell.show(main)

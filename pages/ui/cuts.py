@@ -1,0 +1,102 @@
+"""Which subtree is shown: where the slider is, and what was cut or brought back by hand since."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import streamlit as st
+
+from prunelab import treelab
+from prunelab.treelab import Grown, Seen
+from prunelab.treelab.grown import Bools
+
+EVERY = "best of each size"  # beside the rules' own paths
+LEAVES, _HAND = "leaves", "_cuts"
+
+
+class Place(NamedTuple):
+    """A position of the controls; cuts by hand belong to one."""
+
+    tree: str
+    rule: str
+    leaves: int
+
+
+class Chosen(NamedTuple):
+    """The subtree shown, and how it differs from the slider's."""
+
+    place: Place
+    splitting: Bools
+    seen: Seen
+    by_hand: tuple[int, ...]
+
+
+def choose(tree: Grown, place: Place) -> Chosen:
+    """The slider's subtree with the cuts made by hand at this very position."""
+    hand = by_hand(place)
+    splitting = base(tree, place)
+    for node in hand:
+        splitting = treelab.toggle(tree, splitting, node)
+    return Chosen(place, splitting, treelab.seen(tree, splitting), hand)
+
+
+def base(tree: Grown, place: Place) -> Bools:
+    """What the rule leaves at so many leaves."""
+    if place.rule not in tree.paths:
+        return treelab.optimal(tree, min(max(1, place.leaves), tree.leaves))
+    found = treelab.steps(tree, place.rule)
+    return treelab.kept(tree, place.rule, treelab.at_leaves(found, place.leaves))
+
+
+def by_hand(place: Place) -> tuple[int, ...]:
+    """The nodes clicked since the controls came to this position."""
+    at, nodes = st.session_state.get(_HAND, (None, ()))
+    return tuple(nodes) if at == place else ()
+
+
+def click(tree: Grown, place: Place, node: int | None) -> None:
+    """Cut or regrow a node; what cannot be (a link, a stale picture) changes nothing."""
+    if node is None:
+        return
+    now = choose(tree, place)
+    try:
+        treelab.toggle(tree, now.splitting, node)
+    except ValueError:
+        return
+    st.session_state[_HAND] = (place, (*now.by_hand, node))
+
+
+def undo(place: Place) -> None:
+    """Take the last cut back."""
+    st.session_state[_HAND] = (place, by_hand(place)[:-1])
+
+
+def clear() -> None:
+    """Back to what the slider says."""
+    st.session_state.pop(_HAND, None)
+
+
+def go(leaves: int) -> None:
+    """Move the slider."""
+    clear()
+    st.session_state[LEAVES] = leaves
+
+
+def told(tree: Grown, chosen: Chosen) -> str:
+    """What the last click did, in words."""
+    if not chosen.by_hand:
+        return ""
+    before = treelab.seen(tree, _before(tree, chosen))
+    more = chosen.seen.leaves - before.leaves
+    rows, held = int(tree.train[0].sum()), int(tree.validation[0].sum())
+    errors = round((before.train - chosen.seen.train) * rows)
+    new = round((before.validation - chosen.seen.validation) * held)
+    size = f"{abs(more)} {'leaf' if abs(more) == 1 else 'leaves'} {'more' if more > 0 else 'fewer'}"
+    return f"By hand: {size}, training errors {errors:+d}, validation errors {new:+d}."
+
+
+def _before(tree: Grown, chosen: Chosen) -> Bools:
+    splitting = base(tree, chosen.place)
+    for node in chosen.by_hand[:-1]:
+        splitting = treelab.toggle(tree, splitting, node)
+    return splitting

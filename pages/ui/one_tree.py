@@ -1,0 +1,240 @@
+"""One tree under the slider: its picture, its boundary, its scores and its mistakes."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from pages.ui import cuts, desk, grove, plane, shell, show, tree_words
+from prunelab import figures, treelab
+from prunelab.figures import accuracy, count
+from prunelab.figures.leaves import Scores, scores_table, scores_title
+from prunelab.figures.plane import plane_title, taken_table, taken_title
+from prunelab.spec import RunSpec
+from prunelab.treelab import Grown
+from prunelab.treelab.subtree import counted
+
+HIGH = 340  # pixels of the curves
+FEW = 80  # leaves of a full tree that is shown whole at first
+CELLS = 16  # classes whose table is drawn cell by cell
+
+
+def title(tree: Grown, name: str) -> cuts.Chosen:
+    """The subtree that the controls and the clicks so far describe, told as the headline."""
+    at = cuts.Place(name, _rule(tree), _leaves(tree, _rule(tree)))
+    chosen = cuts.choose(tree, at)
+    st.title(tree_words.headline(tree, chosen.seen))
+    return chosen
+
+
+def _rule(tree: Grown) -> str:
+    asked = st.session_state.get("rule") or st.query_params.get("rule", "")
+    return asked if asked in (*tree.paths, cuts.EVERY) else next(iter(tree.paths))
+
+
+def _leaves(tree: Grown, rule: str) -> int:
+    asked = st.session_state.get(cuts.LEAVES) or st.query_params.get(cuts.LEAVES, "")
+    if str(asked).isdigit() and 1 <= int(asked) <= tree.leaves:
+        return int(asked)
+    return _first(tree, rule)
+
+
+def _first(tree: Grown, rule: str) -> int:
+    found = treelab.steps(tree, rule if rule in tree.paths else next(iter(tree.paths)))
+    return int(found.leaves[treelab.best(found)])
+
+
+def show_tree(tree: Grown, chosen: cuts.Chosen, spec: RunSpec, folder: Path) -> None:
+    """Everything about one subtree; no fit happens here, only sums."""
+    path = chosen.place.rule if chosen.place.rule in tree.paths else next(iter(tree.paths))
+    scores = desk.scores(folder, path)
+    _controls(tree, chosen, scores)
+    _numbers(tree, chosen, scores)
+    if tree.plane is None:
+        _picture(tree, chosen, spec)
+    else:
+        left, right = st.columns([3, 2], gap="large")
+        with left:
+            _picture(tree, chosen, spec)
+        with right:
+            show.finding(plane_title(tree, chosen.seen), "plane")
+            plane.picture(tree, chosen.seen)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        _curves(chosen, scores, spec)
+    with right:
+        _mistakes(tree, chosen, spec)
+    _test(tree, chosen, folder)
+
+
+def _controls(tree: Grown, chosen: cuts.Chosen, scores: Scores) -> None:
+    rule, slider = st.columns([1, 3], gap="large", vertical_alignment="bottom")
+    rule.selectbox(
+        "Rule", [*tree.paths, cuts.EVERY], key="rule", bind="query-params", on_change=cuts.clear,
+        help="Who decides what goes first. “Best of each size” is the subtree of fewest training "
+        "errors with exactly so many leaves; those need not lie within each other.",
+    )  # fmt: skip
+    slider.slider(
+        "Leaves", 1, tree.leaves, chosen.place.leaves, key=cuts.LEAVES, bind="query-params",
+        on_change=cuts.clear,
+    )  # fmt: skip
+    stops = {
+        "Full tree": tree.leaves,
+        "Best on validation": int(scores.leaves[scores.best]),
+        "1-SE": int(scores.leaves[scores.one_se]),
+        "One leaf": 1,
+    }
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        for word, leaves in stops.items():
+            st.button(word, key=f"go-{word}", on_click=cuts.go, args=(leaves,), help=_HELP[word])
+        st.button(
+            "Undo", key="undo", on_click=cuts.undo, args=(chosen.place,), icon=":material/undo:",
+            disabled=not chosen.by_hand, help="Takes the last cut by hand back.",
+        )  # fmt: skip
+        st.button(
+            "As the slider says", key="clear", on_click=cuts.clear, disabled=not chosen.by_hand,
+        )  # fmt: skip
+
+
+_HELP = {
+    "Full tree": "Nothing cut: as it was grown.",
+    "Best on validation": "The most accurate on validation rows; of equals the smallest.",
+    "1-SE": "The smallest within one standard error of the best: simpler, and no worse for sure.",
+    "One leaf": "One answer for everything.",
+}
+
+
+def _numbers(tree: Grown, chosen: cuts.Chosen, scores: Scores) -> None:
+    word, meaning = tree_words.verdict(chosen.seen, scores)
+    st.markdown(f"**{word}.** {show.plain(meaning)}")
+    leaves, alpha, train, held = st.columns(4)
+    leaves.metric("Leaves", f"{count(chosen.seen.leaves)} of {count(tree.leaves)}")
+    alpha.metric(*_threshold(tree, chosen), help="Splits that score above it stay.")
+    train.metric("Training rows right", accuracy(chosen.seen.train))
+    held.metric("Validation rows right", accuracy(chosen.seen.validation))
+
+
+def _threshold(tree: Grown, chosen: cuts.Chosen) -> tuple[str, str]:
+    """What the rule's parameter is here: α for cost-complexity."""
+    if chosen.by_hand:
+        n = len(chosen.by_hand)
+        return "By hand", f"{n} change{'s' if n > 1 else ''}"
+    if chosen.place.rule not in tree.paths:
+        return "Depth", count(chosen.seen.depth)
+    found = treelab.steps(tree, chosen.place.rule)
+    alpha = float(found.alphas[treelab.at_leaves(found, chosen.place.leaves)])
+    label = tree.paths[chosen.place.rule].label
+    return label[:1].upper() + label[1:], f"{alpha:.3g}"
+
+
+def _picture(tree: Grown, chosen: cuts.Chosen, spec: RunSpec) -> None:
+    left, right = st.columns([3, 1], vertical_alignment="center")
+    with left:
+        gone = tree.leaves - chosen.seen.leaves
+        end = f"{count(gone)} leaves fewer than it grew" if gone else "nothing is cut"
+        show.finding(f"{count(chosen.seen.nodes)} nodes, {chosen.seen.depth} deep, {end}", "grove")
+    whole = right.toggle("Show what was cut", tree.leaves <= FEW, key="whole", bind="query-params")
+    worth = treelab.gains(tree, chosen.splitting)
+    grove.picture(
+        tree,
+        chosen.seen,
+        worth,
+        lambda: cuts.click(tree, chosen.place, grove.clicked()),
+        name=chosen.place.tree,
+        whole=whole,
+        last=chosen.by_hand[-1] if chosen.by_hand else -1,
+        said=cuts.told(tree, chosen),
+    )
+    show.twins(
+        grove.table(tree, chosen.seen, worth), "grove",
+        python=tree_words.python(spec, f"tree.left, tree.feature, tree.threshold  # {count(len(tree.left))} nodes"),
+    )  # fmt: skip
+
+
+def _curves(chosen: cuts.Chosen, scores: Scores, spec: RunSpec) -> None:
+    show.finding(scores_title(scores), "curves")
+    here = (chosen.seen.leaves, chosen.seen.validation)
+    st.echarts_chart(
+        figures.live_leaves(scores, theme=shell.theme(), here=here), height=HIGH, key="curves",
+        theme=None, alt=f"Line chart. {scores_title(scores)}.",
+    )  # fmt: skip
+    st.caption(
+        "Left of the best: over-pruned, both curves fall. Right of it: under-pruned, the training "
+        "curve climbs on and new rows gain nothing."
+    )
+    last = "figures.leaf_curve(figures.scores_by_leaves(tree, 'cost-complexity')).figure"
+    show.twins(scores_table(scores), "curves", python=tree_words.python(spec, last))
+
+
+def _mistakes(tree: Grown, chosen: cuts.Chosen, spec: RunSpec) -> None:
+    show.finding(taken_title(tree.classes, chosen.seen.confusion), "mistakes")
+    if len(tree.classes) <= CELLS:
+        st.html(_cells(tree.classes, chosen.seen.confusion))
+    else:
+        st.caption("Too many classes to draw each; the numbers are below.")
+    last = "seen = treelab.seen(tree, treelab.optimal(tree, 5))\n"
+    last += "figures.taken_for(tree.classes, seen.confusion).figure"
+    show.twins(
+        taken_table(tree.classes, chosen.seen.confusion), "mistakes",
+        python=tree_words.python(spec, last),
+    )  # fmt: skip
+
+
+def _cells(classes: tuple[str, ...], table: NDArray[np.int64]) -> str:
+    """The confusion as a table: it changes in place, and a screen reader can walk it."""
+    shares = table / np.maximum(1, table.sum(1, keepdims=True))
+    names = [html.escape(name) for name in classes]
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
+    rows = "".join(
+        f'<tr><th scope="row">{names[i]}</th>'
+        + "".join(
+            f'<td class="{"right" if i == j else "wrong"}" style="--share:{100 * shares[i, j]:.0f}%">'
+            f"{table[i, j] or '·'}</td>"
+            for j in range(len(names))
+        )
+        + "</tr>"
+        for i in range(len(names))
+    )
+    small = " small" if len(names) > 6 else ""
+    return (
+        f'<table class="taken{small}"><caption>Validation rows: true class down, answer across'
+        f"</caption><thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    )
+
+
+def _test(tree: Grown, chosen: cuts.Chosen, folder: Path) -> None:
+    """Test rows: not looked at by anything above, and only when somebody asks."""
+    looks: dict[str, list[tuple[int, float]]] = st.session_state.setdefault("_test", {})
+    with st.container(border=True, key="card-test"):
+        st.button(
+            "Touch the test data once", key="test", icon=":material/lock_open:",
+            on_click=_touch, args=(tree, chosen, folder),
+        )  # fmt: skip
+        mine = looks.get(folder.name, [])
+        if not mine:
+            st.caption(
+                "Everything above chose by validation rows, so its accuracy there is a little "
+                "flattered. When the choice is made, the test rows say how good it really is."
+            )
+            return
+        leaves, right = mine[-1]
+        st.markdown(f"**Test accuracy {accuracy(right)}** with {count(leaves)} leaves.")
+        if len(mine) > 1:
+            st.caption(
+                f"You have looked {len(mine)} times. Choosing by what you saw would make the test "
+                f"rows a second validation set; the first look was {accuracy(mine[0][1])}."
+            )
+
+
+def _touch(tree: Grown, chosen: cuts.Chosen, folder: Path) -> None:
+    counts = treelab.test_counts(folder)
+    if counts is None:
+        return
+    table = counted(tree, counts, np.flatnonzero(chosen.seen.leaf))
+    right = float(np.trace(table) / max(1, table.sum()))
+    looks = st.session_state.setdefault("_test", {})
+    looks.setdefault(folder.name, []).append((chosen.seen.leaves, right))
