@@ -49,11 +49,9 @@ def boundary(tree: Grown, found: Seen, *, theme: Theme = "light") -> Picture:
         )
     )  # fmt: skip
     for code, name in enumerate(tree.classes):
-        for x, y, part in (
-            (plane.train, plane.train_y, "training"),
-            (plane.validation, plane.validation_y, "validation"),
-        ):
-            figure.add_trace(_dots(x[y == code], colours[code], code, name, part))
+        for dots, part in ((plane.train, "training"), (plane.validation, "validation")):
+            mine = dots.x[dots.y == code]
+            figure.add_trace(_dots(mine, colours[code], code, name, part))
     title = plane_title(tree, found)
     layout(figure, title, theme=theme, height=440)
     figure.update_xaxes(title_text=tree.features[0], showgrid=False, zeroline=False)

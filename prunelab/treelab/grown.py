@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,16 +14,22 @@ Numbers = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 
+class Dots(NamedTuple):
+    """Some examples of one part: where they are, their classes, and their dense leaves."""
+
+    x: NDArray[np.float32]  # (examples, 2), as the data were measured
+    y: Ints
+    leaf: Ints
+
+
 @dataclass(frozen=True)
 class Plane:
     """A tree of two features in the plane: the dense leaf of each cell, and some examples."""
 
     grid: Ints  # (high, wide)
     axes: Numbers  # (2, cells): the middles of the cells, as the data were measured
-    train: NDArray[np.float32]
-    train_y: Ints
-    validation: NDArray[np.float32]
-    validation_y: Ints
+    train: Dots
+    validation: Dots
 
 
 @dataclass(frozen=True)

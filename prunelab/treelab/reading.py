@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prunelab.spec import SpecError
-from prunelab.treelab.grown import Compared, CrossValidated, Grown, Ints, Plane
+from prunelab.treelab.grown import Compared, CrossValidated, Dots, Grown, Ints, Plane
 from prunelab.treelab.grown import Path as Nested
 
 _BROKEN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
@@ -83,11 +83,7 @@ def _grown(found: dict[str, NDArray[Any]]) -> Grown:
 
 
 def _plane(found: dict[str, NDArray[Any]]) -> Plane:
-    return Plane(
-        grid=found["grid"],
-        axes=found["axes"],
-        train=found["train_dots"],
-        train_y=found["train_dots_y"],
-        validation=found["validation_dots"],
-        validation_y=found["validation_dots_y"],
+    train, validation = (
+        Dots(*(found[f"{part} {name}"] for name in Dots._fields)) for part in ("train", "validation")
     )
+    return Plane(grid=found["grid"], axes=found["axes"], train=train, validation=validation)

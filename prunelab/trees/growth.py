@@ -162,17 +162,16 @@ def _plane(model: Any, parts: Parts) -> Arrays:
     pad = 0.04 * (high - low)
     axes = [np.linspace(low[i] - pad[i], high[i] + pad[i], CELLS) for i in range(2)]
     cells = np.stack(np.meshgrid(*axes), -1).reshape(-1, 2).astype(np.float32)
-    drawn = [
-        part.x[:DOTS] * parts.deviation + parts.mean for part in (parts.train, parts.validation)
-    ]
-    return {
+    found: Arrays = {
         "grid": model.apply(cells).reshape(CELLS, CELLS).astype(np.int32),
         "axes": np.array([axes[i] * parts.deviation[i] + parts.mean[i] for i in range(2)]),
-        "train_dots": drawn[0].astype(np.float32),
-        "train_dots_y": parts.train.y[:DOTS].astype(np.int32),
-        "validation_dots": drawn[1].astype(np.float32),
-        "validation_dots_y": parts.validation.y[:DOTS].astype(np.int32),
     }
+    for name, part in (("train", parts.train), ("validation", parts.validation)):
+        few = part.x[:DOTS]
+        found[f"{name} x"] = (few * parts.deviation + parts.mean).astype(np.float32)
+        found[f"{name} y"] = part.y[:DOTS].astype(np.int32)
+        found[f"{name} leaf"] = model.apply(few).astype(np.int32)
+    return found
 
 
 def _cross_validated(spec: RunSpec, parts: Parts) -> Arrays:

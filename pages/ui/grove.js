@@ -1,0 +1,229 @@
+// A decision tree: what was cut is faded, a click (or Enter) cuts a split or brings it back.
+const SVG = "http://www.w3.org/2000/svg";
+const HIGH = 430;
+const kept = new WeakMap();
+
+function make(kind, parent, attributes = {}, text = "") {
+  const element = document.createElementNS(SVG, kind);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  if (text) element.textContent = text;
+  parent.append(element);
+  return element;
+}
+
+function layout(data) {
+  const shown = data.whole ? data.id.map(() => true) : data.there;
+  const x = new Array(data.id.length).fill(0);
+  const depth = new Array(data.id.length).fill(0);
+  const order = [];
+  const up = new Array(data.id.length).fill(-1);
+  const stack = [0];
+  let slots = 0;
+  while (stack.length) {
+    const node = stack.pop();
+    order.push(node);
+    const children = [data.right[node], data.left[node]].filter((c) => c >= 0 && shown[c]);
+    if (!children.length) x[node] = slots++ + 0.5;
+    for (const child of children) {
+      depth[child] = depth[node] + 1;
+      up[child] = node;
+      stack.push(child);
+    }
+  }
+  for (const node of [...order].reverse()) {
+    const [l, r] = [data.left[node], data.right[node]];
+    if (l >= 0 && shown[l] && shown[r]) x[node] = (x[l] + x[r]) / 2;
+  }
+  return { x, depth, up, order, slots, deep: Math.max(1, ...order.map((n) => depth[n])) };
+}
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const root = parentElement.querySelector(".grove");
+  const view = root.querySelector(".window");
+  const svg = root.querySelector("svg");
+  const about = root.querySelector(".about");
+  const state = kept.get(root) ?? { zoom: 1, focus: 0, tree: "" };
+  kept.set(root, state);
+  if (state.tree !== data.tree) Object.assign(state, { zoom: 1, focus: 0, tree: data.tree });
+
+  const rgb = getComputedStyle(root).color.match(/\d+/g).map(Number);
+  const dark = rgb[0] + rgb[1] + rgb[2] > 380;
+  root.classList.toggle("dark", dark);
+  root.classList.toggle("light", !dark);
+  const colours = dark ? data.dark : data.light;
+  const many = data.classes.length > colours.length;
+  const colour = (node) => (many ? data.accent[dark ? 1 : 0] : colours[data.label[node]]);
+  const place = layout(data);
+  const splits = (node) => data.there[node] && data.split[node];
+
+  function words(node) {
+    const share = `${Math.round(100 * data.share[node])} % ${data.classes[data.label[node]]}`;
+    const head = `<b>${data.question[node] || "Leaf"}</b> · ${data.rows[node].toLocaleString("en")} examples, ${share}`;
+    if (!data.question[node]) return `${head}. A leaf of the full tree.`;
+    const saves = (n, part) => `${n} ${part} error${Math.abs(n) === 1 ? "" : "s"}`;
+    const more = data.more[node];
+    const extra = `${more} more ${more === 1 ? "leaf" : "leaves"}`;
+    const gain = `saves ${saves(data.saved[node], "training")} and ${saves(data.held[node], "validation")} with ${extra} (α ${data.alpha[node]})`;
+    if (splits(node)) return `${head}. What is below ${gain}. <b>Click cuts it.</b>`;
+    if (data.there[node]) return `${head}. Its split was cut; it ${gain}. <b>Click brings it back.</b>`;
+    return `${head}. It was cut off. <b>Click grows the tree down to it.</b>`;
+  }
+
+  const escape = (text) => text.replace(/[&<>]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[c]);
+  data = { ...data, question: data.question.map(escape), classes: data.classes.map(escape) };
+
+  function drawn() {
+    const wide = Math.max(260, view.clientWidth - 2);
+    const step = Math.max((wide - 24) / place.slots, 1) * state.zoom;
+    const row = Math.min(84, Math.max(22, (HIGH - 78) / place.deep)) * Math.min(1.6, Math.max(1, state.zoom ** 0.3));
+    const width = Math.max(wide, step * place.slots + 24);
+    const high = Math.max(HIGH - 18, row * place.deep + 70);
+    svg.setAttribute("width", width);
+    svg.setAttribute("height", high);
+    svg.replaceChildren();
+    const px = (node) => 12 + place.x[node] * step;
+    const py = (node) => 30 + place.depth[node] * row;
+    const size = (node) => Math.sqrt(data.rows[node] / data.rows[0]);
+    const edges = make("g", svg, { role: "presentation" });
+    const lines = {};
+    for (const node of place.order) {
+      const up = place.up[node];
+      if (up < 0) continue;
+      const middle = (py(up) + py(node)) / 2;
+      lines[node] = make("path", edges, {
+        class: data.there[node] ? "edge" : "edge cut",
+        "stroke-width": data.there[node] ? 1.2 + 6 * size(node) : 1.3,
+        d: `M${px(up)},${py(up)} C${px(up)},${middle} ${px(node)},${middle} ${px(node)},${py(node)}`,
+      });
+    }
+    const room = {};
+    for (const node of place.order) {
+      const inner = data.question[node] && (splits(node) || !data.there[node]);
+      const end = !data.question[node];
+      const name = data.plain[node];
+      const group = make("g", svg, {
+        class: `node${data.there[node] ? "" : " cut"}${end ? " end" : ""}${data.last === data.id[node] ? " last" : ""}`,
+        role: "treeitem",
+        tabindex: node === state.focus ? 0 : -1,
+        "aria-label": name,
+        "aria-level": place.depth[node] + 1,
+        "data-node": data.id[node],
+        transform: `translate(${px(node)},${py(node)})`,
+      });
+      if (data.question[node]) group.setAttribute("aria-expanded", String(Boolean(splits(node))));
+      const reach = Math.min(13, Math.max(2.5, step * 0.42));
+      if (inner) make("circle", group, { r: Math.min(reach, 3.5 + 6 * size(node)) });
+      else {
+        const half = Math.min(reach, 4.5 + 7 * size(node));
+        make("rect", group, { x: -half, y: -half, width: 2 * half, height: 2 * half, rx: Math.min(4, half / 2), fill: colour(node) });
+        if (data.question[node] && half > 6) make("text", group, { class: "plus", y: 4.5 }, "+");
+        const said = data.names[data.label[node]];
+        const fits = [said, said.slice(0, 5), said.slice(0, 2), said[0]].find((t) => t && t.length * 7 < step * 0.98);
+        if (fits && data.there[node]) make("text", group, { y: half + 14 }, fits);
+      }
+      make("rect", group, { x: -Math.max(6, reach), y: -13, width: 2 * Math.max(6, reach), height: 26, fill: "transparent", stroke: "none", style: "stroke:none;fill:transparent" });
+      if (inner && data.there[node] && data.raw[node]) {
+        const half = data.raw[node].length * 3.3 + 5;
+        const level = place.depth[node];
+        const left = px(node) - half;
+        if (left > (room[level] ?? -1e9) && left > 0 && px(node) + half < width) {
+          room[level] = px(node) + half;
+          make("text", svg, { class: "question", x: px(node), y: py(node) - Math.min(reach, 3.5 + 6 * size(node)) - 6, "aria-hidden": "true" }, data.raw[node]);
+        }
+      }
+      const path = (on) => {
+        for (let n = node; place.up[n] >= 0; n = place.up[n]) lines[n].classList.toggle("onpath", on);
+      };
+      const tell = () => {
+        about.innerHTML = words(node);
+        path(true);
+      };
+      const hush = () => path(false);
+      group.onmouseenter = tell;
+      group.onmouseleave = hush;
+      group.onfocus = tell;
+      group.onblur = hush;
+      const click = () => {
+        if (end && data.there[node]) return;
+        state.focus = node;
+        state.grab = true;
+        setTriggerValue("clicked", data.id[node]);
+      };
+      group.onclick = click;
+      group.onkeydown = (event) => {
+        const [l, r] = [data.left[node], data.right[node]];
+        const siblings = place.order.filter((n) => place.depth[n] === place.depth[node]);
+        const beside = (way) => siblings[siblings.indexOf(node) + way];
+        const to = { ArrowUp: place.up[node], ArrowDown: [l, r].find((c) => c >= 0 && place.order.includes(c)), ArrowLeft: beside(-1), ArrowRight: beside(1) }[event.key];
+        if (event.key === "Enter" || event.key === " ") click();
+        else if (to !== undefined && to >= 0) move(to);
+        else if (!event.key.startsWith("Arrow")) return;
+        event.preventDefault();
+      };
+    }
+    const items = new Map([...svg.querySelectorAll("[data-node]")].map((g) => [Number(g.dataset.node), g]));
+    function move(node) {
+      items.get(data.id[state.focus])?.setAttribute("tabindex", -1);
+      state.focus = node;
+      const group = items.get(data.id[node]);
+      group.setAttribute("tabindex", 0);
+      group.focus();
+    }
+    if (!items.has(data.id[state.focus])) {
+      state.focus = 0;
+      items.get(data.id[0])?.setAttribute("tabindex", 0);
+    }
+    if (state.grab) {
+      state.grab = false;
+      items.get(data.id[state.focus])?.focus({ preventScroll: true });
+    }
+  }
+
+  const legend = root.querySelector(".legend");
+  legend.replaceChildren();
+  const entry = (text, fill) => {
+    const item = document.createElement("span");
+    if (fill) {
+      const box = document.createElement("i");
+      box.style.background = fill;
+      item.append(box);
+    }
+    item.append(text);
+    legend.append(item);
+  };
+  if (!many) data.names.forEach((name, i) => entry(name, colours[i]));
+  entry(many ? "square: a leaf with its answer, circle: a question" : "square: leaf, circle: question");
+  if (data.note) entry(data.note);
+
+  about.innerHTML = data.said ? escape(data.said) : "Point at a node to read it. Click a split to cut it, a cut one to bring it back. Line width: how many examples pass.";
+  const zoom = (factor) => {
+    const middle = (view.scrollLeft + view.clientWidth / 2) / view.scrollWidth;
+    state.zoom = factor ? Math.min(Math.max(1, state.zoom * factor), Math.max(1, (110 * place.slots) / view.clientWidth)) : 1;
+    drawn();
+    view.scrollLeft = middle * view.scrollWidth - view.clientWidth / 2;
+  };
+  root.querySelector(".in").onclick = () => zoom(1.6);
+  root.querySelector(".out").onclick = () => zoom(1 / 1.6);
+  root.querySelector(".fit").onclick = () => zoom(0);
+  view.onwheel = (event) => {
+    if (!event.ctrlKey) return;
+    event.preventDefault();
+    zoom(event.deltaY < 0 ? 1.25 : 0.8);
+  };
+  state.draw = drawn;
+  if (!state.watch) {
+    let wide = view.clientWidth;
+    state.watch = new ResizeObserver(() => {
+      if (view.clientWidth !== wide) {
+        wide = view.clientWidth;
+        kept.get(root)?.draw();
+      }
+    });
+    state.watch.observe(view);
+  }
+  drawn();
+  return () => {
+    state.watch?.disconnect();
+    state.watch = undefined;
+  };
+}

@@ -1,0 +1,127 @@
+"""The tree one can cut: a plain component that draws it and says which node was clicked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from prunelab.figures import PALETTES
+from prunelab.treelab import Gains, Grown, Seen
+
+KEY = "grove"
+MOST = 900  # nodes that are drawn; the rest are told as a number
+_HERE = Path(__file__).parent
+_component = st.components.v2.component(
+    "prunelab_grove",
+    html=(_HERE / "grove.html").read_text(encoding="utf-8"),
+    css=(_HERE / "grove.css").read_text(encoding="utf-8"),
+    js=(_HERE / "grove.js").read_text(encoding="utf-8"),
+)
+
+
+def picture(
+    tree: Grown,
+    found: Seen,
+    worth: Gains,
+    on_click: Callable[[], None],
+    *,
+    name: str,
+    whole: bool,
+    last: int = -1,
+    said: str = "",
+) -> None:
+    """Draw a subtree of the dense tree; ``whole`` shows what was cut, faded."""
+    ids = chosen(tree, found, whole)
+    hidden = int(len(tree.left) - len(ids)) if whole else int(found.there.sum() - len(ids))
+    note = f"{hidden:,} smaller nodes are not drawn" if hidden > 0 else ""
+    _component(
+        data=_nodes(tree, found, worth, ids)
+        | {
+            "tree": name,
+            "whole": whole,
+            "classes": list(tree.classes),
+            "names": list(tree.classes),
+            "light": list(PALETTES["light"].methods),
+            "dark": list(PALETTES["dark"].methods[:4]) + ["#E6EAF0", "#8A97A6"],
+            "accent": [PALETTES["light"].accent, PALETTES["dark"].accent],
+            "last": last,
+            "said": said,
+            "note": note,
+        },
+        key=KEY,
+        on_clicked_change=on_click,
+    )
+
+
+def clicked() -> int | None:
+    """The node that was clicked, inside the callback."""
+    node = st.session_state[KEY].get("clicked")
+    return node if isinstance(node, int) and not isinstance(node, bool) else None
+
+
+def chosen(tree: Grown, found: Seen, whole: bool) -> NDArray[np.intp]:
+    """Which nodes are drawn: those that are there first, then by how many examples they hold."""
+    wanted = np.ones(len(tree.left), bool) if whole else found.there
+    if wanted.sum() <= MOST:
+        return np.flatnonzero(wanted)
+    rank = np.lexsort((tree.depth, -tree.train.sum(1), ~found.there))
+    taken = np.zeros(len(tree.left), bool)
+    taken[rank[wanted[rank]][:MOST]] = True
+    pairs = np.flatnonzero(tree.inner)
+    both = taken[tree.left[pairs]] & taken[tree.right[pairs]]
+    taken[tree.left[pairs]] = taken[tree.right[pairs]] = both  # never one child without the other
+    for ids, left, right in tree.levels:
+        taken[left] &= taken[ids]
+        taken[right] &= taken[ids]
+    return np.flatnonzero(taken)
+
+
+def _nodes(tree: Grown, found: Seen, worth: Gains, ids: NDArray[np.intp]) -> dict[str, Any]:
+    at = np.full(len(tree.left) + 1, -1)
+    at[ids] = np.arange(len(ids))
+    rows = tree.train.sum(1)[ids]
+    top = tree.train[ids, tree.label[ids]]
+    questions = [question(tree, int(i)) for i in ids]
+    splitting = found.there & ~found.leaf
+    return {
+        "id": ids.tolist(),
+        "left": at[tree.left[ids]].tolist(),
+        "right": at[tree.right[ids]].tolist(),
+        "there": found.there[ids].tolist(),
+        "split": splitting[ids].tolist(),
+        "question": questions,
+        "raw": questions,
+        "plain": [_plain(tree, int(i), q, found) for i, q in zip(ids, questions, strict=True)],
+        "rows": rows.tolist(),
+        "label": tree.label[ids].tolist(),
+        "share": np.round(top / np.maximum(1, rows), 3).tolist(),
+        "more": worth.leaves[ids].astype(int).tolist(),
+        "saved": worth.train[ids].astype(int).tolist(),
+        "held": worth.validation[ids].astype(int).tolist(),
+        "alpha": [f"{a:.2g}" for a in worth.alpha[ids]],
+    }
+
+
+def question(tree: Grown, node: int) -> str:
+    """What a node asks; empty for a leaf of the dense tree."""
+    if not tree.inner[node]:
+        return ""
+    name, threshold = tree.features[tree.feature[node]], tree.threshold[node]
+    if " = " in name and 0 < threshold < 1:  # a text of a column: it is that text, or not
+        return f"not {name}"
+    return f"{name} ≤ {threshold:.3g}"
+
+
+def _plain(tree: Grown, node: int, asked: str, found: Seen) -> str:
+    what = asked or "leaf"
+    if not found.there[node]:
+        return f"{what}, cut off"
+    if found.leaf[node]:
+        what = f"{what}, cut" if asked else what
+        return f"{what}: {tree.classes[tree.label[node]]}"
+    return what

@@ -1,0 +1,57 @@
+"""The boundary of a tree in the plane: a plain component, redrawn in place at every step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from prunelab.figures import PALETTES
+from prunelab.figures.plane import answers, plane_title
+from prunelab.treelab import Grown, Seen
+from prunelab.treelab.grown import Dots
+
+_HERE = Path(__file__).parent
+_DIGITS = np.array(list("0123456789abcdefghijklmnopqrstuvwxyz"))
+_component = st.components.v2.component(
+    "prunelab_plane",
+    html=(_HERE / "plane.html").read_text(encoding="utf-8"),
+    css=(_HERE / "plane.css").read_text(encoding="utf-8"),
+    js=(_HERE / "plane.js").read_text(encoding="utf-8"),
+)
+
+
+def picture(tree: Grown, found: Seen) -> None:
+    """What the subtree answers in each cell, and the examples over it."""
+    plane = tree.plane
+    if plane is None:
+        return
+    cells = answers(tree, found)
+    _component(
+        data={
+            "answers": "".join(_DIGITS[cells.ravel() % len(_DIGITS)]),
+            "cells": cells.shape[0],
+            "x": [float(plane.axes[0][0]), float(plane.axes[0][-1])],
+            "y": [float(plane.axes[1][0]), float(plane.axes[1][-1])],
+            "names": list(tree.features),
+            "classes": list(tree.classes),
+            "train": _dots(tree, found, plane.train),
+            "validation": _dots(tree, found, plane.validation),
+            "light": PALETTES["light"]._asdict(),
+            "dark": PALETTES["dark"]._asdict(),
+            "alt": f"Decision boundary. {plane_title(tree, found)}.",
+        },
+        key="plane",
+    )
+
+
+def _dots(tree: Grown, found: Seen, dots: Dots) -> dict[str, Any]:
+    told = tree.label[found.answer[dots.leaf]]
+    return {
+        "x": np.round(dots.x[:, 0].astype(float), 3).tolist(),
+        "y": np.round(dots.x[:, 1].astype(float), 3).tolist(),
+        "label": dots.y.tolist(),
+        "wrong": (told != dots.y).tolist(),
+    }
