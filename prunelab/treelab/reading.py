@@ -69,6 +69,7 @@ def _grown(found: dict[str, NDArray[Any]]) -> Grown:
             death=found["death"][i],
             label=str(found["labels"][i]),
             decides=bool(found["decides"][i]),
+            refits=str(name) == str(found["refits"]),
         )
         for i, name in enumerate(found["rules"])
     }
@@ -84,6 +85,7 @@ def _grown(found: dict[str, NDArray[Any]]) -> Grown:
 
 def _plane(found: dict[str, NDArray[Any]]) -> Plane:
     train, validation = (
-        Dots(*(found[f"{part} {name}"] for name in Dots._fields)) for part in ("train", "validation")
+        Dots(*(found[f"{part} {name}"] for name in Dots._fields))
+        for part in ("train", "validation")
     )
     return Plane(grid=found["grid"], axes=found["axes"], train=train, validation=validation)
