@@ -136,6 +136,7 @@ def _state(specs: Sequence[RunSpec], rows: Sequence[Row]) -> None:
     keys = [spec.key for spec in specs]
 
     def bar() -> None:
+        desk.tend(running=any(row.state == "running" for row in active))
         now = desk.store().rows(keys)
         left = [row for row in now if row.state in desk.ACTIVE]
         if len(left) < len(active):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import beside, controls, desk, knobs, one_tree, rules, shell, show
+from pages.ui import beside, controls, desk, knobs, one_tree, rules, shell, show, tree_words
+from pages.ui.cuts import Chosen
 from prunelab import treelab
 from prunelab.catalogue import validate
 from prunelab.spec import RunSpec, SpecError
@@ -21,24 +23,30 @@ def main() -> None:
     with st.sidebar:
         spec, refused = _form()
         folder = treelab.place(spec, desk.store().home)
+        tree, damage = _read(folder) if not refused else (None, "")
         state = treelab.look(folder)
         _grow_button(spec, state, refused)
-    try:
-        tree = None if refused else desk.grown(folder)
-    except SpecError as damaged:
-        refused, tree = str(damaged), None
-    if tree is not None:
+    if damage or (tree is None and state.name == "failed"):
+        st.title("This tree could not be grown")
+        st.error(show.plain(damage or state.reason))
+        st.markdown("**What to do.** Change the data or the settings on the left, or press Grow.")
+    elif tree is not None:
         if state.name == "growing":
             _wait(folder, ready=True)
         _body(tree, spec, folder, state.notes)
     elif state.name == "growing":
         _wait(folder, ready=False)
-    elif state.name == "failed":
-        st.title("This tree could not be grown")
-        st.error(show.plain(state.reason))
-        st.markdown("**What to do.** Change the data or the settings on the left and press Grow.")
     else:
         _empty()
+
+
+def _read(folder: Path) -> tuple[Grown | None, str]:
+    """The tree if it is there, or what is wrong with its file; then it can be grown anew."""
+    try:
+        return desk.grown(folder), ""
+    except SpecError as damaged:
+        treelab.stop(folder)
+        return None, str(damaged)
 
 
 def _form() -> tuple[RunSpec, str]:
@@ -117,7 +125,8 @@ def _body(tree: Grown, spec: RunSpec, folder: Path, notes: tuple[str, ...]) -> N
         st.caption(show.plain(note))
 
     def body() -> None:
-        chosen = one_tree.title(tree, folder.name)
+        chosen = one_tree.now(tree, folder.name)
+        st.title(_title(tree, chosen))
         views = (
             lambda: one_tree.show_tree(tree, chosen, spec, folder),
             lambda: rules.show_rules(tree, spec, folder),
@@ -127,9 +136,26 @@ def _body(tree: Grown, spec: RunSpec, folder: Path, notes: tuple[str, ...]) -> N
         for place, view in zip(places, views, strict=True):
             if place.open:
                 with place:
-                    view()
+                    _shown(view)
 
     st.fragment(body)()
+
+
+def _shown(view: Callable[[], None]) -> None:
+    try:
+        view()
+    except SpecError as damaged:
+        st.error(show.plain(str(damaged)))
+
+
+def _title(tree: Grown, chosen: Chosen) -> str:
+    """The answer of the tab that is open."""
+    view = st.session_state.get("view") or st.query_params.get("view", "")
+    if view == TABS[1]:
+        return "Which rule finds the tree one needs?"
+    if view == TABS[2]:
+        return "A tree or a network: what must be stored?"
+    return tree_words.headline(tree, chosen.seen)
 
 
 shell.show(main)

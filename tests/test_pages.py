@@ -21,7 +21,7 @@ from prunelab.spec import RunSpec
 from prunelab.store import Store, StoreError
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("home", "lab", "sweep", "runs", "methods")
+PAGES = ("home", "lab", "trees", "sweep", "runs", "methods")
 THEMES = ("light", "dark")
 SPEC = RunSpec()
 
@@ -29,16 +29,17 @@ SPEC = RunSpec()
 @pytest.fixture
 def store(home, monkeypatch):
     """A store with one finished run; nothing starts an engine."""
-    submitted = []
+    submitted, ensured = [], []
 
     def submit(store, spec):
         submitted.append(spec)
         return store.submit(spec)
 
     monkeypatch.setattr(engine, "submit", submit)
+    monkeypatch.setattr(engine, "ensure", lambda home, url: ensured.append(home))
     opened = Store()
     finish(opened, SPEC)
-    opened.submitted = submitted
+    opened.submitted, opened.ensured = submitted, ensured
     return opened
 
 
@@ -86,6 +87,8 @@ sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
 from test_pages import PAGES, show
 for page in PAGES:
     show(page)
+for view in ("All rules", "Trees beside nets"):
+    show("trees", view=view)
 show("lab", run={SPEC.key!r})
 print(sorted({{"torch", "sklearn", "dask", "distributed", "plotly.express"}} & set(sys.modules)))
 """

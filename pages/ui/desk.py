@@ -13,11 +13,14 @@ import streamlit as st
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-from prunelab import engine, examples
+from pages.ui.show import plain
+from prunelab import engine, examples, treelab
 from prunelab.catalogue import catalogue, validate
 from prunelab.events import Result
+from prunelab.figures.leaves import Scores, scores_by_leaves
 from prunelab.spec import RunSpec, SpecError
 from prunelab.store import Missing, Store, StoreError
+from prunelab.treelab import Compared, Grown
 
 _reading = threading.Lock()
 ACTIVE = ("queued", "running")
@@ -146,3 +149,72 @@ def tree(key: str, state: str) -> Mapping[str, NDArray[Any]] | None:
         return None
     with np.load(path, allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}
+
+
+def tend(*, running: bool = False) -> None:
+    """See to it that an engine is there while runs wait, and say so if it was not.
+
+    ``running`` tells that some had begun, so that theirs was lost.
+    """
+    if engine.status(store().home).alive:
+        return
+    try:
+        engine.ensure(store().home, store().url)
+    except StoreError as refused:
+        st.warning(plain(str(refused)))
+        return
+    words = "Engine restarting; runs go on" if running else "The engine is starting; runs begin"
+    st.info(f"{words} in a moment.", icon=":material/autorenew:")
+
+
+def grow(spec: RunSpec) -> None:
+    """Begin to grow a tree in another process; what is wrong is kept for the page to say."""
+    try:
+        validate(spec, known())
+        treelab.start(spec, store().home)
+    except SpecError as problem:
+        st.session_state["_problem"] = str(problem)
+
+
+def pieces(folder: Path) -> int:
+    """How many files of a tree there are; pages read on when there is one more."""
+    return len(list(folder.glob("*.npz"))) if folder.exists() else 0
+
+
+def grown(folder: Path) -> Grown | None:
+    """The arrays of a tree, read once for all visitors; None while there are none.
+
+    Raises:
+        SpecError: the file is damaged.
+    """
+    path = folder / "tree.npz"
+    return _grown(folder, path.stat().st_mtime_ns) if path.exists() else None
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _grown(folder: Path, changed: int) -> Grown | None:
+    return treelab.grown(folder)
+
+
+def scores(folder: Path, rule: str) -> Scores:
+    """The curves of one rule, with the folds' where they are there."""
+    return _scores(folder, rule, pieces(folder))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _scores(folder: Path, rule: str, files: int) -> Scores:
+    tree = grown(folder)
+    if tree is None:
+        raise SpecError(f"The tree of {folder.name} is not there.")
+    folds = treelab.cross_validated(folder) if tree.paths[rule].refits else None
+    return scores_by_leaves(tree, rule, folds)
+
+
+def compared(folder: Path) -> Compared | None:
+    """Every rule on fresh splits; None while they are being tried."""
+    return _compared(folder, pieces(folder))
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _compared(folder: Path, files: int) -> Compared | None:
+    return treelab.compared(folder)

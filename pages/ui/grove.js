@@ -96,7 +96,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
         d: `M${px(up)},${py(up)} C${px(up)},${middle} ${px(node)},${middle} ${px(node)},${py(node)}`,
       });
     }
-    const room = {};
+    const taken = place.order.map((n) => [px(n) - 8, py(n) - 9, px(n) + 8, py(n) + (data.there[n] && !splits(n) ? 20 : 9), n]);
+    const free = (box, own) => box[0] > 0 && box[2] < width && !taken.some((t) => t[4] !== own && t[0] < box[2] && t[2] > box[0] && t[1] < box[3] && t[3] > box[1]);
+    const asked = [];
     for (const node of place.order) {
       const inner = data.question[node] && (splits(node) || !data.there[node]);
       const end = !data.question[node];
@@ -122,15 +124,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
         if (fits && data.there[node]) make("text", group, { y: half + 14 }, fits);
       }
       make("rect", group, { x: -Math.max(6, reach), y: -13, width: 2 * Math.max(6, reach), height: 26, fill: "transparent", stroke: "none", style: "stroke:none;fill:transparent" });
-      if (inner && data.there[node] && data.raw[node]) {
-        const half = data.raw[node].length * 3.3 + 5;
-        const level = place.depth[node];
-        const left = px(node) - half;
-        if (left > (room[level] ?? -1e9) && left > 0 && px(node) + half < width) {
-          room[level] = px(node) + half;
-          make("text", svg, { class: "question", x: px(node), y: py(node) - Math.min(reach, 3.5 + 6 * size(node)) - 6, "aria-hidden": "true" }, data.raw[node]);
-        }
-      }
+      if (inner && data.there[node]) asked.push([node, py(node) - Math.min(reach, 3.5 + 6 * size(node)) - 6]);
       const path = (on) => {
         for (let n = node; place.up[n] >= 0; n = place.up[n]) lines[n].classList.toggle("onpath", on);
       };
@@ -160,6 +154,14 @@ export default function ({ data, parentElement, setTriggerValue }) {
         else if (!event.key.startsWith("Arrow")) return;
         event.preventDefault();
       };
+    }
+    asked.sort((a, b) => place.depth[a[0]] - place.depth[b[0]] || data.rows[b[0]] - data.rows[a[0]]);
+    for (const [node, y] of asked) {
+      const half = data.raw[node].length * 3.3 + 4;
+      const box = [px(node) - half, y - 11, px(node) + half, y + 1];
+      if (!free(box, node)) continue;
+      taken.push(box);
+      make("text", svg, { class: "question", x: px(node), y, "aria-hidden": "true" }, data.raw[node]);
     }
     const items = new Map([...svg.querySelectorAll("[data-node]")].map((g) => [Number(g.dataset.node), g]));
     function move(node) {
@@ -195,7 +197,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   entry(many ? "square: a leaf with its answer, circle: a question" : "square: leaf, circle: question");
   if (data.note) entry(data.note);
 
-  about.innerHTML = data.said ? escape(data.said) : "Point at a node to read it. Click a split to cut it, a cut one to bring it back. Line width: how many examples pass.";
+  about.innerHTML = "Point at a node to read it. Click a split to cut it, a cut one to bring it back. Line width: how many examples pass.";
   const zoom = (factor) => {
     const middle = (view.scrollLeft + view.clientWidth / 2) / view.scrollWidth;
     state.zoom = factor ? Math.min(Math.max(1, state.zoom * factor), Math.max(1, (110 * place.slots) / view.clientWidth)) : 1;

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
 from prunelab.figures import PALETTES
-from prunelab.treelab import Gains, Grown, Seen
+from prunelab.treelab import Grown, Seen, gains
 
 KEY = "grove"
 MOST = 900  # nodes that are drawn; the rest are told as a number
@@ -24,33 +25,30 @@ _component = st.components.v2.component(
 )
 
 
-def picture(  # noqa: PLR0913 - what is drawn, and the words beside it
+def picture(
     tree: Grown,
     found: Seen,
-    worth: Gains,
     on_click: Callable[[], None],
     *,
     name: str,
     whole: bool,
     last: int = -1,
-    said: str = "",
 ) -> None:
     """Draw a subtree of the dense tree; ``whole`` shows what was cut, faded."""
     ids = chosen(tree, found, whole)
     hidden = int(len(tree.left) - len(ids)) if whole else int(found.there.sum() - len(ids))
     note = f"{hidden:,} smaller nodes are not drawn" if hidden > 0 else ""
     _component(
-        data=_nodes(tree, found, worth, ids)
+        data=_nodes(tree, found, ids)
         | {
             "tree": name,
             "whole": whole,
             "classes": list(tree.classes),
-            "names": list(tree.classes),
+            "names": short(tree.classes),
             "light": list(PALETTES["light"].methods),
-            "dark": [*PALETTES["dark"].methods[:4], "#E6EAF0", "#8A97A6"],
+            "dark": [*PALETTES["dark"].methods],
             "accent": [PALETTES["light"].accent, PALETTES["dark"].accent],
             "last": last,
-            "said": said,
             "note": note,
         },
         key=KEY,
@@ -81,13 +79,14 @@ def chosen(tree: Grown, found: Seen, whole: bool) -> NDArray[np.intp]:
     return np.flatnonzero(taken)
 
 
-def _nodes(tree: Grown, found: Seen, worth: Gains, ids: NDArray[np.intp]) -> dict[str, Any]:
+def _nodes(tree: Grown, found: Seen, ids: NDArray[np.intp]) -> dict[str, Any]:
     at = np.full(len(tree.left) + 1, -1)
     at[ids] = np.arange(len(ids))
     rows = tree.train.sum(1)[ids]
     top = tree.train[ids, tree.label[ids]]
     questions = [question(tree, int(i)) for i in ids]
     splitting = found.there & ~found.leaf
+    worth = gains(tree, splitting)
     return {
         "id": ids.tolist(),
         "left": at[tree.left[ids]].tolist(),
@@ -105,6 +104,18 @@ def _nodes(tree: Grown, found: Seen, worth: Gains, ids: NDArray[np.intp]) -> dic
         "held": worth.validation[ids].astype(int).tolist(),
         "alpha": [f"{a:.2g}" for a in worth.alpha[ids]],
     }
+
+
+def short(classes: tuple[str, ...]) -> list[str]:
+    """Class names without the words they all begin with, for small places.
+
+    >>> short(("type 1", "type 2")), short(("no", "yes"))
+    (['1', '2'], ['no', 'yes'])
+    """
+    alike = [len(set(letters)) == 1 for letters in zip(*classes, strict=False)]
+    same = alike.index(False) if False in alike else len(alike)
+    cut = classes[0][:same].rfind(" ") + 1
+    return [name[cut:] or name for name in classes]
 
 
 def question(tree: Grown, node: int) -> str:
@@ -125,3 +136,21 @@ def _plain(tree: Grown, node: int, asked: str, found: Seen) -> str:
         what = f"{what}, cut" if asked else what
         return f"{what}: {tree.classes[tree.label[node]]}"
     return what
+
+
+def table(tree: Grown, found: Seen) -> pd.DataFrame:
+    """The nodes that are there, with what each is worth."""
+    ids = np.flatnonzero(found.there)
+    worth = gains(tree, found.there & ~found.leaf)
+    return pd.DataFrame(
+        {
+            "node": ids,
+            "depth": tree.depth[ids],
+            "question": [question(tree, int(i)) if not found.leaf[i] else "" for i in ids],
+            "examples": tree.train[ids].sum(1),
+            "answer": [tree.classes[c] for c in tree.label[ids]],
+            "training errors saved": worth.train[ids].astype(int),
+            "validation errors saved": worth.validation[ids].astype(int),
+            "α": worth.alpha[ids],
+        }
+    )

@@ -22,6 +22,7 @@ def _card(key: str) -> None:
         st.rerun()
         return
     st.title(words.headline(result))
+    desk.tend(running=result.status == "running")
     with st.container(border=True, key="card-progress"):
         left, right = st.columns([5, 1], vertical_alignment="center")
         left.progress(result.progress, text=words.progress(result))

@@ -13,7 +13,7 @@ from pages.ui import cuts, desk, grove, plane, shell, show, tree_words
 from prunelab import figures, treelab
 from prunelab.figures import accuracy, count
 from prunelab.figures.leaves import Scores, scores_table, scores_title
-from prunelab.figures.plane import plane_title, taken_table, taken_title
+from prunelab.figures.plane import plane_table, plane_title, taken_table, taken_title
 from prunelab.spec import RunSpec
 from prunelab.treelab import Grown
 from prunelab.treelab.subtree import counted
@@ -23,12 +23,10 @@ FEW = 80  # leaves of a full tree that is shown whole at first
 CELLS = 16  # classes whose table is drawn cell by cell
 
 
-def title(tree: Grown, name: str) -> cuts.Chosen:
-    """The subtree that the controls and the clicks so far describe, told as the headline."""
+def now(tree: Grown, name: str) -> cuts.Chosen:
+    """The subtree that the controls and the clicks so far describe."""
     at = cuts.Place(name, _rule(tree), _leaves(tree, _rule(tree)))
-    chosen = cuts.choose(tree, at)
-    st.title(tree_words.headline(tree, chosen.seen))
-    return chosen
+    return cuts.choose(tree, at)
 
 
 def _rule(tree: Grown) -> str:
@@ -57,13 +55,20 @@ def show_tree(tree: Grown, chosen: cuts.Chosen, spec: RunSpec, folder: Path) -> 
     if tree.plane is None:
         _picture(tree, chosen, spec)
     else:
-        left, right = st.columns([3, 2], gap="large")
+        with st.container(key="pair-pictures"):
+            left, right = st.columns([3, 2], gap="large")
         with left:
             _picture(tree, chosen, spec)
         with right:
             show.finding(plane_title(tree, chosen.seen), "plane")
             plane.picture(tree, chosen.seen)
-    left, right = st.columns([3, 2], gap="large")
+            last = "seen = treelab.seen(tree, treelab.optimal(tree, 5))\n"
+            last += "figures.boundary(tree, seen).figure"
+            show.twins(
+                plane_table(tree, chosen.seen), "plane", python=tree_words.python(spec, last)
+            )
+    with st.container(key="pair-scores"):
+        left, right = st.columns([3, 2], gap="large")
     with left:
         _curves(chosen, scores, spec)
     with right:
@@ -72,7 +77,8 @@ def show_tree(tree: Grown, chosen: cuts.Chosen, spec: RunSpec, folder: Path) -> 
 
 
 def _controls(tree: Grown, chosen: cuts.Chosen, scores: Scores) -> None:
-    rule, slider = st.columns([1, 3], gap="large", vertical_alignment="bottom")
+    with st.container(key="few-controls"):
+        rule, slider = st.columns([1, 3], gap="large", vertical_alignment="bottom")
     rule.selectbox(
         "Rule", [*tree.paths, cuts.EVERY], key="rule", bind="query-params", on_change=cuts.clear,
         help="Who decides what goes first. “Best of each size” is the subtree of fewest training "
@@ -98,6 +104,8 @@ def _controls(tree: Grown, chosen: cuts.Chosen, scores: Scores) -> None:
         st.button(
             "As the slider says", key="clear", on_click=cuts.clear, disabled=not chosen.by_hand,
         )  # fmt: skip
+    if chosen.by_hand:
+        st.caption(cuts.told(tree, chosen))
 
 
 _HELP = {
@@ -111,11 +119,20 @@ _HELP = {
 def _numbers(tree: Grown, chosen: cuts.Chosen, scores: Scores) -> None:
     word, meaning = tree_words.verdict(chosen.seen, scores)
     st.markdown(f"**{word}.** {show.plain(meaning)}")
-    leaves, alpha, train, held = st.columns(4)
+    with st.container(key="few-metrics"):
+        leaves, alpha, train, held = st.columns(4)
     leaves.metric("Leaves", f"{count(chosen.seen.leaves)} of {count(tree.leaves)}")
     alpha.metric(*_threshold(tree, chosen), help="Splits that score above it stay.")
     train.metric("Training rows right", accuracy(chosen.seen.train))
-    held.metric("Validation rows right", accuracy(chosen.seen.validation))
+    change = 100 * (chosen.seen.validation - float(scores.validation[0]))
+    flat = abs(change) < 0.05
+    held.metric(
+        "Validation rows right",
+        accuracy(chosen.seen.validation),
+        "as the full tree" if flat else f"{change:+.1f} against the full tree",
+        delta_color="off" if flat else "normal",
+        delta_arrow="off" if flat else "auto",
+    )
 
 
 def _threshold(tree: Grown, chosen: cuts.Chosen) -> tuple[str, str]:
@@ -132,27 +149,24 @@ def _threshold(tree: Grown, chosen: cuts.Chosen) -> tuple[str, str]:
 
 
 def _picture(tree: Grown, chosen: cuts.Chosen, spec: RunSpec) -> None:
-    left, right = st.columns([3, 1], vertical_alignment="center")
-    with left:
+    with st.container(horizontal=True, vertical_alignment="center"):
         gone = tree.leaves - chosen.seen.leaves
         end = f"{count(gone)} leaves fewer than it grew" if gone else "nothing is cut"
         show.finding(f"{count(chosen.seen.nodes)} nodes, {chosen.seen.depth} deep, {end}", "grove")
-    whole = right.toggle("Show what was cut", tree.leaves <= FEW, key="whole", bind="query-params")
-    worth = treelab.gains(tree, chosen.splitting)
+        whole = st.toggle("Show cut parts", tree.leaves <= FEW, key="whole", bind="query-params")
     grove.picture(
         tree,
         chosen.seen,
-        worth,
         lambda: cuts.click(tree, chosen.place, grove.clicked()),
         name=chosen.place.tree,
         whole=whole,
         last=chosen.by_hand[-1] if chosen.by_hand else -1,
-        said=cuts.told(tree, chosen),
     )
     show.twins(
-        grove.table(tree, chosen.seen, worth), "grove",
-        python=tree_words.python(spec, f"tree.left, tree.feature  # {count(len(tree.left))} nodes"),
-    )  # fmt: skip
+        grove.table(tree, chosen.seen),
+        "grove",
+        python=tree_words.python(spec, "tree.left, tree.right, tree.feature, tree.threshold"),
+    )
 
 
 def _curves(chosen: cuts.Chosen, scores: Scores, spec: RunSpec) -> None:
@@ -191,12 +205,7 @@ def _cells(classes: tuple[str, ...], table: NDArray[np.int64]) -> str:
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
     rows = "".join(
         f'<tr><th scope="row">{names[i]}</th>'
-        + "".join(
-            f'<td class="{"right" if i == j else "wrong"}" '
-            f'style="--share:{100 * shares[i, j]:.0f}%">'
-            f"{table[i, j] or '·'}</td>"
-            for j in range(len(names))
-        )
+        + "".join(_cell(int(table[i, j]), shares[i, j], i == j) for j in range(len(names)))
         + "</tr>"
         for i in range(len(names))
     )
@@ -205,6 +214,11 @@ def _cells(classes: tuple[str, ...], table: NDArray[np.int64]) -> str:
         f'<table class="taken{small}"><caption>Validation rows: true class down, answer across'
         f"</caption><thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table>"
     )
+
+
+def _cell(number: int, share: float, right: bool) -> str:
+    kind = "right" if right else "wrong"
+    return f'<td class="{kind}" style="--share:{100 * share:.0f}%">{number or "·"}</td>'
 
 
 def _test(tree: Grown, chosen: cuts.Chosen, folder: Path) -> None:

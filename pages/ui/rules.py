@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
 import streamlit as st
 
 from pages.ui import desk, shell, show, tree_words
@@ -45,13 +44,8 @@ def show_rules(tree: Grown, spec: RunSpec, folder: Path) -> None:
 
 def _beliefs(names: list[str]) -> None:
     known = desk.known()["methods"]
-    rows = [
-        {"rule": n, "what it does": known[n]["summary"], "from": known[n]["paper"]}
-        for n in names
-        if n in known
-    ]
-    st.markdown("**What each rule does**")
-    st.dataframe(
-        pd.DataFrame(rows), hide_index=True, key="beliefs",
-        column_config={"what it does": st.column_config.TextColumn(width="large")},
-    )  # fmt: skip
+    st.subheader("What each rule does", anchor=False)
+    for name in (name for name in names if name in known):
+        source = f" ({known[name]['paper']})" if known[name]["paper"] else ""
+        with st.expander(f"**{name}**: {known[name]['summary']}"):
+            st.markdown(show.plain(known[name]["doc"] + source))

@@ -12,15 +12,12 @@ FEW = 0.005  # a difference in accuracy nobody would mind
 
 def headline(tree: Grown, found: Seen) -> str:
     """What is left and how good it is, as one sentence without markup."""
-    full = float(tree.validation[~tree.inner, tree.label[~tree.inner]].sum())
-    before = full / float(tree.validation[0].sum())
+    right = f"{accuracy(found.validation)} right on new rows"
     if found.leaves == tree.leaves:
-        return f"The full tree: {count(tree.leaves)} leaves, {accuracy(before)} right on new rows"
-    now, left = found.validation, f"{count(found.leaves)} of {count(tree.leaves)} leaves"
-    if round(now, 3) == round(before, 3):
-        return f"{left} are as good as all: {accuracy(now)} right on new rows"
-    word = "better" if now > before else "worse"
-    return f"{left} do {word}: {accuracy(now)} right on new rows, the full tree {accuracy(before)}"
+        return f"All {count(tree.leaves)} leaves: {right}"
+    if found.leaves == 1:
+        return f"One leaf: {right}"
+    return f"{count(found.leaves)} of {count(tree.leaves)} leaves: {right}"
 
 
 def verdict(found: Seen, scores: Scores) -> tuple[str, str]:

@@ -162,6 +162,7 @@ def _waiting(spec: RunSpec) -> None:
         return
 
     def count() -> None:
+        desk.tend()
         left = desk.store().count(data=spec.data, model=spec.model, state=desk.ACTIVE)
         if left < active:
             st.rerun()

@@ -103,7 +103,9 @@ def leaf_curve(found: Scores, *, theme: Theme = "light", here: int | None = None
         figure.add_vline(x=here, line={"color": p.ink, "width": 1.5})
     title = scores_title(found)
     layout(figure, title, theme=theme, height=400)
-    figure.update_xaxes(type="log", title_text="leaves", dtick="D1" if found.leaves[0] > 9 else 1)
+    figure.update_xaxes(
+        type="log", title_text="leaves", tickvals=_doublings(float(found.leaves[0]))
+    )
     figure.update_yaxes(title_text="accuracy", tickformat=".0%")
     figure.update_layout(margin_t=90)
     return Picture(title, figure, f"Line chart. {title}.", scores_table(found))
@@ -140,10 +142,11 @@ def live_leaves(
         "animation": False,
         "tooltip": {"trigger": "axis", "backgroundColor": p.paper, "textStyle": {"color": p.ink}},
         "legend": {
-            "top": 0, "left": 0, "textStyle": {"color": p.muted, "fontSize": 13},
+            "top": 0, "left": 0, "icon": "roundRect", "itemHeight": 4,
+            "textStyle": {"color": p.muted, "fontSize": 13},
             "data": [one["name"] for one in series if one["name"]],
         },
-        "grid": {"left": 54, "right": 20, "top": 42, "bottom": 46},
+        "grid": {"left": 54, "right": 20, "top": 58, "bottom": 46},
         "xAxis": {
             "type": "log", "logBase": 2, "min": 1, "max": int(max(2, found.leaves[0])),
             "name": "leaves", "nameLocation": "middle", "nameGap": 28,
@@ -184,7 +187,7 @@ def _marks(found: Scores, p: Palette) -> dict[str, Any]:
         }
         for i, word in places.items()
     ]
-    label = {"show": True, "formatter": "{b}", "color": p.ink, "distance": 6, "fontSize": 13}
+    label = {"show": True, "formatter": "{b}", "color": p.ink, "distance": 9, "fontSize": 13}
     style = {"color": p.accent, "borderColor": p.paper, "borderWidth": 1.5}
     return {"symbol": "diamond", "symbolSize": 14, "data": data, "label": label, "itemStyle": style}
 
@@ -209,30 +212,39 @@ def rules(found: Compared, *, theme: Theme = "light", shown: Sequence[str] = ())
     Lines are means over the splits; the whisker is their deviation at a rule's own answer.
     """
     names = [name for name in found.rules if not shown or name in shown]
-    styles, figure = strokes(found.rules, theme), go.Figure()
-    ends = {}
+    styles, figure = strokes(names, theme), go.Figure()
     for name in names:
         place = found.rules.index(name)
         mean, style = found.scores[place].mean(0), styles[name]
-        ends[name] = float(mean[_middle(found.leaves)])
         figure.add_trace(_mean(name, found.leaves, mean, style))
         if not np.isnan(found.own[place]).all():
             figure.add_trace(_own(name, found.own[place], style, PALETTES[theme]))
     title = _best_rule(found, names)
     layout(figure, title, theme=theme, height=520)
-    figure.update_xaxes(type="log", title_text="leaves", dtick="D1", range=_log_range(found))
-    figure.update_yaxes(title_text="accuracy on rows no rule has seen", tickformat=".0%")
+    _axes(figure, found, names)
     figure.update_layout(hovermode="closest", margin_t=100, legend={"y": 1.01})
     alt = f"Line chart of {len(names)} rules. {title}. Means of {found.scores.shape[1]} splits."
     return Picture(title, figure, alt, rules_table(found, names))
 
 
-def _log_range(found: Compared) -> list[float]:
-    return [-0.02, float(np.log10(found.leaves[-1])) + 0.03]
+def _axes(figure: go.Figure, found: Compared, names: Sequence[str]) -> None:
+    """From two leaves on; the height is for where the rules differ, not for the first splits."""
+    most = float(found.leaves[-1])
+    means = found.scores[[found.rules.index(n) for n in names]].mean(1)
+    late = means[:, found.leaves >= min(4, most)]
+    pad = 0.12 * float(late.max() - late.min()) + 0.01
+    figure.update_xaxes(
+        type="log", title_text="leaves (doubling)", tickvals=_doublings(most),
+        range=[np.log10(min(2, most)) - 0.03, np.log10(most) + 0.03],
+    )  # fmt: skip
+    figure.update_yaxes(
+        title_text="accuracy on rows no rule has seen", tickformat=".0%",
+        range=[late.min() - pad, late.max() + pad],
+    )  # fmt: skip
 
 
-def _middle(leaves: NDArray[np.int64]) -> int:
-    return int(np.searchsorted(leaves, np.sqrt(leaves[-1])))
+def _doublings(most: float) -> list[int]:
+    return [2**i for i in range(int(np.log2(most)) + 1)]
 
 
 def _mean(name: str, leaves: Any, mean: Any, style: Stroke) -> go.Scatter:
@@ -268,7 +280,7 @@ def _best_rule(found: Compared, names: Sequence[str]) -> str:
     mean, sd, leaves = peaks[top]
     near = sum(peaks[n][0] >= mean - sd for n in real) - 1
     if near:
-        many = f"{near} other rules" if near > 1 else "1 other rule"
+        many = f"{near} other rules are" if near > 1 else "1 other rule is"
         return f"{top} peaks at {accuracy(mean)} with {leaves} leaves; {many} within its sd"
     return f"{top} is ahead: {accuracy(mean)} with {leaves} leaves"
 

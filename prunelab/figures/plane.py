@@ -57,9 +57,14 @@ def boundary(tree: Grown, found: Seen, *, theme: Theme = "light") -> Picture:
     figure.update_xaxes(title_text=tree.features[0], showgrid=False, zeroline=False)
     figure.update_yaxes(title_text=tree.features[1], showgrid=False, zeroline=False)
     figure.update_layout(margin_t=90)
-    shares = np.bincount(cells.ravel(), minlength=many) / cells.size
-    table = pd.DataFrame({"class": tree.classes, "share of the plane": shares})
-    return Picture(title, figure, f"Decision boundary. {title}.", table)
+    return Picture(title, figure, f"Decision boundary. {title}.", plane_table(tree, found))
+
+
+def plane_table(tree: Grown, found: Seen) -> pd.DataFrame:
+    """How much of the plane each class is given."""
+    cells = answers(tree, found)
+    shares = np.bincount(cells.ravel(), minlength=len(tree.classes)) / cells.size
+    return pd.DataFrame({"class": tree.classes, "share of the plane": shares})
 
 
 def _dots(x: Any, colour: str, code: int, name: str, part: str) -> go.Scatter:

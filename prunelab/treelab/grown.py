@@ -41,6 +41,7 @@ class Path:
     death: Ints
     label: str  # what the thresholds mean
     decides: bool  # whether threshold 0 is the rule's own answer
+    refits: bool = False  # whether the folds of cross-validation are this rule's
 
 
 @dataclass(frozen=True)

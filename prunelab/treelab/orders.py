@@ -74,11 +74,11 @@ def start(spec: RunSpec, home: Path | None = None) -> Path:
 
 def look(folder: Path) -> State:
     """How far the tree of a place is."""
-    told = _told(folder)
+    told, process = _told(folder), _started.get(folder)
+    runs = process is not None and process.poll() is None
     if told.get("state") in ("ready", "failed"):
         return _state(told)
-    process = _started.get(folder)
-    if _held(folder) or (process and process.poll() is None):
+    if _held(folder) or runs:
         return _state({"doing": "Starting", **told, "state": "growing"})
     if told or process:
         told = _told(folder)  # it may have ended between the two looks

@@ -69,6 +69,7 @@ def _grown(found: dict[str, NDArray[Any]]) -> Grown:
             death=found["death"][i],
             label=str(found["labels"][i]),
             decides=bool(found["decides"][i]),
+            refits=str(name) == str(found["refits"]),
         )
         for i, name in enumerate(found["rules"])
     }

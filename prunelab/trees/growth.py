@@ -30,6 +30,7 @@ Arrays = dict[str, NDArray[Any]]
 Tell = Callable[[str, float], None]
 # Rules that answer by themselves how much stays; the others are families with a parameter.
 DECIDES = ("error-based", "mdl", "minimum-error", "pessimistic-error", "reduced-error")
+CROSSED = "cost-complexity"  # whose thresholds are cross-validated
 CELLS = 140  # a side of the grid on which a boundary is drawn
 DOTS = 700  # examples of each part drawn over it
 STOPS = 48  # leaf counts at which rules are compared
@@ -127,9 +128,9 @@ def _tree(model: Any, parts: Parts) -> Arrays:
 def _pixels(shape: tuple[int, ...]) -> list[str]:
     if len(shape) == 1:
         return [f"x{i}" for i in range(1, shape[0] + 1)]
-    colours = [f"channel {c + 1}, " if shape[0] > 1 else "" for c in range(shape[0])]
+    colours = [f" of channel {c + 1}" if shape[0] > 1 else "" for c in range(shape[0])]
     return [
-        f"{c}row {row + 1}, column {column + 1}"
+        f"pixel {row + 1},{column + 1}{c}"
         for c in colours
         for row in range(shape[1])
         for column in range(shape[2])
@@ -141,6 +142,7 @@ def _paths(model: Any, parts: Parts) -> Arrays:
     rows = Sets(_rows(parts.train), _rows(parts.validation))
     found: Arrays = {"rules": np.array(rules(), dtype=str)}
     found["labels"] = np.array([METHODS[name].label for name in rules()], dtype=str)
+    found["refits"] = np.array(CROSSED)
     found["decides"] = np.array([name in DECIDES for name in rules()])
     paths = [family(model.tree_, scores_of(model, name, rows)) for name in rules()]
     found["birth"] = np.array([path.birth for path in paths], np.int32)
@@ -177,7 +179,7 @@ def _plane(model: Any, parts: Parts) -> Arrays:
 def _cross_validated(spec: RunSpec, parts: Parts) -> Arrays:
     """Scores of every α of cost-complexity in every fold of the training rows."""
     estimator = _grown(spec, parts.train)
-    found = PruningPathCV(estimator, *_pair(parts.train), cv=FOLDS)
+    found = PruningPathCV(estimator, *_pair(parts.train), cv=FOLDS, method=CROSSED)
     return {"alphas": found.alphas, "fold_scores": found.fold_scores}
 
 
