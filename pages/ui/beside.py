@@ -97,5 +97,5 @@ def _python(pair: tuple[RunSpec, RunSpec], seeds: int, measure: str) -> str:
         about |= {k: v for k, v in one.to_json().items() if k in ("data_knobs", "model_knobs")}
         fields = ", ".join(f"{k}={v!r}" for k, v in about.items())
         call = f"pl.sweep({fields}, sparsity={list(SPARSITIES)}, seed=range({seeds}))"
-        lines.append(f"results += {call}.results")
+        lines.append(f"results += [r.result for r in {call}]")
     return "\n".join([*lines, f"figures.beside(results, {measure!r}).figure"])
