@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 from torch import Tensor, nn
 
@@ -67,6 +68,15 @@ class Memory:
                 known[layer] = tensor.clone()
 
 
+class Gates(NamedTuple):
+    """What decides, weight by weight, whether a method would keep it: for pictures."""
+
+    label: str
+    threshold: float
+    shut: Literal["above", "below"]  # the side of the threshold on which a weight goes
+    values: Callable[[], Mapping[str, Tensor]]
+
+
 @dataclass
 class Course:
     """Where training stands, and what a method changes about it.
@@ -84,6 +94,7 @@ class Course:
         forward: ``layer -> function(module, x)`` that stands in for a layer's own forward.
         penalty: what is added to the loss.
         shown: the weights by layer as they count when the network is evaluated, if not as stored.
+        gates: what decides whether a weight would stay, while the method learns it.
         note: what the person who reads the result should know.
     """
 
@@ -95,6 +106,7 @@ class Course:
     forward: Mapping[str, Callable[[nn.Module, Tensor], Tensor]] = field(default_factory=dict)
     penalty: Callable[[], Tensor] | None = None
     shown: Callable[[], Mapping[str, Tensor]] | None = None
+    gates: Gates | None = None
     note: str = ""
 
     @property

@@ -64,6 +64,35 @@ class Pruned:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Frame:
+    """A still of a training that prunes, so that it can be replayed; epoch 0 is its start.
+
+    Each row of ``layers``: name, shape, mask (text of ``packing``), and the weights that count,
+    binned: low, high, counts. Where a method learns gates, ``gates`` has their label, threshold,
+    the side that is shut ("above" or "below"), and layers: name, low, high, counts.
+    """
+
+    phase: str
+    epoch: int
+    shape: Sequence[int]  # of one example
+    layers: Sequence[Row]
+    gates: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moved:
+    """Weights before and after a training that prunes: exact counts, and a sample of points.
+
+    Each row of ``layers``: name, of "kept" and "removed" weights a sample (text of ``packing``:
+    before, after, before, after...), and counts by what they did: away, toward, across, as
+    [kept, removed].
+    """
+
+    before: Literal["first", "trained"]
+    layers: Sequence[Row]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Measured:
     """What one stage of the model scores and costs, on one part of the data."""
 
@@ -102,10 +131,25 @@ class Cancelled:
     reason: str = "cancelled by the user"
 
 
-Event = Started | Epoch | Histogram | Pruned | Measured | Warned | Finished | Failed | Cancelled
+Event = (
+    Started
+    | Epoch
+    | Histogram
+    | Pruned
+    | Frame
+    | Moved
+    | Measured
+    | Warned
+    | Finished
+    | Failed
+    | Cancelled
+)
 _TYPES: dict[str, Any] = {
     t.__name__: t
-    for t in (Started, Epoch, Histogram, Pruned, Measured, Warned, Finished, Failed, Cancelled)
+    for t in (
+        *(Started, Epoch, Histogram, Pruned, Frame, Moved, Measured, Warned),
+        *(Finished, Failed, Cancelled),
+    )
 }
 
 
@@ -139,6 +183,8 @@ class Result:
     epochs: Sequence[Epoch] = ()
     masks: Sequence[Pruned] = ()
     histograms: Mapping[str, Histogram] = field(default_factory=dict)  # "weights dense": ...
+    frames: Sequence[Frame] = ()
+    moved: Moved | None = None
     warnings: Sequence[str] = ()
     reason: str = ""
     advice: str = ""
@@ -155,7 +201,7 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         """The fields scripts rely on; curves and histograms stay in the events."""
-        hidden = {"epochs", "masks", "histograms", "plan", "traceback"}
+        hidden = {"epochs", "masks", "histograms", "frames", "moved", "plan", "traceback"}
         return {k: v for k, v in asdict(self).items() if k not in hidden}
 
 
@@ -203,6 +249,8 @@ _CHANGES: dict[Any, Any] = {
     Epoch: lambda result, event: {"epochs": (*result.epochs, event)},
     Histogram: _histogram,
     Pruned: _pruned,
+    Frame: lambda result, event: {"frames": (*result.frames, event)},
+    Moved: lambda result, event: {"moved": event},
     Measured: _measured,
     Warned: lambda result, event: {"warnings": (*result.warnings, event.message)},
     Finished: lambda result, event: {"status": "finished", "seconds": event.seconds},

@@ -10,6 +10,7 @@ from prunelab.job import Job, call
 from prunelab.lab import Lab, place, prune, put
 from prunelab.masks import Masks, Scores, select
 from prunelab.training import Cover, Learner, apply, fit
+from prunelab.watch import Watch
 
 Offer = Callable[[], Scores | None]
 
@@ -26,6 +27,8 @@ def train_and_prune(job: Job, lab: Lab) -> Iterator[Event]:
     offer = (lambda: next(scores)) if isinstance(scores, Generator) else None
     lab.learner.update = _Schedule(job, lab, offer)
     lab.learner.place = place(job, lab, "train")
+    watch = Watch(lab.net, job.parts.shape, lab.cover, lab.learner.course, "train")
+    lab.learner.watch = watch
     yield from fit(
         lab.net,
         job.parts,
@@ -35,6 +38,8 @@ def train_and_prune(job: Job, lab: Lab) -> Iterator[Event]:
         cover=lab.cover,
         learner=lab.learner,
     )
+    if job.method.latent or isinstance(job.steps, dict):  # else what came in later began at zero
+        yield watch.moved(job.method.start)
     yield from _finish(lab)
 
 

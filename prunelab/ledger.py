@@ -37,6 +37,8 @@ _HEAVY: dict[str, Any] = {
     "epochs": (),
     "masks": (),
     "histograms": {},
+    "frames": (),
+    "moved": None,
 }
 _ADVICE = "Try a smaller model or batch; if your method calls native code, look there."
 

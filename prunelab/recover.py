@@ -15,6 +15,7 @@ from prunelab.lab import Lab, put, state
 from prunelab.masks import Masks
 from prunelab.measure.macs import ideal_macs, macs
 from prunelab.training import Cover, Learner, Recipe, fit, seeded
+from prunelab.watch import Watch
 
 # What Frankle & Carbin and Liu et al. compare a mask with comes last; until then the method's way.
 CONTROLS = ("reinit", "shuffle", "scratch-e", "scratch-b")
@@ -67,6 +68,8 @@ def recover(job: Job, lab: Lab, number: int) -> Iterator[Event]:
         other = replace(job, spec=replace(job.spec, seed=job.spec.seed + 1_000_003 * number))
         lab.net.load_state_dict(other.build().state_dict())
     learner = Learner(begin=begin(job, how), place=Place(lab.kept, phase(job, number)))
+    if phase(job, number) == "train":
+        learner.watch = Watch(lab.net, job.parts.shape, lab.cover, learner.course, "train")
     yield from fit(
         lab.net,
         job.parts,

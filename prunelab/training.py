@@ -78,7 +78,8 @@ class Learner:
 
     ``update`` may change the cover while the gradients are still dense. ``begin`` epochs count as
     done: their examples are skipped, and the learning rate is as after them. With a ``place`` each
-    epoch is kept there, and a training that was interrupted goes on from it.
+    epoch is kept there, and a training that was interrupted goes on from it. ``watch`` is told the
+    epoch that is done and how many there are, and answers what there is to see.
     """
 
     update: Callable[[], Iterator[Event]] = lambda: iter(())
@@ -86,6 +87,7 @@ class Learner:
     course: Course = field(default_factory=Course)
     begin: int = 0
     place: Place | None = None
+    watch: Callable[[int, int], list[Event]] = lambda epoch, epochs: []
     told: list[Event] = field(default_factory=list)
 
     def updated(self) -> Iterator[Event]:
@@ -93,6 +95,12 @@ class Learner:
         for event in self.update():
             self.told.append(event)
             yield event
+
+    def watched(self, epoch: int, epochs: int) -> list[Event]:
+        """What ``watch`` sees, noted."""
+        seen = self.watch(epoch, epochs)
+        self.told += seen
+        return seen
 
 
 def fit(
@@ -137,10 +145,12 @@ def fit(
             losses += loss * len(chosen)
         seen = shown(net, cover, course)
         place = (phase, epoch, recipe.epochs)
-        learner.told.append(_epoch(seen, parts, cover, place, float(losses) / len(x)))
+        done = _epoch(seen, parts, cover, place, float(losses) / len(x))
+        learner.told.append(done)
+        watched = learner.watched(epoch, recipe.epochs)
         if learner.place and learner.place.kept.due:
             learner.place.keep(position(net, optimizer, learner, epoch))
-        yield learner.told[-1]
+        yield from (done, *watched)
 
 
 def _begin(
@@ -163,6 +173,8 @@ def _begin(
         optimizer.add_param_group(group)
     if held:
         go_on(held, net, optimizer, learner)
+    else:
+        yield from learner.watched(learner.begin, epochs)
 
 
 def _step(

@@ -79,6 +79,7 @@ def stopped(spec, files, after):
 def the_same(one, other, folders):
     assert _numbers(fold(one)) == _numbers(fold(other))
     assert [type(e) for e in one] == [type(e) for e in other]
+    assert (fold(one).frames, fold(one).moved) == (fold(other).frames, fold(other).moved)
     for name in ("model", "dense", "masks"):
         first, second = ((f / f"{name}.safetensors").read_bytes() for f in folders)
         assert first == second, name

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor, nn
 
-from prunelab.course import Course, Memory
+from prunelab.course import Course, Gates, Memory
 from prunelab.masks import Scores
 from prunelab.probes import affine, examples, trainable
 from prunelab.registry import Range, method
@@ -18,6 +18,7 @@ from prunelab.training import seeded
 BETA, LOW, HIGH = 2 / 3, -0.1, 1.1  # temperature and stretch of the hard-concrete distribution
 SHUT = -math.log(11)  # log α at which the gate of the test network is 0
 WIDEST = math.log(100)
+_LEAST = 1 / (1 + math.exp(BETA * math.log(-LOW / HIGH) - SHUT))  # P(open) of a gate just shut
 
 
 @method(
@@ -62,6 +63,10 @@ def l0(
         penalty / count * torch.stack([opened(g).sum() for g in gates.values()]).sum()
     )
     course.shown = lambda: {n: w * final(gates[n]) for n, w in layers.items()}
+    course.gates = Gates(
+        "probability that the gate is open", _LEAST, "below",
+        lambda: {n: opened(g) for n, g in gates.items()},
+    )  # fmt: skip
     while not course.mask:
         with torch.no_grad():
             for gate in gates.values():
@@ -74,7 +79,7 @@ def l0(
         with torch.no_grad():
             for name, w in layers.items():
                 w.mul_(final(gates[name]))
-    course.forward, course.penalty, course.shown = {}, None, None
+    course.forward, course.penalty, course.shown, course.gates = {}, None, None, None
     yield {n: g.detach().clone() for n, g in gates.items()}
     while True:
         yield None

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from prunelab.course import Course, Memory
+from prunelab.course import Course, Gates, Memory
 from prunelab.masks import Scores
 from prunelab.probes import affine, examples, trainable
 from prunelab.registry import Range, method
@@ -58,13 +58,16 @@ def variational_dropout(
     course.forward = {n: _noisy(n, noise[n], course, seed) for n in layers}
     course.penalty = lambda: _ramp(course.done, warm_up) / count * sum_kl(layers, noise)
     course.shown = lambda: {n: w * (log_alpha(w, noise[n]) < THRESHOLD) for n, w in layers.items()}
+    course.gates = Gates(
+        "log α", THRESHOLD, "above", lambda: {n: log_alpha(w, noise[n]) for n, w in layers.items()}
+    )
     while not course.mask:
         found = {n: -log_alpha(w, noise[n]).detach() for n, w in layers.items()}
         if course.due and course.step:
             course.note = _own(found)
             break
         yield found
-    course.forward, course.penalty, course.shown = {}, None, None
+    course.forward, course.penalty, course.shown, course.gates = {}, None, None, None
     yield {n: -log_alpha(w, noise[n]).detach() for n, w in layers.items()}
     while True:
         yield None
