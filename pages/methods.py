@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.ui import desk, shell
+from pages.ui import card, desk, shell
 from prunelab.catalogue import fits, fits_data
 
 CODE_ONLY = re.compile(r"(?m)^(Args|Raises|Returns):\n(?: +.*\n?)+")  # of use to callers alone
@@ -20,7 +20,13 @@ WHEN = {
     "trained": "scores the trained model",
     "training": "learns what to cut while training",
 }
-HOW = {"one-shot": "cuts at once", "rounds": "cuts in rounds", "cubic": "cuts bit by bit"}
+HOW = {
+    "one-shot": "cuts at once",
+    "rounds": "cuts in rounds",
+    "cubic": "cuts bit by bit",
+    "lottery": "cuts in rounds, setting back what is left",
+    "settle": "cuts at once, late in training",
+}
 
 
 def main() -> None:
@@ -35,7 +41,9 @@ def main() -> None:
 
 
 def _shelf(known: Mapping[str, Any], kind: str) -> None:
-    words = st.text_input("Search", key=f"find-{kind}", placeholder="a word or a name").lower()
+    words = st.text_input(
+        "Search", key=f"find-{kind}", placeholder="a word or a name", bind="query-params"
+    ).lower()
     for file, trace in known["broken"].get(kind, {}).items():
         _broken(file, trace)
     names = [n for n, e in known[kind].items() if words in f"{n} {e['doc']}".lower()]
@@ -71,10 +79,14 @@ def _method(known: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> No
         f"Fits {len(fitting)} of {len(known['models'])} models", help=", ".join(fitting) or None
     )
     with st.expander("How it works"):
-        _doc(entry)
-        if entry["paper"]:
-            st.markdown(_paper(entry["paper"]))
+        card.method(name, entry)
         _knobs(entry)
+    example = st.expander(
+        "Worked example", key=f"worked-open-{name}", on_change="rerun", bind="query-params"
+    )
+    if example.open:
+        with example:
+            card.worked(name)
     st.page_link(
         shell.page("lab"), label="Try it", icon=":material/science:",
         query_params={"method": name, **({"model": fitting[0]} if fitting else {})},
@@ -131,11 +143,6 @@ def _knobs(entry: Mapping[str, Any]) -> None:
 
 def _bound(value: float | None) -> str:
     return "" if value is None else f"{value:g}"
-
-
-def _paper(paper: str) -> str:
-    """The paper with its arXiv number as a link."""
-    return re.sub(r"arXiv:(\d{4}\.\d{4,5})", r"[arXiv:\1](https://arxiv.org/abs/\1)", paper)
 
 
 shell.show(main)

@@ -48,8 +48,8 @@ def parser() -> argparse.ArgumentParser:
     one = _command(commands, "sweep", _sweep, "every combination of comma lists, and random")
     spec_flags(one, lists=True)
     one.add_argument("--out", type=Path, metavar="DIR", help="write the table and the figure there")
-    one = _command(commands, "show", _show, "a stored run")
-    one.add_argument("key", help="its name, as run and the app print it")
+    one = _command(commands, "show", _show, "a stored run, or the card of a method")
+    one.add_argument("key", help="the name of a run, as run and the app print it, or of a method")
     one.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
     one = _command(commands, "export", _export, "a stored run as files to take along")
     one.add_argument("key", help="its name, as run and the app print it")
@@ -134,8 +134,14 @@ def _sweep(given: argparse.Namespace) -> int:
 
 
 def _show(given: argparse.Namespace) -> int:
-    from prunelab import notebook
+    from prunelab import cards, notebook
+    from prunelab.catalogue import catalogue
 
+    if entry := catalogue()["methods"].get(given.key):
+        example = cards.worked()[given.key]
+        whole = entry | {"worked": example}
+        print(json.dumps(whole) if given.json else cards.plain(given.key, entry, example))
+        return 0
     _print(notebook.load(given.key).result, given.json)
     return 0
 

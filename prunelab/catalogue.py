@@ -57,14 +57,23 @@ SHELVES = ("methods", "models", "datasets", "units")
 @functools.cache
 def catalogue() -> dict[str, Any]:
     """Methods, models, data sets, units, scopes and recoveries, and the files that are broken."""
-    kept = home() / f"catalogue-{_fingerprint()}.json"
+    return asked("prunelab.catalogue", "catalogue")
+
+
+def asked(module: str, name: str, more: Sequence[Path] = ()) -> dict[str, Any]:
+    """What another process prints as JSON, kept on disk until a shelf or one of ``more`` changes.
+
+    Raises:
+        CatalogueError: it failed; the message ends with what it said.
+    """
+    kept = home() / f"{name}-{_fingerprint(more)}.json"
     if kept.exists():
         return _read(kept.read_text(encoding="utf-8"))
-    command = [sys.executable, "-m", "prunelab.catalogue"]
+    command = [sys.executable, "-m", module]
     root = Path(__file__).parents[1]
     answer = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     if answer.returncode:
-        raise CatalogueError(f"The catalogue could not be read:\n{answer.stderr}")
+        raise CatalogueError(f"The {name} could not be read:\n{answer.stderr}")
     found = _read(answer.stdout)
     partial = kept.with_suffix(f".{os.getpid()}")
     partial.write_text(answer.stdout, encoding="utf-8")
@@ -255,10 +264,10 @@ def _plain(entry: Any) -> dict[str, Any]:
     return {"summary": entry.summary, "doc": entry.doc, "knobs": knobs, **facts}
 
 
-def _fingerprint() -> str:
-    """Changes when a file of a shelf, or what describes the shelves, changes."""
+def _fingerprint(more: Sequence[Path]) -> str:
+    """Changes when a file of a shelf, what describes the shelves, or one of ``more`` changes."""
     here = Path(__file__).parent
-    files = [here / "registry.py", here / "schedules.py", Path(__file__)]
+    files = [here / "registry.py", here / "schedules.py", Path(__file__), *more]
     for shelf in SHELVES:
         files += sorted((here / shelf).glob("*.py"))
     stats = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files]

@@ -86,6 +86,10 @@ class Job:
         mask = select(scores, keep, within=within or None, whole_ties=whole)
         return Choice(scores=scores, mask=mask, notes=notes)
 
+    def again(self, scores: Scores, mask: Masks) -> Masks:
+        """As many of each group as stay now, chosen anew by other scores."""
+        return select(scores, {name: int(m.sum()) for name, m in mask.items()})
+
     def layers_at(self, sparsity: float) -> dict[str, float] | None:
         """Sparsity by layer where the spec gives it, as far along as the whole is."""
         end = self.spec.sparsity

@@ -8,7 +8,7 @@ from typing import Any
 from prunelab.events import Event, Warned
 from prunelab.job import Job, call
 from prunelab.lab import Lab, place, prune, put
-from prunelab.masks import Masks, Scores, select
+from prunelab.masks import Scores
 from prunelab.training import Cover, Learner, apply, fit
 from prunelab.watch import Watch
 
@@ -62,7 +62,7 @@ class _Schedule:
         if sparsity is not None:
             yield from self._prune(scores, sparsity)
         elif scores is not None and not isinstance(self.job.steps, dict) and not self.first:
-            put(self.job, self.lab, _same_counts(scores, self.lab.mask))
+            put(self.job, self.lab, self.job.again(scores, self.lab.mask))
         self.first = False
 
     def _sparsity(self, done: float) -> float | None:
@@ -78,10 +78,6 @@ class _Schedule:
         else:
             choice = job.choose(lab.net, sparsity, lab.mask)
         yield from prune(job, lab, choice, len(job.steps) - len(self.due), sparsity)
-
-
-def _same_counts(scores: Scores, mask: Masks) -> Masks:
-    return select(scores, {name: int(m.sum()) for name, m in mask.items()})
 
 
 def _finish(lab: Lab) -> Iterator[Event]:

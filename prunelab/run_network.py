@@ -39,7 +39,7 @@ def run_network(job: Job, files: Path | None, dense: Path | None) -> Iterator[Ev
     trained = copy.deepcopy(net)
     yield weights_histogram(net, "dense")
     yield validated(job, net, "dense")
-    yield from _PATHS[job.method.when](job, lab)
+    yield from PATHS[job.method.when](job, lab)
     yield weights_histogram(net, "recovered", lab.cover.parameters)
     yield validated(job, net, "recovered")
     yield from _results(job, lab, trained, files)
@@ -105,7 +105,7 @@ def _training(job: Job, lab: Lab) -> Iterator[Event]:
         yield from piece(job, lab, "recover", recover.recover(job, lab, last))
 
 
-_PATHS = {"init": _init, "trained": _trained, "training": _training}
+PATHS = {"init": _init, "trained": _trained, "training": _training}
 
 
 def _round(job: Job, lab: Lab, number: int, sparsity: float) -> Iterator[Event]:

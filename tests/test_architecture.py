@@ -18,6 +18,7 @@ DESK = {
     "__main__", "space", "limits", "storage", "turns", "told", "log", "journal", "patience",
     "migrations", "operations", "backup", "treelab",
     "packing", "lottery",
+    "cards", "forecast", "moments",
 }  # fmt: skip
 # What a part of the bench may know beside plain data; a name stands for its whole package.
 MAY = {

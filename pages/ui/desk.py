@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from pages.ui.show import plain
-from prunelab import engine, examples, treelab
+from prunelab import cards, engine, examples, treelab
 from prunelab.catalogue import catalogue, validate
 from prunelab.events import Result
 from prunelab.figures.leaves import Scores, scores_by_leaves
@@ -23,6 +23,7 @@ from prunelab.store import Missing, Store, StoreError
 from prunelab.treelab import Compared, Grown
 
 _reading = threading.Lock()
+_working = threading.Lock()
 ACTIVE = ("queued", "running")
 
 
@@ -40,6 +41,12 @@ def warm() -> None:
 def reading() -> bool:
     """Whether the catalogue is still being read."""
     return _reading.locked()
+
+
+def worked() -> dict[str, Any]:
+    """The worked example of every method; the first time another process works them through."""
+    with _working:
+        return cards.worked()
 
 
 def store() -> Store:

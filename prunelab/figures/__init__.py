@@ -24,10 +24,11 @@ from prunelab.figures.look import (
 from prunelab.figures.matrix import weights
 from prunelab.figures.plane import boundary, taken_for
 from prunelab.figures.trees import tree
+from prunelab.figures.worked import worked
 
 __all__ = [
     "PALETTES", "Picture", "Theme", "accuracy", "beside", "boundary", "confusion", "count",
     "curve", "heatmap", "histogram", "is_baseline", "latency", "layer_table", "layers",
     "leaf_curve", "live", "live_leaves", "macs", "percent", "rules", "scores_by_leaves", "size",
-    "stored", "strokes", "taken_for", "tradeoff", "tree", "weights",
+    "stored", "strokes", "taken_for", "tradeoff", "tree", "weights", "worked",
 ]  # fmt: skip

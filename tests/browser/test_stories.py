@@ -15,7 +15,8 @@ from prunelab.spec import RunSpec
 # Short, yet long enough to be watched: the first run also starts the engine.
 SPEC = RunSpec(epochs=6, recover_epochs=3)
 LONG = RunSpec(epochs=900, seed=1)
-PAGES = ("", "lab", "lab?run=example", "sweep", "runs", "methods")
+CARD = "methods?find-methods=snip&worked-open-snip=true"
+PAGES = ("", "lab", "lab?run=example", "sweep", "runs", "methods", CARD)
 
 
 def headline(page):
@@ -142,6 +143,15 @@ def test_a_run_can_be_watched_and_cancelled(page, server):
     page.get_by_role("button", name="Cancel").click()
     expect(headline(page)).to_have_text("Cancelled before the end", timeout=30_000)
     assert server.store.state(LONG.key) == "cancelled"
+
+
+def test_a_card_works_its_method_through(page):
+    page.goto("/methods?find-methods=synflow")
+    ready(page)
+    page.get_by_text("Worked example").click()
+    finding = page.get_by_text(re.compile(r"synflow keeps \d+ of the 16 weights of this layer"))
+    expect(finding).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("Sparsity 0.5 removes ⌊0.5 · 28 + ½⌋ = 14 of 28")).to_be_visible()
 
 
 def test_a_dead_link_says_what_to_do(page):
