@@ -1,4 +1,5 @@
 // A decision tree: what was cut is faded, a click (or Enter) cuts a split or brings it back.
+// Between two answers of the server it follows the slider by itself (follow.js).
 const SVG = "http://www.w3.org/2000/svg";
 const HIGH = 430;
 const kept = new WeakMap();
@@ -53,7 +54,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const colours = dark ? data.dark : data.light;
   const many = data.classes.length > colours.length;
   const colour = (node) => (many ? data.accent[dark ? 1 : 0] : colours[data.label[node]]);
-  const place = layout(data);
+  let place = layout(data);
   const splits = (node) => data.there[node] && data.split[node];
 
   function words(node) {
@@ -212,20 +213,34 @@ export default function ({ data, parentElement, setTriggerValue }) {
     event.preventDefault();
     zoom(event.deltaY < 0 ? 1.25 : 0.8);
   };
+  const moved = () => {
+    const tree = window.prunelabTree;
+    if (tree?.of === data.of && tree.leaves !== data.leaves) {
+      data.there = data.id.map((node) => Boolean(tree.there[node]));
+      data.split = data.id.map((node) => Boolean(tree.there[node] && tree.splits[node]));
+      data.leaves = tree.leaves;
+      place = layout(data);
+    }
+    drawn();
+  };
   state.draw = drawn;
+  state.moved = moved;
   if (!state.watch) {
     let wide = view.clientWidth;
     state.watch = new ResizeObserver(() => {
       if (view.clientWidth !== wide) {
         wide = view.clientWidth;
-        kept.get(root)?.draw();
+        state.draw();
       }
     });
     state.watch.observe(view);
+    state.listen = () => state.moved();
+    document.addEventListener("prunelab-tree", state.listen);
   }
-  drawn();
+  moved();
   return () => {
     state.watch?.disconnect();
     state.watch = undefined;
+    document.removeEventListener("prunelab-tree", state.listen);
   };
 }

@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
+from pages.ui.cuts import Place
 from prunelab.figures import PALETTES
 from prunelab.treelab import Grown, Seen, gains
 
@@ -30,18 +31,20 @@ def picture(
     found: Seen,
     on_click: Callable[[], None],
     *,
-    name: str,
+    place: Place,
     whole: bool,
     last: int = -1,
 ) -> None:
     """Draw a subtree of the dense tree; ``whole`` shows what was cut, faded."""
     ids = chosen(tree, found, whole)
-    hidden = int(len(tree.left) - len(ids)) if whole else int(found.there.sum() - len(ids))
+    hidden = len(tree.left) - len(ids) if whole else int(found.there.sum() - found.there[ids].sum())
     note = f"{hidden:,} smaller nodes are not drawn" if hidden > 0 else ""
     _component(
         data=_nodes(tree, found, ids)
         | {
-            "tree": name,
+            "tree": place.tree,
+            "of": f"{place.tree} {place.rule}",
+            "leaves": place.leaves,
             "whole": whole,
             "classes": list(tree.classes),
             "names": short(tree.classes),
@@ -63,7 +66,12 @@ def clicked() -> int | None:
 
 
 def chosen(tree: Grown, found: Seen, whole: bool) -> NDArray[np.intp]:
-    """Which nodes are drawn: those that are there first, then by how many examples they hold."""
+    """Which nodes may be drawn: those that are there first, then by how many examples they hold.
+
+    A small tree is sent as it is, so that what is there can follow the slider in the browser.
+    """
+    if len(tree.left) <= MOST:
+        return np.arange(len(tree.left))
     wanted = np.ones(len(tree.left), bool) if whole else found.there
     if wanted.sum() <= MOST:
         return np.flatnonzero(wanted)

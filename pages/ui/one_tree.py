@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from pages.ui import cuts, desk, grove, plane, shell, show, tree_words
+from pages.ui import cuts, desk, follow, grove, plane, shell, show, tree_words
 from prunelab import figures, treelab
 from prunelab.figures import accuracy, count
 from prunelab.figures.leaves import Scores, scores_table, scores_title
@@ -61,7 +61,7 @@ def show_tree(tree: Grown, chosen: cuts.Chosen, spec: RunSpec, folder: Path) -> 
             _picture(tree, chosen, spec)
         with right:
             show.finding(plane_title(tree, chosen.seen), "plane")
-            plane.picture(tree, chosen.seen)
+            plane.picture(tree, chosen.seen, chosen.place)
             last = "seen = treelab.seen(tree, treelab.optimal(tree, 5))\n"
             last += "figures.boundary(tree, seen).figure"
             show.twins(
@@ -88,6 +88,7 @@ def _controls(tree: Grown, chosen: cuts.Chosen, scores: Scores) -> None:
         "Leaves", 1, tree.leaves, chosen.place.leaves, key=cuts.LEAVES, bind="query-params",
         on_change=cuts.clear,
     )  # fmt: skip
+    follow.slider(tree, chosen.place)
     stops = {
         "Full tree": tree.leaves,
         "Best on validation": int(scores.leaves[scores.best]),
@@ -158,7 +159,7 @@ def _picture(tree: Grown, chosen: cuts.Chosen, spec: RunSpec) -> None:
         tree,
         chosen.seen,
         lambda: cuts.click(tree, chosen.place, grove.clicked()),
-        name=chosen.place.tree,
+        place=chosen.place,
         whole=whole,
         last=chosen.by_hand[-1] if chosen.by_hand else -1,
     )

@@ -1,4 +1,5 @@
 // What a tree answers everywhere in the plane, and the examples: hollow trained on, filled held out.
+// Between two answers of the server it follows the slider by itself (follow.js).
 const kept = new WeakMap();
 
 function mark(pen, kind, x, y, r) {
@@ -27,6 +28,14 @@ export default function ({ data, parentElement }) {
   root.classList.toggle("light", !dark);
   const look = dark ? data.dark : data.light;
   canvas.setAttribute("aria-label", data.alt);
+
+  const follow = () => {
+    const tree = window.prunelabTree;
+    if (tree?.of !== data.of || tree.leaves === data.leaves) return;
+    data.answers = data.grid.map((leaf) => tree.label[leaf].toString(36)).join("");
+    data.leaves = tree.leaves;
+    for (const dots of [data.train, data.validation]) dots.wrong = dots.leaf.map((leaf, i) => tree.label[leaf] !== dots.label[i]);
+  };
 
   function draw() {
     const ratio = devicePixelRatio || 1;
@@ -122,14 +131,20 @@ export default function ({ data, parentElement }) {
 
   const state = kept.get(root) ?? {};
   kept.set(root, state);
-  state.draw = draw;
+  state.draw = () => {
+    follow();
+    draw();
+  };
   if (!state.watch) {
-    state.watch = new ResizeObserver(() => kept.get(root)?.draw());
+    state.listen = () => state.draw();
+    state.watch = new ResizeObserver(state.listen);
     state.watch.observe(canvas);
+    document.addEventListener("prunelab-tree", state.listen);
   }
-  draw();
+  state.draw();
   return () => {
     state.watch?.disconnect();
     state.watch = undefined;
+    document.removeEventListener("prunelab-tree", state.listen);
   };
 }

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from pages.ui.cuts import Place
 from prunelab.figures import PALETTES
 from prunelab.figures.plane import answers, plane_title
 from prunelab.treelab import Grown, Seen
@@ -23,7 +24,7 @@ _component = st.components.v2.component(
 )
 
 
-def picture(tree: Grown, found: Seen) -> None:
+def picture(tree: Grown, found: Seen, place: Place) -> None:
     """What the subtree answers in each cell, and the examples over it."""
     plane = tree.plane
     if plane is None:
@@ -31,7 +32,10 @@ def picture(tree: Grown, found: Seen) -> None:
     cells = answers(tree, found)
     _component(
         data={
+            "of": f"{place.tree} {place.rule}",
+            "leaves": place.leaves,
             "answers": "".join(_DIGITS[cells.ravel() % len(_DIGITS)]),
+            "grid": plane.grid.ravel().tolist(),
             "cells": cells.shape[0],
             "x": [float(plane.axes[0][0]), float(plane.axes[0][-1])],
             "y": [float(plane.axes[1][0]), float(plane.axes[1][-1])],
@@ -53,5 +57,6 @@ def _dots(tree: Grown, found: Seen, dots: Dots) -> dict[str, Any]:
         "x": np.round(dots.x[:, 0].astype(float), 3).tolist(),
         "y": np.round(dots.x[:, 1].astype(float), 3).tolist(),
         "label": dots.y.tolist(),
+        "leaf": dots.leaf.tolist(),
         "wrong": (told != dots.y).tolist(),
     }
