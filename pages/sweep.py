@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +10,10 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui import controls, desk, shell, show, words
-from prunelab import examples, figures
+from prunelab import examples, figures, presets
 from prunelab.catalogue import fits, validate, with_baselines
 from prunelab.events import Result
+from prunelab.presets import PRESETS
 from prunelab.spec import RunSpec, SpecError, sweep
 from prunelab.store import Row
 
@@ -51,15 +52,11 @@ def main() -> None:
 def _form(known: dict[str, Any]) -> list[RunSpec]:
     data, model, data_knobs, model_knobs = controls.subject(known, START)
     reasons = {m: fits(known, m, model) for m in known["methods"]}
-    fitting = [m for m, reason in reasons.items() if not reason]
-    real = [m for m in fitting if known["methods"][m]["baseline"] != m]
-    first = START.method if START.method in real else (real or fitting)[0]
-    methods = st.multiselect(
-        "Methods", real or fitting, [first], key="methods", bind="query-params"
-    )
-    controls.misfits(reasons, "methods", model)
+    preset = _preset(reasons)
+    methods = [] if preset else _methods(known, model, reasons)
+    usual = PRESETS[preset].sparsity if preset else USUAL
     shares = st.multiselect(
-        "Sparsities in %", STOPS, USUAL, key="sparsities", bind="query-params",
+        "Sparsities in %", STOPS, usual, key=f"sparsities{preset}", bind="query-params",
         format_func=lambda s: f"{100 * s:g}",
     )  # fmt: skip
     seeds = st.slider(
@@ -67,16 +64,41 @@ def _form(known: dict[str, Any]) -> list[RunSpec]:
         help="Runs that differ by chance alone. Fewer than three cannot tell luck from merit.",
     )  # fmt: skip
     epochs = controls.preset(known, data, model)
-    if not methods or not shares:
+    if not (methods or preset) or not shares:
         st.warning("Choose at least one method and one sparsity.")
         return []
-    base = RunSpec(
-        data=data, model=model, epochs=epochs, data_knobs=data_knobs, model_knobs=model_knobs
-    )
-    specs = sweep(base, method=methods, sparsity=sorted(shares), seed=range(seeds))
-    specs = with_baselines(specs, known)
+    subject = {"data": data, "model": model, "epochs": epochs}
+    subject |= {"data_knobs": data_knobs, "model_knobs": model_knobs}
+    axes = {"sparsity": sorted(shares), "seed": range(seeds)}
+    if preset:
+        specs = presets.specs(preset, subject | axes)
+    else:
+        specs = with_baselines(sweep(RunSpec(**subject), method=methods, **axes), known)
     _start_button(specs, known)
     return specs
+
+
+def _preset(reasons: Mapping[str, str]) -> str:
+    """A comparison with a name, or empty for one's own choice of methods."""
+    fitting = [n for n, p in PRESETS.items() if not any(reasons[m] for m in p.methods)]
+    chosen = st.selectbox(
+        "Compare", ["", *fitting], key="preset", bind="query-params",
+        format_func=lambda name: PRESETS[name].title if name else "Methods of your choice",
+    )  # fmt: skip
+    if chosen in PRESETS:
+        st.caption(PRESETS[chosen].about)
+    return chosen if chosen in PRESETS else ""
+
+
+def _methods(known: dict[str, Any], model: str, reasons: Mapping[str, str]) -> list[str]:
+    fitting = [m for m, reason in reasons.items() if not reason]
+    real = [m for m in fitting if known["methods"][m]["baseline"] != m]
+    first = START.method if START.method in real else (real or fitting)[0]
+    methods = st.multiselect(
+        "Methods", real or fitting, [first], key="methods", bind="query-params"
+    )
+    controls.misfits(reasons, "methods", model)
+    return list(methods)
 
 
 def _start_button(specs: Sequence[RunSpec], known: dict[str, Any]) -> None:
@@ -156,7 +178,7 @@ def _state(specs: Sequence[RunSpec], rows: Sequence[Row]) -> None:
 
 def _curves(results: Sequence[Result], specs: Sequence[RunSpec]) -> None:
     log = st.toggle("Open up the sparse end", key="log", bind="query-params")
-    code = _code(specs)
+    code = _code(specs, st.session_state.get("preset", ""))
     clicked = show.picture(
         lambda: figures.tradeoff(results, theme=shell.theme(), log=log),
         "sweep",
@@ -195,16 +217,17 @@ def _line(result: Result) -> dict[str, Any]:
     }
 
 
-def _code(specs: Sequence[RunSpec]) -> str:
+def _code(specs: Sequence[RunSpec], preset: str = "") -> str:
     known = desk.known()["methods"]
     methods = sorted({s.method for s in specs if known[s.method]["baseline"] != s.method})
+    chosen = f"preset={preset!r}" if preset else f"method={methods!r}"
     sparsities = sorted({s.sparsity for s in specs})
-    base = replace(specs[0], method="magnitude", sparsity=0.9, seed=0).to_json()
+    base = replace(specs[0], method="magnitude", sparsity=0.9, seed=0, recover="").to_json()
     rest = "".join(f"    {k}={v!r},\n" for k, v in base.items() if k not in ("data", "model"))
     return (
         "import prunelab as pl\n\ncurve = pl.sweep(\n"
         f"    data={specs[0].data!r},\n    model={specs[0].model!r},\n"
-        f"    method={methods!r},\n    sparsity={sparsities!r},\n"
+        f"    {chosen},\n    sparsity={sparsities!r},\n"
         f"    seed=range({len({s.seed for s in specs})}),\n{rest})\ncurve.plot.tradeoff()"
     )
 

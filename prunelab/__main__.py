@@ -120,7 +120,10 @@ def _run(given: argparse.Namespace) -> int:
 def _sweep(given: argparse.Namespace) -> int:
     from prunelab import notebook
 
-    done = notebook.sweep(progress=not given.quiet, again=given.again, **fields(given, lists=True))
+    chosen = fields(given, lists=True)
+    done = notebook.sweep(
+        preset=given.preset, progress=not given.quiet, again=given.again, **chosen
+    )
     rows = notebook.summary(run.result for run in done)
     if given.out:
         given.out.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from typing import Any
 from prunelab.catalogue import catalogue, parse
 from prunelab.files import SUFFIXES, existing, keep_file
 from prunelab.own import apart
+from prunelab.presets import PRESETS
 from prunelab.registry import unknown
 from prunelab.spec import RunSpec, Scalar, SpecError
 
@@ -35,6 +36,9 @@ def spec_flags(parser: argparse.ArgumentParser, *, lists: bool = False) -> None:
     for name, (kind, line) in FIELDS.items():
         shown = kind.__name__.upper() + (",..." if lists else "")
         parser.add_argument(f"--{name}", type=str if lists else kind, metavar=shown, help=line)
+    if lists:
+        line = f"a comparison with a name, instead of --method: {', '.join(PRESETS)}"
+        parser.add_argument("--preset", default="", metavar="NAME", help=line)
     pair: dict[str, Any] = {"action": "append", "default": [], "metavar": "NAME=VALUE"}
     parser.add_argument("--knob", help="a setting of the method, the model or the data", **pair)
     parser.add_argument("--layer", help="the sparsity of one layer; replaces --sparsity", **pair)

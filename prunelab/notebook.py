@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from prunelab import figures, imports
+from prunelab import figures, imports, presets
 from prunelab.catalogue import catalogue, own_knobs, validate, with_baselines
 from prunelab.events import Epoch, Event, Result, Started, fold
 from prunelab.files import keep_file
@@ -182,16 +182,24 @@ def run(*, again: bool = False, progress: bool = True, **fields: Any) -> Run:
 
 
 def sweep(
-    *, again: bool = False, progress: bool = True, baselines: bool = True, **fields: Any
+    *,
+    preset: str = "",
+    again: bool = False,
+    progress: bool = True,
+    baselines: bool = True,
+    **fields: Any,
 ) -> Sweep:
     """Run every combination of the lists given, with random pruning beside them.
+
+    A ``preset`` chooses the methods, and sparsities and seeds where they are not given:
+    ``pl.sweep(preset="gale", data="digits")``.
 
     Raises:
         SpecError: one of the specs cannot run; none has started.
         RuntimeError: a run failed.
     """
-    specs = combine(fields)
-    if baselines:
+    specs = presets.specs(preset, fields) if preset else combine(fields)
+    if baselines and not preset:
         specs = with_baselines(specs, catalogue())
     for spec in specs:
         validate(spec)

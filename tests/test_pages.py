@@ -310,6 +310,23 @@ def test_a_sweep_counts_its_runs_and_brings_random(store):
     assert store.count(state="queued") == 0
 
 
+def test_a_comparison_with_a_name_chooses_the_methods(store):
+    app = show("sweep", preset="Gale et al. 2019")
+    assert app.button(key="start-sweep").label == "Start 75 runs"
+    assert not [box for box in app.multiselect if box.key == "methods"]
+    app.button(key="start-sweep").click().run()
+    assert not app.exception
+    assert {s.recover for s in store.submitted if s.method == "random"} == {"rewind"}
+    finish(store, store.submitted[0])
+    code = next(
+        c.value for c in show("sweep", preset="Gale et al. 2019").code if "pl.sweep" in c.value
+    )
+    assert "preset='gale'" in code
+    assert "method=" not in code
+    tree = show("sweep", model="decision-tree").selectbox(key="preset")
+    assert tree.options == ["Methods of your choice"]
+
+
 def test_a_sweep_shows_the_runs_there_are(store):
     (chart,) = specs(show("sweep"))
     assert any(t.get("y") == [0.9] for t in chart["data"])
