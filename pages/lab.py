@@ -4,58 +4,27 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import controls, desk, live, restore, shell, show, views, words
+from pages.ui import controls, desk, live, press, restore, shell, show, views, words
 from prunelab import examples
-from prunelab.catalogue import validate
 from prunelab.events import Result
 from prunelab.figures import accuracy, count, percent
-from prunelab.spec import RunSpec, SpecError
+from prunelab.spec import RunSpec
 
 
 def main() -> None:
     with st.sidebar:
         spec = controls.choose(desk.known(), restore.start())
-        _run_button(spec)
-    key = _shown(spec)
+        press.run_button(spec)
+    key = press.shown(spec)
     result = desk.result(key) if key else None
     if key and result is None:
-        st.title("This run is not here")
-        words = f"There is no run {key[:100]} in this store; it may have been deleted. Press Run."
-        st.warning(show.plain(words))
+        show.missing(key)
     elif result is None:
         _empty()
     elif result.status in desk.ACTIVE:
         live.watch(result.key)
     else:
         _finished(result, spec)
-
-
-def _run_button(spec: RunSpec) -> None:
-    try:
-        validate(spec, desk.known())
-        refused = "Upload a file first." if controls.wants_file(desk.known(), spec) else ""
-        if refused:
-            st.caption(refused)
-    except SpecError as error:
-        refused = str(error)
-        st.warning(show.plain(refused))
-    st.button(
-        "Run", type="primary", width="stretch", disabled=bool(refused), on_click=_start,
-        args=(spec,), key="start", icon=":material/play_arrow:",
-    )  # fmt: skip
-
-
-def _start(spec: RunSpec) -> None:
-    for key in desk.start([spec]):
-        restore.shown(key)
-
-
-def _shown(spec: RunSpec) -> str:
-    """The run of the controls if it was ever made, else the one the link names."""
-    if desk.exists(spec.key):
-        restore.shown(spec.key)
-        return spec.key
-    return str(st.query_params.get("run", ""))
 
 
 def _empty() -> None:
@@ -77,7 +46,7 @@ def _finished(result: Result, spec: RunSpec) -> None:
     if result.key != spec.key and result.spec != spec.to_json():
         st.info("The controls have changed since this run. Press Run to see theirs.")
     if result.status == "failed":
-        _failed(result)
+        show.failed(result)
         return
     if result.status == "cancelled":
         st.info("Someone stopped this run; what it had found by then is below. Run goes on.")
@@ -108,15 +77,6 @@ def _metrics(result: Result) -> None:
             delta_color="off" if flat else "normal",
             delta_arrow="off" if flat else "auto",
         )
-
-
-def _failed(result: Result) -> None:
-    st.error(show.plain(result.reason))
-    if result.advice:
-        st.markdown(f"**What to do.** {show.plain(result.advice)}")
-    if result.traceback:
-        with st.expander("Details for the author of the method"):
-            st.code(result.traceback, language="python")
 
 
 shell.show(main)

@@ -14,19 +14,20 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from prunelab.catalogue import catalogue
     from prunelab.experiment import prune
-    from prunelab.notebook import load, run, sweep
+    from prunelab.notebook import load, race, run, sweep
     from prunelab.spec import RunSpec, SpecError
 
 _HOMES = {
     "run": "prunelab.notebook",
     "sweep": "prunelab.notebook",
     "load": "prunelab.notebook",
+    "race": "prunelab.notebook",
     "prune": "prunelab.experiment",
     "catalogue": "prunelab.catalogue",
     "RunSpec": "prunelab.spec",
     "SpecError": "prunelab.spec",
 }
-__all__ = ["RunSpec", "SpecError", "catalogue", "load", "prune", "run", "sweep"]
+__all__ = ["RunSpec", "SpecError", "catalogue", "load", "prune", "race", "run", "sweep"]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
@@ -18,8 +17,9 @@ from prunelab import figures, imports, presets
 from prunelab.catalogue import catalogue, own_knobs, validate, with_baselines
 from prunelab.events import Epoch, Event, Result, Started, fold
 from prunelab.files import keep_file
-from prunelab.layers import layer_arrays
 from prunelab.local import follow
+from prunelab.lottery import LANES, Arrival, Starter, arrivals, starters
+from prunelab.plots import Plots, RacePlots, SweepPlots
 from prunelab.spec import RunSpec, SpecError
 from prunelab.spec import sweep as combinations
 from prunelab.store import Store
@@ -76,57 +76,6 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Plots:
-    """The figures of one run, as plotly figures."""
-
-    run: Run
-
-    def histogram(self, layer: str = "", quantity: str = "") -> Any:
-        """Weights or scores before and after, with the threshold; of all layers or of one."""
-        shown = quantity or ("weights" if self.run.result.epochs else "scores")
-        return figures.histogram(self.run.result, shown, layer or None).figure
-
-    def weights(self, layer: str) -> Any:
-        """The weights of a layer as an image, what was removed left blank."""
-        arrays = layer_arrays(self.run.folder, layer)
-        return figures.weights(layer, *arrays).figure
-
-    def tree(self) -> Any:
-        """The tree before pruning, what was cut faded."""
-        with np.load(self.run.folder / "tree.npz", allow_pickle=False) as file:
-            return figures.tree(dict(file)).figure
-
-    def heatmap(self) -> Any:
-        """Sparsity of each layer over rounds or epochs."""
-        return figures.heatmap(self.run.result).figure
-
-    def layers(self) -> Any:
-        """How much of each layer is left."""
-        return figures.layers(self.run.result).figure
-
-    def curve(self) -> Any:
-        """Accuracy and loss over the epochs."""
-        return figures.curve(self.run.result).figure
-
-    def confusion(self) -> Any:
-        """Which classes are taken for which, before and after."""
-        classes = self.run.result.settings.get("classes", ())
-        return figures.confusion(self.run.result, classes).figure
-
-    def size(self) -> Any:
-        """Bytes on disk in four forms."""
-        return figures.size(self.run.result).figure
-
-    def macs(self) -> Any:
-        """Multiply-adds of one prediction."""
-        return figures.macs(self.run.result).figure
-
-    def latency(self) -> Any:
-        """Time of one prediction, with its interval."""
-        return figures.latency(self.run.result).figure
-
-
-@dataclass(frozen=True)
 class Sweep:
     """Several runs side by side."""
 
@@ -147,14 +96,31 @@ class Sweep:
 
 
 @dataclass(frozen=True)
-class SweepPlots:
-    """The figures of a sweep, as plotly figures."""
+class Race:
+    """Lottery tickets and their controls, seed by seed."""
 
-    sweep: Sweep
+    starters: tuple[Starter, ...]
+    runs: tuple[Run, ...]
 
-    def tradeoff(self) -> Any:
-        """Accuracy against sparsity, every run a dot."""
-        return figures.tradeoff([run.result for run in self.sweep.runs]).figure
+    @property
+    def arrivals(self) -> list[Arrival]:
+        """Every run that has ended: lane, sparsity, seed, accuracy."""
+        return arrivals(self.starters, {run.key: run.result for run in self.runs})
+
+    @property
+    def medals(self) -> pd.DataFrame:
+        """Who leads at each sparsity, and whether that is beyond chance."""
+        return figures.medal_table(self.arrivals)
+
+    @property
+    def lanes(self) -> pd.DataFrame:
+        """How long each lane trained in all, and how well it did."""
+        return figures.lane_table(self.arrivals)
+
+    @property
+    def plot(self) -> RacePlots:
+        """Figures of the race: ``race.plot.race()`` and ``race.plot.ahead()``."""
+        return RacePlots(self)
 
 
 def run(*, again: bool = False, progress: bool = True, **fields: Any) -> Run:
@@ -205,6 +171,38 @@ def sweep(
         validate(spec)
     bar = tqdm(specs, disable=not progress, unit="run")
     return Sweep(tuple(run(again=again, progress=False, **vars(spec)) for spec in bar))
+
+
+def race(
+    *,
+    sparsity: Iterable[float],
+    seed: Iterable[int],
+    lanes: Iterable[str] = tuple(LANES),
+    progress: bool = True,
+    **fields: Any,
+) -> Race:
+    """Race the winning ticket against its controls; runs that are stored are not run again.
+
+    Args:
+        sparsity: where to compare.
+        seed: of each lane; three are few, five begin to tell.
+        lanes: which of ``prunelab.lottery.LANES``.
+        progress: show a bar.
+        fields: of RunSpec: data, model, epochs, and knobs (``rewind_epoch``, ``rate``).
+
+    Raises:
+        SpecError: one of the specs cannot run; none has started.
+        RuntimeError: a run failed.
+    """
+    base = RunSpec(method="lottery-ticket", **fields)
+    validate(base)
+    epochs = base.epochs or catalogue()["datasets"][base.data]["epochs"]
+    entered = starters(base, tuple(sparsity), tuple(seed), epochs=epochs, lanes=lanes)
+    for starter in entered:
+        validate(starter.spec)
+    bar = tqdm(entered, disable=not progress, unit="run")
+    runs = tuple(run(progress=False, **vars(starter.spec)) for starter in bar)
+    return Race(tuple(entered), runs)
 
 
 def load(key: str) -> Run:

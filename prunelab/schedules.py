@@ -33,7 +33,9 @@ def rounds(
 def lottery(
     sparsity: float,
     *,
-    rate: Annotated[float, Range(0.05, 0.95, 0.05), "share of what is left to prune a round"] = 0.2,
+    rate: Annotated[
+        float, Range(0.05, 0.999, 0.05), "share of what is left to prune a round"
+    ] = 0.2,
     rewind_epoch: Annotated[int, Range(0, 100), "epoch whose weights are set back"] = 0,
 ) -> tuple[float, ...]:
     """Rounds that each remove ``rate`` of what is left, the last one only what is still asked for.

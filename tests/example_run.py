@@ -10,13 +10,16 @@ from prunelab.events import (
     Epoch,
     Event,
     Finished,
+    Frame,
     Histogram,
     Measured,
+    Moved,
     Pruned,
     Result,
     Started,
     fold,
 )
+from prunelab.packing import pack_mask, pack_values
 from prunelab.spec import RunSpec
 
 LAYERS = {"fc1": (40, 8), "fc2": (10, 4)}
@@ -145,3 +148,46 @@ def _scores(kept: tuple[int, int]) -> Histogram:
         for (name, shape), left in zip(LAYERS.items(), kept, strict=True)
     ]
     return Histogram(quantity="scores", label="|w|", stage="pruned", layers=rows)
+
+
+MASKS = {  # of fc1 (3 neurons, 4 inputs of a 1 × 2 × 2 image) and fc2 (2, 3), at epochs 0, 1, 2
+    "fc1": (
+        [[1, 1, 1, 1], [1, 0, 0, 0], [0, 0, 0, 0]],
+        [[1, 1, 0, 1], [1, 1, 0, 0], [0, 0, 0, 0]],
+        [[1, 1, 0, 0], [1, 1, 0, 1], [0, 0, 0, 0]],
+    ),
+    "fc2": ([[1, 0, 0], [0, 1, 0]], [[1, 0, 0], [0, 1, 0]], [[1, 1, 0], [0, 0, 0]]),
+}
+
+
+def training_events(spec: RunSpec | None = None, *, gates: bool = False) -> list[Event]:
+    """A run that rewires two small layers while it trains, with stills; and where weights went."""
+    spec = spec or RunSpec(method="rigl", sparsity=0.6)
+    usual = [e for e in network_events(spec) if not isinstance(e, Epoch)]
+    where = next(i for i, e in enumerate(usual) if isinstance(e, Pruned))
+    told: list[Event] = [_still(0, gates)]
+    for number, accuracy in ((1, 0.5), (2, 0.8)):
+        told += [_epoch("train", number, accuracy, 0.9), _still(number, gates and number < 2)]
+    return [*usual[: where + 1], *told, _moves(), *usual[where + 1 :]]
+
+
+def _still(epoch: int, gates: bool) -> Frame:
+    rows = []
+    for name, masks in MASKS.items():
+        mask = np.array(masks[epoch], bool)
+        row: dict[str, Any] = {"name": name, "shape": list(mask.shape), "mask": pack_mask(mask)}
+        alive = int(mask.sum())
+        rows.append({**row, "low": -1.0, "high": 1.0, "counts": [alive - 1, 0, 0, 1]})
+    about = {"label": "log α", "threshold": 3.0, "shut": "above"}
+    learned = [{"name": "fc1", "low": 0.0, "high": 6.0, "counts": [4, 2, 5, 1]}]
+    found = {**about, "layers": learned} if gates else {}
+    return Frame(phase="train", epoch=epoch, shape=[1, 2, 2], layers=rows, gates=found)
+
+
+def _moves() -> Moved:
+    kept = pack_values(np.array([[0.5, 1.0], [-0.25, -0.5], [0.5, -0.5]]))
+    gone = pack_values(np.array([[1.0, 0.5], [0.5, 0.75]]))
+    row = {"name": "fc1", "kept": kept, "removed": gone}
+    return Moved(
+        before="trained", layers=[{**row, "away": [4, 2], "toward": [0, 4], "across": [1, 1]}]
+    )

@@ -17,7 +17,7 @@ DESK = {
     "schedules", "parts", "examples", "processes", "own", "harmless", "imports", "export", "npz",
     "__main__", "space", "limits", "storage", "turns", "told", "log", "journal", "patience",
     "migrations", "operations", "backup", "treelab",
-    "packing", "lottery", "presets",
+    "packing", "lottery", "presets", "plots",
     "cards", "forecast", "moments",
 }  # fmt: skip
 # What a part of the bench may know beside plain data; a name stands for its whole package.

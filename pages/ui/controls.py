@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -20,10 +20,13 @@ UPLOAD = re.compile(r"[0-9a-f]{64}\.(csv|parquet|npz)")  # a link cannot name ot
 OPEN = 2  # knobs of a method that are shown at once
 
 
-def choose(known: Mapping[str, Any], start: RunSpec) -> RunSpec:
-    """All controls of one run, as ``start`` has them until somebody moves one."""
-    data, model, data_knobs, model_knobs = subject(known, start)
-    method = _method(known, model, start)
+def choose(known: Mapping[str, Any], start: RunSpec, among: Sequence[str] = ()) -> RunSpec:
+    """All controls of one run, as ``start`` has them until somebody moves one.
+
+    ``among`` are the methods to choose from, where not all are.
+    """
+    data, model, data_knobs, model_knobs = subject(known, start, among)
+    method = _method(known, model, start, among or tuple(known["methods"]))
     sparsity = st.select_slider(
         "Sparsity in %",
         sorted({*SPARSITIES, start.sparsity}),
@@ -59,13 +62,18 @@ def choose(known: Mapping[str, Any], start: RunSpec) -> RunSpec:
 
 
 def subject(
-    known: Mapping[str, Any], start: RunSpec
+    known: Mapping[str, Any], start: RunSpec, among: Sequence[str] = ()
 ) -> tuple[str, str, dict[str, Any], dict[str, Any]]:
-    """Data and model with their knobs: what is pruned."""
+    """Data and model with their knobs: what is pruned. ``among``: by one of these methods."""
     data, data_knobs = dataset(known, start)
-    fitting = [m for m in known["models"] if not fits_data(known, m, data)]
-    model = _pick("Model", "model", fitting, start.model, help=_summary(known["models"]))
-    misfits({m: fits_data(known, m, data) for m in known["models"]}, "models", "these data")
+    models = {
+        name: entry
+        for name, entry in known["models"].items()
+        if not among or any(not fits(known, method, name) for method in among)
+    }
+    fitting = [m for m in models if not fits_data(known, m, data)]
+    model = _pick("Model", "model", fitting, start.model, help=_summary(models))
+    misfits({m: fits_data(known, m, data) for m in models}, "models", "these data")
     model_knobs = {}
     if knobs_of_model := known["models"][model]["knobs"]:
         with st.expander("Shape of the model"):
@@ -99,8 +107,8 @@ def _summary(entries: Mapping[str, Any]) -> str:
     return "  \n".join(f"**{name}**: {entry['summary']}" for name, entry in entries.items())
 
 
-def _method(known: Mapping[str, Any], model: str, start: RunSpec) -> str:
-    reasons = {m: fits(known, m, model) for m in known["methods"]}
+def _method(known: Mapping[str, Any], model: str, start: RunSpec, among: Sequence[str]) -> str:
+    reasons = {m: fits(known, m, model) for m in known["methods"] if m in among}
     fitting = [m for m, reason in reasons.items() if not reason]
     first = next((m for m in fitting if known["methods"][m]["baseline"] != m), fitting[0])
     default = start.method if start.method in fitting else first

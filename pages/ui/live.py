@@ -21,6 +21,17 @@ def _card(key: str) -> None:
     if result is None or result.status not in desk.ACTIVE:
         st.rerun()
         return
+    head(result)
+    curve, bars = st.columns(2, gap="large")
+    with curve, st.container(height=CURVE, border=False):
+        _curve(result)
+    with bars, st.container(height=CURVE, border=False):
+        _bars(result)
+
+
+def head(result: Result) -> None:
+    """What goes on, how far it is, and the way to stop it."""
+    key = result.key
     st.title(words.headline(result))
     desk.tend(running=result.status == "running")
     with st.container(border=True, key="card-progress"):
@@ -30,11 +41,6 @@ def _card(key: str) -> None:
         note = desk.note(key)
         if note:
             st.caption(show.plain(note))
-    curve, bars = st.columns(2, gap="large")
-    with curve, st.container(height=CURVE, border=False):
-        _curve(result)
-    with bars, st.container(height=CURVE, border=False):
-        _bars(result)
 
 
 def _curve(result: Result) -> None:

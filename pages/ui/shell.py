@@ -20,6 +20,7 @@ PAGES = Path(__file__).parents[1]
 TITLES = {
     "home": "Home",
     "lab": "Lab",
+    "training": "Training-time",
     "trees": "Trees",
     "sweep": "Sweep",
     "runs": "Runs",

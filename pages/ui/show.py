@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from prunelab.events import Result
 from prunelab.figures import Picture
 
 CONFIG = {
@@ -59,6 +60,23 @@ def empty(title: str, text: str) -> None:
     with st.container(border=True):
         st.markdown(f"**{title}**")
         st.markdown(text)
+
+
+def missing(key: str) -> None:
+    """A link to a run that is not there."""
+    st.title("This run is not here")
+    words = f"There is no run {key[:100]} in this store; it may have been deleted. Press Run."
+    st.warning(plain(words))
+
+
+def failed(result: Result) -> None:
+    """Why a run could not go on, and what to do."""
+    st.error(plain(result.reason))
+    if result.advice:
+        st.markdown(f"**What to do.** {plain(result.advice)}")
+    if result.traceback:
+        with st.expander("Details for the author of the method"):
+            st.code(result.traceback, language="python")
 
 
 def plain(text: str) -> str:

@@ -1,6 +1,7 @@
-"""A finished sweep that ships with PruneLab, so that the first page shows something real at once.
+"""Finished runs that ship with PruneLab, so that the first pages show something real at once.
 
-``python benchmarks/make_example.py`` makes it from real runs.
+``python benchmarks/make_example.py`` makes a sweep from real runs, ``make_training.py`` runs of
+methods that prune while they train, ``make_race.py`` lottery tickets and their controls.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from prunelab.events import Result, fold, from_json
+from prunelab.spec import RunSpec
 
 KEY = "example"
 FOLDER = Path(__file__).parent / "files"
+TRAINING = ("rigl", "movement", "variational-dropout", "l0")
+RACE_KNOBS = {"rewind_epoch": 1, "rate": 0.2}
 
 
 class Example(NamedTuple):
@@ -26,16 +30,53 @@ class Example(NamedTuple):
     layer: str  # whose weights the first page shows
 
 
-def result() -> Result:
-    """The run, as if it came from the store."""
-    return example().result
+class Entrant(NamedTuple):
+    """One run of the race: its lane, the sparsity it runs for, its spec and headline numbers."""
+
+    lane: str
+    sparsity: float
+    spec: RunSpec
+    result: Result
+
+
+def result(key: str = KEY) -> Result | None:
+    """A run as if it came from the store; None for a key that is no example's."""
+    if key == KEY:
+        return example().result
+    method = key.removeprefix(f"{KEY}-")
+    return training(method) if key != method and method in TRAINING else None
+
+
+def training_key(method: str) -> str:
+    """The key of the example of a method that prunes while training; "" where there is none."""
+    return f"{KEY}-{method}" if method in TRAINING else ""
 
 
 @functools.cache
 def example() -> Example:
     """Everything of the example, read once."""
-    with gzip.open(FOLDER / "example.json.gz", "rt", encoding="utf-8") as file:
-        told: dict[str, Any] = json.load(file)
+    told: dict[str, Any] = _read("example")
     run = replace(fold(map(from_json, told["events"])), key=KEY)
     sweep = tuple(Result(**headline) for headline in told["sweep"])
     return Example(run, sweep, told["layer"])
+
+
+@functools.cache
+def training(method: str) -> Result:
+    """The run of a method that prunes while it trains, with its stills, read once."""
+    told = _read(f"training-{method}")
+    return replace(fold(map(from_json, told)), key=training_key(method))
+
+
+@functools.cache
+def race() -> tuple[Entrant, ...]:
+    """The race of the lottery tickets, read once."""
+    return tuple(
+        Entrant(lane, sparsity, RunSpec.from_json(spec), Result(**headline))
+        for lane, sparsity, spec, headline in _read("race")
+    )
+
+
+def _read(name: str) -> Any:
+    with gzip.open(FOLDER / f"{name}.json.gz", "rt", encoding="utf-8") as file:
+        return json.load(file)

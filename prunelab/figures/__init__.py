@@ -8,7 +8,10 @@ from prunelab.figures.by_layer import heatmap, layer_table, layers
 from prunelab.figures.classes import confusion
 from prunelab.figures.comparison import tradeoff
 from prunelab.figures.cost import latency, macs, size
+from prunelab.figures.course import course
 from prunelab.figures.curves import curve, live
+from prunelab.figures.film import NONE, badge, moments, names
+from prunelab.figures.film import turnover as came_and_went
 from prunelab.figures.histograms import histogram
 from prunelab.figures.leaves import leaf_curve, live_leaves, rules, scores_by_leaves
 from prunelab.figures.look import (
@@ -22,13 +25,20 @@ from prunelab.figures.look import (
     strokes,
 )
 from prunelab.figures.matrix import weights
+from prunelab.figures.movement import UNMOVED, movement, movement_numbers
 from prunelab.figures.plane import boundary, taken_for
+from prunelab.figures.race import ahead, lane_table, medal_table, race
+from prunelab.figures.stills import cells, gates, values
+from prunelab.figures.topology import degrees, pixels, topology, turnover
 from prunelab.figures.trees import tree
 from prunelab.figures.worked import worked
 
 __all__ = [
-    "PALETTES", "Picture", "Theme", "accuracy", "beside", "boundary", "confusion", "count",
-    "curve", "heatmap", "histogram", "is_baseline", "latency", "layer_table", "layers",
-    "leaf_curve", "live", "live_leaves", "macs", "percent", "rules", "scores_by_leaves", "size",
-    "stored", "strokes", "taken_for", "tradeoff", "tree", "weights", "worked",
+    "NONE", "PALETTES", "UNMOVED", "Picture", "Theme", "accuracy", "ahead", "badge", "beside",
+    "boundary", "came_and_went", "cells", "confusion", "count", "course", "curve", "degrees",
+    "gates", "heatmap", "histogram", "is_baseline", "lane_table", "latency", "layer_table",
+    "layers", "leaf_curve", "live", "live_leaves", "macs", "medal_table", "moments", "movement",
+    "movement_numbers", "names", "percent", "pixels", "race", "rules", "scores_by_leaves", "size",
+    "stored", "strokes", "taken_for", "topology", "tradeoff", "tree", "turnover", "values",
+    "weights", "worked",
 ]  # fmt: skip

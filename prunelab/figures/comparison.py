@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -22,6 +24,8 @@ from prunelab.figures.look import (
 )
 from prunelab.figures.means import Line, Point, lines, points
 
+LEAST = 1e-3  # of errors, where they are drawn along a logarithm
+
 
 def tradeoff(
     results: Iterable[Result], *, theme: Theme = "light", log: bool = False, highlight: str = ""
@@ -34,26 +38,53 @@ def tradeoff(
     found = points(results)
     if not found:
         raise ValueError("No run has an accuracy yet; the first dot appears when one finishes.")
-    drawn = lines(found)
-    styles = strokes((line.method for line in drawn), theme)
-    figure = go.Figure()
-    _dense(figure, found, theme, log)
-    for line in drawn:
-        _draw(figure, line, [p for p in found if p.series == line.series], styles, log)
-    _name_ends(figure, drawn, styles, log)
-    _ring(figure, [p for p in found if p.key == highlight], theme, log)
+    drawn, axes = lines(found), Axes(log=log)
     title = _title(drawn, found)
-    layout(figure, title, theme=theme, height=440)
-    _axes(figure, found, log)
-    figure.update_layout(showlegend=False, margin={"r": 170}, hovermode="closest")
+    figure = ribbons(found, drawn, title, axes, theme=theme)
+    _ring(figure, [p for p in found if p.key == highlight], theme, axes)
     return Picture(title, figure, f"Line chart. {title}. {_note(drawn)}", _table(drawn))
 
 
-def _x(share: float, log: bool) -> float:
-    return max(1 - share, 1e-6) if log else share
+class Axes(NamedTuple):
+    """What is drawn along the axes: shares as they are, or opened up at their interesting end."""
+
+    log: bool = False  # the share kept, along a logarithm
+    fine: bool = False  # the share of errors, along a logarithm
+
+    def x(self, share: float) -> float:
+        """Where a sparsity is."""
+        return max(1 - share, 1e-6) if self.log else share
+
+    def y(self, accuracy: float) -> float:
+        """Where an accuracy is."""
+        return max(1 - accuracy, LEAST) if self.fine else accuracy
+
+    def height(self, accuracy: float) -> float:
+        """How high an accuracy is drawn, whatever the axis."""
+        return -math.log10(self.y(accuracy)) if self.fine else accuracy
+
+    def place(self, height: float) -> float:
+        """A height as annotations want it: on a logarithmic axis the exponent of the errors."""
+        return -height if self.fine else height
 
 
-def _dense(figure: go.Figure, found: Sequence[Point], theme: Theme, log: bool) -> None:
+def ribbons(
+    found: Sequence[Point], drawn: Sequence[Line], title: str, axes: Axes, *, theme: Theme
+) -> go.Figure:
+    """Every run a dot; a line through the means of each series, a band of one sd, its name."""
+    styles = strokes((line.method for line in drawn), theme)
+    figure = go.Figure()
+    _dense(figure, found, theme, axes)
+    for line in drawn:
+        _draw(figure, line, [p for p in found if p.series == line.series], styles, axes)
+    _name_ends(figure, drawn, styles, axes)
+    layout(figure, title, theme=theme, height=440)
+    _axes(figure, found, axes)
+    figure.update_layout(showlegend=False, margin={"r": 170}, hovermode="closest")
+    return figure
+
+
+def _dense(figure: go.Figure, found: Sequence[Point], theme: Theme, axes: Axes) -> None:
     """The dense models as a grey band: what there is to lose. Only where all runs share them."""
     scores = {point.seed: point.dense for point in found if point.dense == point.dense}
     if not scores or {(p.seed, p.dense) for p in found} > set(scores.items()):
@@ -63,14 +94,16 @@ def _dense(figure: go.Figure, found: Sequence[Point], theme: Theme, log: bool) -
     middle = statistics.fmean(scores.values())
     if len(scores) > 1:
         sd = statistics.stdev(scores.values())
-        band = {"y0": middle - sd, "y1": middle + sd, "fillcolor": p.faint, "opacity": 0.35}
+        band = {"y0": axes.y(middle - sd), "y1": axes.y(middle + sd), "fillcolor": p.faint}
+        band["opacity"] = 0.35
         figure.add_shape(type="rect", line_width=0, **band, **ends)
-    figure.add_shape(type="line", y0=middle, y1=middle, line={"color": p.muted, "width": 1}, **ends)
+    at = axes.y(middle)
+    figure.add_shape(type="line", y0=at, y1=at, line={"color": p.muted, "width": 1}, **ends)
     spread = f" (sd of {len(scores)} seeds)" if len(scores) > 1 else ""
     figure.add_annotation(
         xref="x domain",
         x=0.0,
-        y=middle,
+        y=axes.place(axes.height(middle)),
         yanchor="bottom",
         xanchor="left",
         text=f"dense {accuracy(middle)}{spread}",
@@ -84,13 +117,13 @@ def _draw(
     line: Line,
     dots: Sequence[Point],
     styles: Mapping[str, Stroke],
-    log: bool,
+    axes: Axes,
 ) -> None:
     style = styles[line.method]
-    x = [_x(s, log) for s in line.sparsity]
+    x = [axes.x(s) for s in line.sparsity]
     if max(line.seeds) > 1:
-        up = [m + s for m, s in zip(line.mean, line.spread, strict=True)]
-        down = [m - s for m, s in zip(line.mean, line.spread, strict=True)]
+        up = [axes.y(m + s) for m, s in zip(line.mean, line.spread, strict=True)]
+        down = [axes.y(m - s) for m, s in zip(line.mean, line.spread, strict=True)]
         figure.add_trace(
             go.Scatter(
                 x=[*x, *x[::-1]],
@@ -105,12 +138,19 @@ def _draw(
         )
     pen = {"color": style.colour, "dash": style.dash, "width": 2.2}
     figure.add_trace(
-        go.Scatter(x=x, y=line.mean, mode="lines", line=pen, name=line.series, hoverinfo="skip")
+        go.Scatter(
+            x=x,
+            y=[*map(axes.y, line.mean)],
+            mode="lines",
+            line=pen,
+            name=line.series,
+            hoverinfo="skip",
+        )
     )
     figure.add_trace(
         go.Scatter(
-            x=[_x(p.sparsity, log) for p in dots],
-            y=[p.accuracy for p in dots],
+            x=[axes.x(p.sparsity) for p in dots],
+            y=[axes.y(p.accuracy) for p in dots],
             mode="markers",
             name=line.series,
             marker={"color": style.colour, "symbol": style.marker, "size": 8},
@@ -124,20 +164,20 @@ def _draw(
 
 
 def _name_ends(
-    figure: go.Figure, drawn: Sequence[Line], styles: Mapping[str, Stroke], log: bool
+    figure: go.Figure, drawn: Sequence[Line], styles: Mapping[str, Stroke], axes: Axes
 ) -> None:
     """Names at the line ends, moved apart where they would overlap."""
-    low = min(min(line.mean) for line in drawn)
-    room = max(0.02, (max(max(line.mean) for line in drawn) - low) * 0.085)
+    heights = [axes.height(mean) for line in drawn for mean in line.mean]
+    room = max(0.02, (max(heights) - min(heights)) * 0.085)
     level = float("inf")
     for line in sorted(drawn, key=lambda one: -one.mean[-1]):
-        level = min(line.mean[-1], level - room)
+        level = min(axes.height(line.mean[-1]), level - room)
         seeds = max(line.seeds)
         text = f'{line.series}<br><span style="font-size:11px">{_seeds(seeds)}</span>'
         figure.add_annotation(
             x=1,
             xref="paper",
-            y=level,
+            y=axes.place(level),
             xanchor="left",
             xshift=8,
             align="left",
@@ -151,12 +191,12 @@ def _seeds(number: int) -> str:
     return "one run" if number == 1 else f"mean, sd of {number} seeds"
 
 
-def _ring(figure: go.Figure, here: Sequence[Point], theme: Theme, log: bool) -> None:
+def _ring(figure: go.Figure, here: Sequence[Point], theme: Theme, axes: Axes) -> None:
     for point in here:
         figure.add_trace(
             go.Scatter(
-                x=[_x(point.sparsity, log)],
-                y=[point.accuracy],
+                x=[axes.x(point.sparsity)],
+                y=[axes.y(point.accuracy)],
                 mode="markers",
                 hoverinfo="skip",
                 marker={
@@ -168,14 +208,16 @@ def _ring(figure: go.Figure, here: Sequence[Point], theme: Theme, log: bool) -> 
         )
 
 
-def _axes(figure: go.Figure, found: Sequence[Point], log: bool) -> None:
+def _axes(figure: go.Figure, found: Sequence[Point], axes: Axes) -> None:
     low = min(p.accuracy for p in found)
     high = max([p.dense for p in found if p.dense == p.dense] + [p.accuracy for p in found])
     pad = max(0.01, (high - low) * 0.08)
     figure.update_yaxes(title_text="accuracy", tickformat=".0%", range=[low - pad, high + pad])
     if high - low < 0.05:
         figure.update_yaxes(tickformat=".1%")
-    if not log:
+    if axes.fine:
+        _fine(figure, low, high)
+    if not axes.log:
         left = max(0.0, min([0.45, *(p.sparsity for p in found)]) - 0.03)
         figure.update_xaxes(
             title_text="sparsity: share of units removed", tickformat=".0%", range=[left, 1.005]
@@ -188,6 +230,19 @@ def _axes(figure: go.Figure, found: Sequence[Point], log: bool) -> None:
         title_text="share of units kept (each step right halves or more)",
         tickvals=shares,
         ticktext=[percent(s) for s in shares],
+    )
+
+
+def _fine(figure: go.Figure, low: float, high: float) -> None:
+    """The accuracy along the logarithm of its errors, right answers up."""
+    ticks = [a for a in (0.1, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995) if low - 0.1 <= a]
+    ends = [math.log10(min(1.0, 1.15 * (1 - low))), math.log10(max(LEAST, 0.8 * (1 - high)))]
+    figure.update_yaxes(
+        type="log",
+        range=ends,
+        tickvals=[1 - a for a in ticks],
+        ticktext=[percent(a) for a in ticks],
+        title_text="accuracy (each step halves the errors or more)",
     )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from torch import nn
 
-from prunelab.registry import model
+from prunelab.registry import Range, model
 from prunelab.spec import SpecError
 
 Activation = Literal["relu", "tanh", "gelu", "sigmoid"]
@@ -29,12 +29,36 @@ def mlp(
     *,
     widths: Annotated[str, "neurons of each hidden layer, such as 64-32"] = "64-32",
     activation: Annotated[Activation, "after each hidden layer"] = "relu",
+    share: Annotated[
+        float, Range(1e-4, 1, 0.01), "of the weights, by narrowing every hidden layer alike"
+    ] = 1.0,
 ) -> nn.Module:
     """A multilayer perceptron with hidden layers of your choice.
 
     Layers are called fc1, fc2, ... and start with PyTorch's default (Kaiming uniform).
     """
-    return perceptron(shape, classes, _parsed(widths), activation)
+    return perceptron(
+        shape, classes, narrowed(math.prod(shape), _parsed(widths), classes, share), activation
+    )
+
+
+def narrowed(inputs: int, widths: list[int], classes: int, share: float) -> list[int]:
+    """The widest layers in the same proportions with at most a share of the weights.
+
+    At least one neuron a layer; so small that one is too many, it is one.
+
+    >>> narrowed(64, [300, 100], 10, 0.1)
+    [57, 19]
+    """
+    limit = share * _units([inputs, *widths, classes])
+    most = max(widths, default=0)
+    sizes = ([max(1, n * w // most) for w in widths] for n in range(most, 0, -1))
+    fitting = (s for s in sizes if _units([inputs, *s, classes]) <= limit)
+    return next(fitting, [1] * len(widths))
+
+
+def _units(sizes: list[int]) -> int:
+    return sum(a * b for a, b in pairwise(sizes))
 
 
 def perceptron(

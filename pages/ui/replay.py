@@ -1,0 +1,165 @@
+"""The replay: one slider through the epochs of a training that prunes; or the newest, live."""
+
+from __future__ import annotations
+
+import time
+
+import streamlit as st
+
+from pages.ui import desk, live, shell, show, words
+from prunelab import figures
+from prunelab.events import Result
+from prunelab.spec import RunSpec
+
+PACE = 0.8  # seconds a still is shown while it plays
+HIGH = 470  # pixels reserved for a picture with its words, so that nothing moves
+_PLAYING, _STEPPED = "_playing", "_stepped"
+
+
+def watch(key: str) -> None:
+    """An active run: its newest still, once a second; the page runs again when it is over."""
+
+    def card() -> None:
+        result = desk.result(key)
+        if result is None or result.status not in desk.ACTIVE:
+            st.rerun()
+            return
+        live.head(result)
+        if result.frames:
+            _stills(result, result.frames[-1].epoch, "")
+        else:
+            st.caption(
+                "The dense network is trained first, to compare with. Then the method begins."
+            )
+            st.skeleton(HIGH)
+
+    st.fragment(card, run_every=1.0)()
+
+
+def show_replay(result: Result) -> None:
+    """The whole run behind one slider, and a button that moves it."""
+    if not result.frames:
+        st.info(show.plain(figures.NONE))
+        return
+    playing = bool(st.session_state.get(_PLAYING))
+    st.fragment(_body, run_every=PACE if playing else None)(result)
+
+
+def _body(result: Result) -> None:
+    epochs = figures.moments(result)
+    _step(epochs)
+    epoch, layer = _bar(result, epochs)
+    _stills(result, epoch, layer)
+
+
+def _step(epochs: list[int]) -> None:
+    """While it plays, one still further after a moment; at the end it stops."""
+    since = time.monotonic() - st.session_state.get(_STEPPED, 0.0)
+    if not st.session_state.get(_PLAYING) or since < PACE / 2:
+        return
+    st.session_state[_STEPPED] = time.monotonic()
+    now = st.session_state.get("moment", epochs[-1])
+    later = [epoch for epoch in epochs if epoch > now]
+    if later:
+        st.session_state["moment"] = later[0]
+    else:
+        st.session_state[_PLAYING] = False
+        st.rerun()
+
+
+def _bar(result: Result, epochs: list[int]) -> tuple[int, str]:
+    """Play, the layer, and the epoch."""
+    if len(epochs) < 2:
+        return epochs[0], _layer(result)
+    playing = bool(st.session_state.get(_PLAYING))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        label, icon = (
+            ("Pause", ":material/pause:") if playing else ("Play", ":material/play_arrow:")
+        )
+        if st.button(label, icon=icon, key="play", on_click=_toggle, args=(epochs,)):
+            st.rerun()
+        layer = _layer(result)
+        first = {} if "moment" in st.session_state else {"value": epochs[-1]}
+        chosen = st.select_slider("Epoch", epochs, key="moment", bind="query-params", **first)
+    return int(chosen), layer
+
+
+def _toggle(epochs: list[int]) -> None:
+    """Play from where the slider is, or from the start when it is at the end."""
+    st.session_state[_PLAYING] = not st.session_state.get(_PLAYING)
+    st.session_state[_STEPPED] = time.monotonic()
+    if st.session_state[_PLAYING] and st.session_state.get("moment") == epochs[-1]:
+        st.session_state["moment"] = epochs[0]
+
+
+def _layer(result: Result) -> str:
+    names = figures.names(result)
+    if len(names) == 1:
+        return names[0]
+    return str(st.selectbox("Layer", names, key="layer", bind="query-params", width=160))
+
+
+def _stills(result: Result, epoch: int, layer: str) -> None:
+    """The course, and below it what the network is made of at one epoch."""
+    theme, layer = shell.theme(), layer or figures.names(result)[0]
+    spec = RunSpec.from_json(result.spec)
+
+    def draw(name: str, *place: object) -> None:
+        call = f"run.plot.{name}({', '.join(map(repr, place))})"
+        make = getattr(figures, name)
+        show.picture(
+            lambda: make(result, *place, theme=theme), name, python=words.python(spec, call)
+        )
+
+    draw("course", epoch)
+    with st.container(key="pair-stills"):
+        left, right = st.columns(2, gap="large")
+        with left:
+            draw("pixels", epoch)
+        with right:
+            draw("cells", layer, epoch)
+        left, right = st.columns(2, gap="large")
+        with left:
+            draw("degrees", layer, epoch)
+        with right:
+            draw("values", layer, epoch)
+
+
+def show_gates(result: Result) -> None:
+    """The gates of a method that learns them, epoch by epoch."""
+    epochs = [frame.epoch for frame in result.frames if frame.gates]
+    if not epochs:
+        st.info(
+            "This method learns no gates. Choose variational-dropout to see the noise each weight "
+            "bears, or l0 to see gates open and shut."
+        )
+        return
+
+    def body() -> None:
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            layer = _gated_layer(result)
+            epoch = epochs[-1]
+            if len(epochs) > 1:
+                epoch = st.select_slider(
+                    "Epoch of the gates", epochs, epochs[-1], key="gate-moment"
+                )
+        show.picture(
+            lambda: figures.gates(result, layer, epoch, theme=shell.theme()),
+            "gates",
+            python=words.python(
+                RunSpec.from_json(result.spec), f"run.plot.gates({layer!r}, {epoch})"
+            ),
+        )
+        st.caption(
+            "What is shut by itself is the method's own answer. You asked for a sparsity, so at "
+            f"{'80 % of training' if epochs[-1] != result.frames[-1].epoch else 'the end'} the "
+            "weights are ranked by this number, exactly as many stay as you asked for, and those "
+            "train on without gates."
+        )
+
+    st.fragment(body)()
+
+
+def _gated_layer(result: Result) -> str:
+    names = figures.names(result)
+    return str(st.selectbox("Layer", names, key="gate-layer", width=220))

@@ -1,0 +1,127 @@
+"""What can be drawn of a run, a sweep or a race, as plain plotly figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from prunelab import figures
+from prunelab.layers import layer_arrays
+
+if TYPE_CHECKING:
+    from prunelab.notebook import Race, Run, Sweep
+
+
+@dataclass(frozen=True)
+class Plots:
+    """The figures of one run, as plotly figures."""
+
+    run: Run
+
+    def histogram(self, layer: str = "", quantity: str = "") -> Any:
+        """Weights or scores before and after, with the threshold; of all layers or of one."""
+        shown = quantity or ("weights" if self.run.result.epochs else "scores")
+        return figures.histogram(self.run.result, shown, layer or None).figure
+
+    def weights(self, layer: str) -> Any:
+        """The weights of a layer as an image, what was removed left blank."""
+        arrays = layer_arrays(self.run.folder, layer)
+        return figures.weights(layer, *arrays).figure
+
+    def tree(self) -> Any:
+        """The tree before pruning, what was cut faded."""
+        with np.load(self.run.folder / "tree.npz", allow_pickle=False) as file:
+            return figures.tree(dict(file)).figure
+
+    def heatmap(self) -> Any:
+        """Sparsity of each layer over rounds or epochs."""
+        return figures.heatmap(self.run.result).figure
+
+    def layers(self) -> Any:
+        """How much of each layer is left."""
+        return figures.layers(self.run.result).figure
+
+    def curve(self) -> Any:
+        """Accuracy and loss over the epochs."""
+        return figures.curve(self.run.result).figure
+
+    def confusion(self) -> Any:
+        """Which classes are taken for which, before and after."""
+        classes = self.run.result.settings.get("classes", ())
+        return figures.confusion(self.run.result, classes).figure
+
+    def size(self) -> Any:
+        """Bytes on disk in four forms."""
+        return figures.size(self.run.result).figure
+
+    def macs(self) -> Any:
+        """Multiply-adds of one prediction."""
+        return figures.macs(self.run.result).figure
+
+    def latency(self) -> Any:
+        """Time of one prediction, with its interval."""
+        return figures.latency(self.run.result).figure
+
+    def course(self, epoch: int | None = None) -> Any:
+        """Accuracy and sparsity while a method prunes as it trains, a line at one epoch."""
+        return figures.course(self.run.result, epoch).figure
+
+    def pixels(self, epoch: int | None = None) -> Any:
+        """Which inputs the first layer still reads, and by how many neurons."""
+        return figures.pixels(self.run.result, epoch).figure
+
+    def cells(self, layer: str = "", epoch: int | None = None) -> Any:
+        """The weights of a layer that are there, and what came and went since the still before."""
+        return figures.cells(self.run.result, layer, epoch).figure
+
+    def values(self, layer: str = "", epoch: int | None = None) -> Any:
+        """The values of the weights that are there, beside those of the start."""
+        return figures.values(self.run.result, layer, epoch).figure
+
+    def degrees(self, layer: str = "", epoch: int | None = None, *, out: bool = False) -> Any:
+        """How many connections each neuron has; ``out``: each of its inputs."""
+        return figures.degrees(self.run.result, layer, epoch, out=out).figure
+
+    def topology(self, layer: str = "", *, out: bool = False) -> Any:
+        """How the connections spread over the neurons of a layer, epoch by epoch."""
+        return figures.topology(self.run.result, layer, out=out).figure
+
+    def turnover(self) -> Any:
+        """Connections that came and went between the epochs."""
+        return figures.turnover(self.run.result).figure
+
+    def movement(self, layer: str = "") -> Any:
+        """Each weight before and after a training that prunes, kept or removed."""
+        return figures.movement(self.run.result, layer).figure
+
+    def gates(self, layer: str = "", epoch: int | None = None) -> Any:
+        """What decides for each weight whether it stays: log α, or the chance of its gate."""
+        return figures.gates(self.run.result, layer, epoch).figure
+
+
+@dataclass(frozen=True)
+class SweepPlots:
+    """The figures of a sweep, as plotly figures."""
+
+    sweep: Sweep
+
+    def tradeoff(self) -> Any:
+        """Accuracy against sparsity, every run a dot."""
+        return figures.tradeoff([run.result for run in self.sweep.runs]).figure
+
+
+@dataclass(frozen=True)
+class RacePlots:
+    """The figures of a race, as plotly figures."""
+
+    ran: Race
+
+    def race(self, *, even: bool = False) -> Any:
+        """Accuracy of each lane against sparsity, a band over the seeds, medals where earned."""
+        return figures.race(self.ran.arrivals, even=even).figure
+
+    def ahead(self, sparsity: float | None = None) -> Any:
+        """How far the winning ticket is ahead of each control, with an interval."""
+        return figures.ahead(self.ran.arrivals, sparsity).figure
