@@ -64,7 +64,7 @@ class Verdict(NamedTuple):
     sparsity: float
     leader: str
     medal: bool
-    margins: tuple[Margin, ...]  # over each other lane, the closest first
+    margins: tuple[Margin, ...]  # over each other lane, the most doubtful first
 
 
 def starters(
@@ -164,14 +164,14 @@ def _by_lane(arrived: Iterable[Arrival]) -> dict[str, dict[int, float]]:
 def margins_of(
     lane: str, here: Mapping[str, Mapping[int, float]], sparsity: float
 ) -> tuple[Margin, ...]:
-    """The margins of one lane over the others at one sparsity, the closest first."""
+    """The margins of one lane over the others at one sparsity, the most doubtful first."""
     level = LEVEL / (len(here) - 1)
     found = []
     for other, seeds in here.items():
         if other != lane:
             ahead = [here[lane][seed] - seeds[seed] for seed in seeds]
             found.append(_margin((lane, other, sparsity), ahead, level))
-    return tuple(sorted(found, key=lambda m: (m.low, m.mean)))
+    return tuple(sorted(found, key=lambda m: (m.apart, m.mean)))
 
 
 def _margin(who: tuple[str, str, float], ahead: Sequence[float], level: float) -> Margin:

@@ -21,6 +21,7 @@ TITLES = {
     "home": "Home",
     "lab": "Lab",
     "training": "Training-time",
+    "lottery": "Lottery",
     "trees": "Trees",
     "sweep": "Sweep",
     "runs": "Runs",

@@ -1,0 +1,93 @@
+"""Many runs of one form: what is missing, how long that takes, how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from pages.ui import desk, show, words
+from prunelab.catalogue import validate
+from prunelab.spec import RunSpec, SpecError
+
+LIMIT = 600  # runs one form may start
+
+
+def states(specs: Sequence[RunSpec]) -> dict[str, str]:
+    """What has become of each run that was ever asked for, by key."""
+    return {row.key: row.state for row in desk.store().rows([spec.key for spec in specs])}
+
+
+def start_button(
+    specs: Sequence[RunSpec], done: Callable[[str], bool], *, key: str, label: str = ""
+) -> None:
+    """Queue the runs that are not there; greyed, with the reason, where that cannot be."""
+    known, there = states(specs), (*desk.ACTIVE, "finished")
+    new = [s for s in specs if not done(s.key) and known.get(s.key) not in there]
+    refused = _refused(specs, len(new))
+    if refused:
+        st.warning(show.plain(refused))
+    waiting = sum(state in desk.ACTIVE for state in known.values())
+    words_ = f"{waiting} runs on their way" if waiting else "All runs are there"
+    if new:
+        words_ = (label or "Start {} runs").format(len(new))
+    st.button(
+        words_, type="primary", width="stretch", key=key, on_click=desk.start,
+        args=(new,), disabled=bool(refused) or not new, icon=":material/play_arrow:",
+    )  # fmt: skip
+    if new:
+        st.caption(f"{forecast(new).capitalize()}.")
+
+
+def _refused(specs: Sequence[RunSpec], new: int) -> str:
+    try:
+        for spec in specs:
+            validate(spec, desk.known())
+    except SpecError as error:
+        return str(error)
+    return f"{new} runs are more than the {LIMIT} one form may start." if new > LIMIT else ""
+
+
+def forecast(new: Sequence[RunSpec]) -> str:
+    """How long it will take, from runs of the same method on the same data and model."""
+    like = desk.store().runs(
+        limit=50, data=new[0].data, model=new[0].model, method=new[0].method, state="finished"
+    )
+    times = sorted(row.result.seconds for row in like if row.result.seconds)
+    if not times:
+        return "time unknown until the first one is done"
+    return f"about {words.duration(times[len(times) // 2] * len(new) / desk.workers())}"
+
+
+def progress(specs: Sequence[RunSpec]) -> None:
+    """How far all of them are; the page runs again whenever one has ended."""
+    keys = [spec.key for spec in specs]
+    before = [row for row in desk.store().rows(keys) if row.state in desk.ACTIVE]
+    if not before:
+        return
+
+    def bar() -> None:
+        desk.tend(running=any(row.state == "running" for row in before))
+        now = desk.store().rows(keys)
+        left = [row for row in now if row.state in desk.ACTIVE]
+        if len(left) < len(before):
+            st.rerun()
+        share = sum(1 if row.state not in desk.ACTIVE else row.progress for row in now)
+        with st.container(border=True, key="card-fleet"):
+            text, button = st.columns([5, 1], vertical_alignment="center")
+            done = f"{len(now) - len(left)} of {len(now)} runs done"
+            text.progress(share / max(1, len(now)), text=done)
+            button.button(
+                "Cancel all", key="cancel-all", width="stretch", on_click=desk.cancel,
+                args=([row.key for row in left],),
+            )  # fmt: skip
+
+    st.fragment(bar, run_every=1.0)()
+
+
+def failures(specs: Sequence[RunSpec]) -> None:
+    """The first few runs that failed, each with its reason."""
+    rows = desk.store().rows([spec.key for spec in specs])
+    for row in [row for row in rows if row.state == "failed"][:3]:
+        said = f"{row.spec.method} at {100 * row.spec.sparsity:g} %: {row.result.reason}"
+        st.error(show.plain(said))
