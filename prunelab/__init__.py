@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from prunelab.catalogue import catalogue
     from prunelab.experiment import prune
+    from prunelab.foresight import forecast
     from prunelab.notebook import load, race, run, sweep
     from prunelab.spec import RunSpec, SpecError
 
@@ -23,11 +24,12 @@ _HOMES = {
     "load": "prunelab.notebook",
     "race": "prunelab.notebook",
     "prune": "prunelab.experiment",
+    "forecast": "prunelab.foresight",
     "catalogue": "prunelab.catalogue",
     "RunSpec": "prunelab.spec",
     "SpecError": "prunelab.spec",
 }
-__all__ = ["RunSpec", "SpecError", "catalogue", "load", "prune", "race", "run", "sweep"]
+__all__ = ["RunSpec", "SpecError", "catalogue", "forecast", "load", "prune", "race", "run", "sweep"]
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import inspect
 import json
 import math
 import os
@@ -44,6 +45,7 @@ LIMITS = {
     "epochs": (1, 1000),
     "recover_epochs": (1, 1000),
     "batch_size": (1, 65536),
+    "floor": (0, 10**6),
 }
 
 
@@ -261,7 +263,9 @@ def _known(kind: str, name: str, names: Any, broken: Mapping[str, str] | None = 
 def _plain(entry: Any) -> dict[str, Any]:
     facts = {k: sorted(v) if isinstance(v, frozenset) else v for k, v in entry.facts.items()}
     knobs = [vars(knob) for knob in entry.knobs]
-    return {"summary": entry.summary, "doc": entry.doc, "knobs": knobs, **facts}
+    learns = inspect.isgeneratorfunction(entry.function)
+    told = {"summary": entry.summary, "doc": entry.doc, "knobs": knobs, "learns": learns}
+    return told | facts
 
 
 def _fingerprint(more: Sequence[Path]) -> str:

@@ -20,6 +20,7 @@ FIELDS: dict[str, tuple[Any, str]] = {
     "method": (str, "a method; prunelab list methods"),
     "sparsity": (float, "share of the prunable units to remove, 0 <= s < 1"),
     "scope": (str, "global, uniform, uniform-plus, er, erk or lamp"),
+    "floor": (int, "keep at least so many units of every layer"),
     "recover": (str, "none, finetune, rewind or reinit"),
     "seed": (int, "of everything random"),
     "epochs": (int, "of the dense training"),

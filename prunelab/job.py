@@ -79,7 +79,7 @@ class Job:
             sparsity,
             self.scope,
             within=within or None,
-            floor=int(self.structured),
+            floor=max(int(self.structured), self.spec.floor),
             layers=self.layers_at(sparsity),
         )
         whole = self.method.whole_ties

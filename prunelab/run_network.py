@@ -35,7 +35,7 @@ def run_network(job: Job, files: Path | None, dense: Path | None) -> Iterator[Ev
     net = job.build().to(device())
     lab = Lab(net=net, first=state(net), mask={}, cover=Cover({}), kept=_kept(job, files))
     yield weights_histogram(net, "start")
-    yield from piece(job, lab, "dense", _dense(job, lab, dense))
+    yield from piece(job, lab, "dense", train_dense(job, lab, dense))
     trained = copy.deepcopy(net)
     yield weights_histogram(net, "dense")
     yield validated(job, net, "dense")
@@ -59,7 +59,7 @@ def plan(job: Job) -> dict[str, int]:
     return dense | train | recover.plan(job)
 
 
-def _dense(job: Job, lab: Lab, folder: Path | None) -> Iterator[Event]:
+def train_dense(job: Job, lab: Lab, folder: Path | None) -> Iterator[Event]:
     """The dense network: with weights of one's own, trained before for this dense key, or here."""
     if job.spec.weights:
         yield from given.start(job, lab.net)

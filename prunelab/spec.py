@@ -27,7 +27,8 @@ class RunSpec:
     ``sparsity`` is the share of the prunable units to remove, 0 <= sparsity < 1. ``layers`` sets it
     layer by layer instead. An empty ``scope`` or ``recover`` and a None mean "as the method, the
     model and the data set recommend". Knobs are what else a method, model or data set lets one set.
-    ``weights`` names a file of one's own that takes the place of the dense training.
+    ``weights`` names a file of one's own that takes the place of the dense training. ``floor``
+    keeps at least so many units of every layer, where the sparsity leaves as many.
     """
 
     data: str = "digits"
@@ -36,6 +37,7 @@ class RunSpec:
     sparsity: float = 0.9
     layers: Mapping[str, float] = field(default_factory=dict)
     scope: str = ""
+    floor: int = 0
     recover: str = ""
     seed: int = 0
     epochs: int | None = None

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from prunelab import processes, treelab
+from prunelab import aside, processes, treelab
 from prunelab.parts import Parts, split
 from prunelab.registry import DATASETS
 from prunelab.spec import RunSpec, SpecError
@@ -215,7 +215,7 @@ def test_a_damaged_file_is_no_tree(tmp_path):
 @pytest.fixture(autouse=True)
 def _reaped():
     yield
-    for process in orders._started.values():
+    for process in aside._started.values():
         process.wait(20)
 
 
@@ -234,9 +234,9 @@ def test_a_tree_is_grown_by_another_process_once(tmp_path):
     assert treelab.look(folder).name == "growing"
     assert wait(folder).name == "ready"
     assert treelab.grown(folder).leaves > 1
-    process = orders._started[folder]
+    process = aside._started[folder]
     treelab.start(spec, tmp_path)
-    assert orders._started[folder] is process
+    assert aside._started[folder] is process
 
 
 def test_bad_data_are_a_sentence(tmp_path):
@@ -253,8 +253,8 @@ def test_a_process_that_dies_is_told_and_can_be_ordered_again(tmp_path):
     folder = treelab.start(spec, tmp_path)
     while treelab.look(folder).doing in ("", "Starting"):
         time.sleep(0.02)
-    processes.kill(orders._started[folder].pid)
-    assert wait(folder).reason.startswith("It ended before the tree was ready.")
+    processes.kill(aside._started[folder].pid)
+    assert wait(folder).reason.startswith("It ended before it was ready.")
     treelab.start(spec, tmp_path)
     assert treelab.look(folder).name == "growing"
     treelab.stop(folder)
@@ -270,7 +270,7 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
 def test_the_shipped_tree_is_the_one_that_would_be_grown(tmp_path):
     folder = treelab.place(SHIPPED, tmp_path)
     assert folder.parent == orders.SHIPPED
-    assert json.loads((folder / orders.PROGRESS).read_text()) == {"state": "ready"}
+    assert json.loads((folder / aside.PROGRESS).read_text()) == {"state": "ready"}
     growth.write(SHIPPED, tmp_path, lambda *_: None)
     for file in ("tree", "cv", "rules", "test"):
         with np.load(folder / f"{file}.npz") as old, np.load(tmp_path / f"{file}.npz") as new:

@@ -14,7 +14,7 @@ from prunelab.catalogue import fits, fits_data, recoveries
 from prunelab.files import keep_upload
 from prunelab.spec import RunSpec, SpecError
 
-SPARSITIES = [*(n / 100 for n in range(99)), 0.99, 0.995, 0.998, 0.999]
+SPARSITIES = [*(n / 100 for n in range(99)), 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999]
 PRESETS = {"Quick": 0.25, "Usual": 1.0, "Long": 2.0}
 UPLOAD = re.compile(r"[0-9a-f]{64}\.(csv|parquet|npz)")  # a link cannot name other files
 OPEN = 2  # knobs of a method that are shown at once
@@ -176,6 +176,10 @@ def _training(known: Mapping[str, Any], model: str, start: RunSpec) -> dict[str,
         help="  \n".join(f"**{n}**: {text}" for n, text in known["scopes"].items()),
         **bound,
     )
+    floor = st.number_input(
+        "Keep at least", 0, 10**6, start.floor, key="floor", bind="query-params",
+        help="So many weights of every layer stay, whatever their scores: no layer loses all.",
+    )  # fmt: skip
     epochs = st.number_input("Epochs", 1, 1000, start.epochs, key="epochs", **bound)
     more = st.number_input(
         "Epochs of recovery", 1, 1000, start.recover_epochs, key="recover_epochs", **bound
@@ -186,6 +190,7 @@ def _training(known: Mapping[str, Any], model: str, start: RunSpec) -> dict[str,
     optimizer = st.selectbox("Optimizer", optimizers, place, key="optimizer", **bound)
     found = {"recover_epochs": more, "lr": lr, "batch_size": batch}
     found |= {"scope": scope or "", "optimizer": optimizer or ""}
+    found |= {"floor": floor} if floor else {}
     return found | ({"epochs": epochs} if epochs else {})
 
 

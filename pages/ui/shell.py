@@ -23,6 +23,7 @@ TITLES = {
     "training": "Training-time",
     "lottery": "Lottery",
     "trees": "Trees",
+    "forecast": "Forecast",
     "sweep": "Sweep",
     "runs": "Runs",
     "methods": "Library",

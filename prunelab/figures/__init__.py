@@ -12,6 +12,7 @@ from prunelab.figures.course import course
 from prunelab.figures.curves import curve, live
 from prunelab.figures.film import NONE, badge, moments, names
 from prunelab.figures.film import turnover as came_and_went
+from prunelab.figures.foretold import exact, paths, survivors, verdict
 from prunelab.figures.histograms import histogram
 from prunelab.figures.leaves import leaf_curve, live_leaves, rules, scores_by_leaves
 from prunelab.figures.look import (
@@ -28,6 +29,7 @@ from prunelab.figures.matrix import weights
 from prunelab.figures.movement import UNMOVED, movement, movement_numbers
 from prunelab.figures.plane import boundary, taken_for
 from prunelab.figures.race import ahead, lane_table, medal_table, race
+from prunelab.figures.ribbon import ribbons
 from prunelab.figures.stills import cells, gates, values
 from prunelab.figures.topology import degrees, pixels, topology, turnover
 from prunelab.figures.trees import tree
@@ -36,9 +38,9 @@ from prunelab.figures.worked import worked
 __all__ = [
     "NONE", "PALETTES", "UNMOVED", "Picture", "Theme", "accuracy", "ahead", "badge", "beside",
     "boundary", "came_and_went", "cells", "confusion", "count", "course", "curve", "degrees",
-    "gates", "heatmap", "histogram", "is_baseline", "lane_table", "latency", "layer_table",
-    "layers", "leaf_curve", "live", "live_leaves", "macs", "medal_table", "moments", "movement",
-    "movement_numbers", "names", "percent", "pixels", "race", "rules", "scores_by_leaves", "size",
-    "stored", "strokes", "taken_for", "topology", "tradeoff", "tree", "turnover", "values",
-    "weights", "worked",
+    "exact", "gates", "heatmap", "histogram", "is_baseline", "lane_table", "latency",
+    "layer_table", "layers", "leaf_curve", "live", "live_leaves", "macs", "medal_table",
+    "moments", "movement", "movement_numbers", "names", "paths", "percent", "pixels", "race",
+    "ribbons", "rules", "scores_by_leaves", "size", "stored", "strokes", "survivors", "taken_for",
+    "topology", "tradeoff", "tree", "turnover", "values", "verdict", "weights", "worked",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ SUBJECT = ("data", "data_knobs", "model", "model_knobs")  # runs on others canno
 DIFFERS = (
     "layers",
     "scope",
+    "floor",
     "recover",
     "recover_epochs",
     "epochs",

@@ -2,53 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import sys
 from pathlib import Path
-from typing import Any
 
-from prunelab import processes
-from prunelab.spec import RunSpec, SpecError
-from prunelab.treelab import orders
-
-NICE = 10  # the app must stay quick meanwhile
-PATIENCE = 3600.0  # seconds to wait for the trees before this one
+from prunelab import aside
+from prunelab.spec import RunSpec
 
 
 def main(spec: RunSpec, folder: Path) -> int:
     """Write the arrays of a tree, one tree of a home at a time."""
-    folder.mkdir(parents=True, exist_ok=True)
-    mine = processes.lock(folder / orders.LOCK)
-    if mine is None or orders.look(folder).name == "ready":
-        return 0  # somebody else grows, or has grown, the same tree
 
-    def tell(doing: str, share: float, **more: Any) -> None:
-        about = {"state": "growing", "doing": doing, "share": share, "by": processes.identity()}
-        orders.write(folder, {**about, **more})
+    def grow(tell: aside.Tell) -> tuple[str, ...]:
+        from prunelab.trees import growth  # brings scikit-learn
 
-    tell("Waiting for another tree", 0.0)
-    turn = processes.lock(folder.parent / "turn.lock", patience=PATIENCE)
-    tell("Loading scikit-learn", 0.02)
-    try:
-        from prunelab.trees import growth
+        return tuple(growth.write(spec, folder, tell))
 
-        notes = growth.write(spec, folder, tell)
-    except SpecError as refused:
-        tell("", 0.0, state="failed", reason=str(refused))
-        return 1
-    except MemoryError:
-        tell("", 0.0, state="failed", reason="There is not enough memory for these data.")
-        return 1
-    tell("", 1.0, state="ready", notes=notes)
-    for held in (turn, mine):
-        if held:
-            held.close()
-    return 0
+    return aside.work(folder, "Loading scikit-learn", grow)
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(AttributeError, OSError):  # Windows has no nice
-        os.nice(NICE)
+    aside.calm()
     sys.exit(main(RunSpec.from_json(json.loads(sys.argv[1])), Path(sys.argv[2])))

@@ -16,7 +16,7 @@ from prunelab.spec import RunSpec
 SPEC = RunSpec(epochs=6, recover_epochs=3)
 LONG = RunSpec(epochs=900, seed=1)
 CARD = "methods?find-methods=snip&worked-open-snip=true"
-PAGES = ("", "lab", "lab?run=example", "sweep", "runs", "methods", CARD)
+PAGES = ("", "lab", "lab?run=example", "forecast", "sweep", "runs", "methods", CARD)
 
 
 def headline(page):
@@ -152,6 +152,24 @@ def test_a_card_works_its_method_through(page):
     finding = page.get_by_text(re.compile(r"synflow keeps \d+ of the 16 weights of this layer"))
     expect(finding).to_be_visible(timeout=120_000)
     expect(page.get_by_text("Sparsity 0.5 removes ⌊0.5 · 28 + ½⌋ = 14 of 28")).to_be_visible()
+
+
+def test_a_forecast_is_made_and_a_run_follows_from_it(page):
+    page.goto("/forecast?model=mlp&training=Quick")
+    ready(page)
+    page.get_by_role("button", name="Forecast", exact=True).click()
+    expect(headline(page)).to_contain_text("breaks", timeout=120_000)
+    before = headline(page).inner_text()
+    page.get_by_role("radio", name="Layer-wise").click()
+    expect(headline(page)).not_to_have_text(before)
+    expect(page.get_by_text(re.compile("At 98.% sparsity"))).to_be_visible()
+    ready(page)
+    shot(page, "forecast-done-1440-light")
+    page.get_by_role("button", name="Run snip").click()
+    expect(page).to_have_url(re.compile("run=digits-mlp-snip-98"), timeout=30_000)
+    page.get_by_text("More settings").click()
+    for label, value in (("Scope", "uniform"), ("Model", "mlp"), ("Method", "snip")):
+        expect(page.get_by_role("combobox", name=label)).to_have_value(value)
 
 
 def test_a_dead_link_says_what_to_do(page):

@@ -1,0 +1,203 @@
+"""Forecast: before a run, what each method would leave, and at which sparsity it would collapse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from pages.ui import controls, desk, shell, show
+from prunelab import aside, figures, foresight
+from prunelab.catalogue import fits
+from prunelab.foresight import FLOOR, OWN, WAYS, Forecast, unforeseen
+from prunelab.spec import RunSpec, SpecError
+
+START = RunSpec()
+FIRST = ("magnitude", "snip", "synflow", "random")
+BUTTONS = {OWN: "As the method", "uniform": "Layer-wise", "erk": "ERK", "floor": "With a floor"}
+AT = 0.98  # where the slider stands at first
+
+
+def main() -> None:
+    with st.sidebar:
+        base, ordered, refused = _form(desk.known())
+        folder = foresight.place(ordered, desk.store().home) if ordered else None
+        state = aside.look(folder) if folder else aside.State("none")
+        _button(ordered, state, refused)
+    found, damage = _read(folder, state)
+    if damage or state.name == "failed":
+        st.title("This forecast could not be made")
+        st.error(show.plain(damage or state.reason))
+        st.markdown("**What to do.** Change the settings on the left, or press Forecast again.")
+    elif found:
+        _body(found, base)
+    elif folder and state.name == "growing":
+        _wait(folder)
+    else:
+        _empty()
+
+
+def _form(known: Mapping[str, Any]) -> tuple[RunSpec, dict[str, Any] | None, str]:
+    data, model, data_knobs, model_knobs = controls.subject(known, START)
+    reasons = {m: _why_not(known, m, model) for m in known["methods"]}
+    able = [m for m, why in reasons.items() if not why]
+    methods = st.multiselect(
+        "Methods", able, [m for m in FIRST if m in able], key="methods", bind="query-params",
+        max_selections=6,
+    )  # fmt: skip
+    controls.misfits(reasons, "methods", "a forecast")
+    floor = st.number_input(
+        "Floor", 1, 10_000, FLOOR, key="least", bind="query-params",
+        help="Weights that stay in every layer, for the way of sharing called “With a floor”.",
+    )  # fmt: skip
+    epochs = controls.preset(known, data, model)
+    base = RunSpec(
+        data=data, model=model, epochs=epochs, data_knobs=data_knobs, model_knobs=model_knobs
+    )
+    if controls.wants_file(known, base):
+        return base, None, "Upload a file first."
+    if not able:
+        return base, None, f"{model} is no network: it has no paths that could break."
+    if not methods:
+        return base, None, "Choose at least one method."
+    try:
+        return base, foresight.order(base, methods, floor=floor), ""
+    except SpecError as problem:
+        return base, None, str(problem)
+
+
+def _why_not(known: Mapping[str, Any], method: str, model: str) -> str:
+    if misfit := fits(known, method, model):
+        return misfit
+    if "network" not in known["models"][model]["traits"]:
+        return f"{model} is no network."
+    why = unforeseen(known["methods"][method], known["units"])
+    return f"{method}: {why}." if why else ""
+
+
+def _button(ordered: Mapping[str, Any] | None, state: aside.State, refused: str) -> None:
+    if refused:
+        st.caption(show.plain(refused))
+    words = {"ready": "This forecast is made", "growing": "Forecasting"}
+    st.button(
+        words.get(state.name, "Forecast"), type="primary", width="stretch", key="forecast",
+        icon=":material/partly_cloudy_day:", on_click=_start, args=(ordered,),
+        disabled=bool(refused) or state.name in words,
+    )  # fmt: skip
+
+
+def _start(ordered: Mapping[str, Any]) -> None:
+    try:
+        foresight.start(ordered, desk.store().home)
+    except SpecError as problem:
+        st.session_state["_problem"] = str(problem)
+
+
+def _read(folder: Path | None, state: aside.State) -> tuple[Forecast | None, str]:
+    """The forecast if it is there, or what is wrong with its file; then it can be made anew."""
+    if folder is None or state.name != "ready":
+        return None, ""
+    try:
+        return foresight.read(folder), ""
+    except SpecError as damaged:
+        aside.stop(folder)
+        return None, str(damaged)
+
+
+def _wait(folder: Path) -> None:
+    st.title("Looking ahead")
+
+    def bar() -> None:
+        state = aside.look(folder)
+        if state.name != "growing":
+            st.rerun()
+        with st.container(border=True, key="card-forecast"):
+            left, right = st.columns([5, 1], vertical_alignment="center")
+            left.progress(state.share, text=state.doing or "Starting")
+            right.button("Stop", on_click=aside.stop, args=(folder,), key="stop", width="stretch")
+
+    st.fragment(bar, run_every=0.5)()
+    st.skeleton(420)
+
+
+def _empty() -> None:
+    st.title("Where would this network break?")
+    show.empty(
+        "What you will see",
+        "A network is dead long before its last weight is gone: it is enough that no path of "
+        "weights leads from the input to an output. The forecast scores the weights with each "
+        "method, makes the masks of many sparsities without training any of them, and counts the "
+        "paths that stay open. Choose on the left, press Forecast.",
+    )
+
+
+def _body(found: Forecast, base: RunSpec) -> None:
+    place = st.container()
+    way = st.segmented_control(
+        "How the weights that stay are shared among the layers", list(BUTTONS), default=OWN,
+        format_func=BUTTONS.__getitem__, key="way", bind="query-params", required=True,
+        help="  \n".join(f"**{BUTTONS[name]}**: {words}" for name, words in WAYS.items()),
+    )  # fmt: skip
+    way = way if way in WAYS else OWN
+    place.title(figures.verdict(found, way))
+    for name, note in found.notes.items():
+        place.caption(f"{show.plain(name)}: {note}.")
+    _ribbons(found, base, way)
+    lines, layers = st.tabs(["Paths", "Layers"])
+    with lines:
+        show.picture(
+            lambda: figures.paths(found, way=way, theme=shell.theme()),
+            "paths",
+            python=_python(found, base, f"paths(way={way!r})"),
+        )
+    with layers:
+        show.picture(
+            lambda: figures.survivors(found, way=way, theme=shell.theme()),
+            "survivors",
+            python=_python(found, base, f"survivors(way={way!r})"),
+        )
+    st.caption(
+        "A forecast is not a result: masks that look dead may revive where a method goes on "
+        "choosing, and masks that look whole may still not learn. A run tells."
+    )
+
+
+def _ribbons(found: Forecast, base: RunSpec, way: str) -> None:
+    tried = found.sparsities
+    at = st.select_slider(
+        "Sparsity", tried, AT if AT in tried else tried[0], format_func=figures.exact, key="at",
+        bind="query-params",
+    )  # fmt: skip
+    show.picture(
+        lambda: figures.ribbons(found, at, way=way, theme=shell.theme()),
+        "ribbons",
+        python=_python(found, base, f"ribbons({at!r}, way={way!r})"),
+    )
+    with st.container(horizontal=True, gap="small"):
+        for name in found.methods:
+            if st.button(f"Run {name}", icon=":material/play_arrow:", key=f"run-{name}"):
+                _run(replace(base, method=name, sparsity=at), way, found)
+
+
+def _run(spec: RunSpec, way: str, found: Forecast) -> None:
+    """Queue what is seen here, and go where it can be watched."""
+    shared: dict[str, Any] = {"scope": way} if way in ("erk", "uniform") else {}
+    shared |= {"floor": found.told["order"]["floor"]} if way == "floor" else {}
+    if keys := desk.start([replace(spec, **shared)]):
+        st.switch_page(shell.page("lab"), query_params={"run": keys[0]})
+    st.rerun()
+
+
+def _python(found: Forecast, base: RunSpec, call: str) -> str:
+    fields = {"data": base.data, "model": base.model} | base.to_json()
+    rest = "".join(f"    {name}={value!r},\n" for name, value in fields.items())
+    return (
+        f"import prunelab as pl\n\nforecast = pl.forecast(\n{rest}    method={found.methods!r},\n"
+        f"    floor={found.told['order']['floor']},\n)\nforecast.plot.{call}"
+    )
+
+
+shell.show(main)
