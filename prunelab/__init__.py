@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from prunelab.foresight import forecast
     from prunelab.notebook import load, race, run, sweep
     from prunelab.spec import RunSpec, SpecError
+    from prunelab.timing import moments
 
 _HOMES = {
     "run": "prunelab.notebook",
@@ -26,10 +27,22 @@ _HOMES = {
     "prune": "prunelab.experiment",
     "forecast": "prunelab.foresight",
     "catalogue": "prunelab.catalogue",
+    "moments": "prunelab.timing",
     "RunSpec": "prunelab.spec",
     "SpecError": "prunelab.spec",
 }
-__all__ = ["RunSpec", "SpecError", "catalogue", "forecast", "load", "prune", "race", "run", "sweep"]
+__all__ = [
+    "RunSpec",
+    "SpecError",
+    "catalogue",
+    "forecast",
+    "load",
+    "moments",
+    "prune",
+    "race",
+    "run",
+    "sweep",
+]
 
 
 def __getattr__(name: str) -> Any:

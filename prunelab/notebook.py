@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 from prunelab import figures, imports, presets
 from prunelab.catalogue import catalogue, own_knobs, validate, with_baselines
 from prunelab.events import Epoch, Event, Result, Started, fold
+from prunelab.figures.means import Point, points
 from prunelab.files import keep_file
 from prunelab.local import follow
 from prunelab.lottery import LANES, Arrival, Starter, arrivals, starters
@@ -235,23 +236,25 @@ def combine(fields: Mapping[str, Any]) -> list[RunSpec]:
 
 
 def summary(results: Iterable[Result]) -> list[dict[str, Any]]:
-    """Accuracy on the test part by method and sparsity: mean, sample deviation, number of seeds."""
-    groups: dict[tuple[str, float], list[Result]] = {}
-    for result in results:
-        spec = RunSpec.from_json(result.spec)
-        groups.setdefault((spec.method, spec.sparsity), []).append(result)
+    """Accuracy on the test part by method and sparsity: mean, sample deviation, number of seeds.
+
+    Runs of one method that differ in more than the seed are several lines, named by what differs.
+    """
+    groups: dict[tuple[str, float], list[Point]] = {}
+    for point in points(results):
+        groups.setdefault((point.series, point.asked), []).append(point)
     rows = []
     for (method, asked), found in sorted(groups.items()):
-        after = [r.recovered["accuracy"] for r in found]
+        after = [p.accuracy for p in found]
         rows.append(
             {
                 "method": method,
                 "asked": asked,
-                "sparsity": statistics.fmean(r.sparsity["achieved"] for r in found),
+                "sparsity": statistics.fmean(p.sparsity for p in found),
                 "accuracy": statistics.fmean(after),
                 "sd": statistics.stdev(after) if len(after) > 1 else None,
                 "seeds": len(after),
-                "dense": statistics.fmean(r.dense["accuracy"] for r in found),
+                "dense": statistics.fmean(p.dense for p in found),
             }
         )
     return rows

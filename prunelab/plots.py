@@ -9,6 +9,7 @@ import numpy as np
 
 from prunelab import figures
 from prunelab.layers import layer_arrays
+from prunelab.spec import RunSpec
 
 if TYPE_CHECKING:
     from prunelab.notebook import Race, Run, Sweep
@@ -110,6 +111,16 @@ class SweepPlots:
     def tradeoff(self) -> Any:
         """Accuracy against sparsity, every run a dot."""
         return figures.tradeoff([run.result for run in self.sweep.runs]).figure
+
+    def when(self) -> Any:
+        """Accuracy against the moment pruning begins, for runs of ``pl.moments()``."""
+        return figures.when([run.result for run in self.sweep.runs]).figure
+
+    def courses(self) -> Any:
+        """Sparsity and validation accuracy over training, for runs of ``pl.moments()``."""
+        results = [run.result for run in self.sweep.runs]
+        specs = [RunSpec.from_json(result.spec) for result in results]
+        return figures.courses(specs, {result.key: result.epochs for result in results}).figure
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 from prunelab.registry import Range
 
 Share = Annotated[float, Range(0, 1, 0.05), "share of training"]
+
+
+Curve = Literal["cubic", "rounds", "even"]
+CURVES: dict[str, Callable[[float, float], float]] = {
+    "cubic": lambda sparsity, t: sparsity - sparsity * (1 - t) ** 3,
+    "rounds": lambda sparsity, t: 1 - (1 - sparsity) ** t,
+    "even": lambda sparsity, t: sparsity * t,
+}
 
 
 def one_shot(sparsity: float) -> tuple[float, ...]:
@@ -66,16 +74,23 @@ def cubic(
     begin: Share = 0.1,
     end: Share = 0.7,
     updates: Annotated[int, Range(1, 500), "times the mask is chosen anew"] = 20,
+    curve: Annotated[
+        Curve, "cubic, the same share of what is left each time, or even steps"
+    ] = "cubic",
 ) -> dict[float, float]:
     """Sparsity by share of training: fast at first, then slower (Zhu & Gupta 2017, equation 1).
+
+    All at once where it begins and ends at one moment. ``curve`` rounds removes the same share of
+    what is left each time (Han et al. 2015), even the same number.
 
     >>> [round(s, 4) for s in cubic(0.9, begin=0, end=1, updates=10).values()][:3]
     [0.0, 0.2439, 0.4392]
     """
     if begin > end:
         raise ValueError(f"begin must not be after end, got {begin} and {end}.")
-    times = [k / updates for k in range(updates + 1)]
-    return {begin + t * (end - begin): sparsity - sparsity * (1 - t) ** 3 for t in times}
+    times = [k / updates for k in range(updates)]
+    steps = {begin + t * (end - begin): CURVES[curve](sparsity, t) for t in times}
+    return {**steps, end: sparsity}
 
 
 SCHEDULES: dict[str, Callable[..., tuple[float, ...] | dict[float, float]]] = {

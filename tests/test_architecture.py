@@ -18,7 +18,7 @@ DESK = {
     "__main__", "space", "limits", "storage", "turns", "told", "log", "journal", "patience",
     "migrations", "operations", "backup", "treelab",
     "packing", "lottery", "presets", "plots",
-    "cards", "foresight", "moments", "aside",
+    "cards", "foresight", "timing", "aside",
 }  # fmt: skip
 # What a part of the bench may know beside plain data; a name stands for its whole package.
 MAY = {

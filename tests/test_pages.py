@@ -21,7 +21,18 @@ from prunelab.spec import RunSpec
 from prunelab.store import Store, StoreError
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("home", "lab", "training", "lottery", "trees", "forecast", "sweep", "runs", "methods")
+PAGES = (
+    "home",
+    "lab",
+    "training",
+    "lottery",
+    "trees",
+    "forecast",
+    "schedules",
+    "sweep",
+    "runs",
+    "methods",
+)
 THEMES = ("light", "dark")
 SPEC = RunSpec()
 

@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 from pages.ui.show import plain
 from prunelab import cards, engine, examples, treelab
 from prunelab.catalogue import catalogue, validate
-from prunelab.events import Result
+from prunelab.events import Epoch, Result
 from prunelab.figures.leaves import Scores, scores_by_leaves
 from prunelab.spec import RunSpec, SpecError
 from prunelab.store import Missing, Store, StoreError
@@ -122,6 +122,17 @@ def race(keys: Iterable[str]) -> dict[str, Result]:
     shipped = {entrant.result.key: entrant.result for entrant in examples.race()}
     mine = {row.key: row.result for row in store().rows(wanted) if row.state == "finished"}
     return {key: shipped[key] for key in wanted if key in shipped} | mine
+
+
+def epochs(keys: Iterable[str]) -> dict[str, list[Epoch]]:
+    """The epochs of runs that have begun; those of a run that is over are read once."""
+    rows = store().rows(list(keys))
+    return {row.key: _epochs(row.key, row.state, row.progress) for row in rows}
+
+
+@st.cache_data(max_entries=1000, show_spinner=False)
+def _epochs(key: str, state: str, progress: float) -> list[Epoch]:
+    return list(store().result(key).epochs)
 
 
 def exists(key: str) -> bool:

@@ -24,6 +24,7 @@ TITLES = {
     "lottery": "Lottery",
     "trees": "Trees",
     "forecast": "Forecast",
+    "schedules": "When to prune",
     "sweep": "Sweep",
     "runs": "Runs",
     "methods": "Library",

@@ -33,14 +33,15 @@ from prunelab.figures.ribbon import ribbons
 from prunelab.figures.stills import cells, gates, values
 from prunelab.figures.topology import degrees, pixels, topology, turnover
 from prunelab.figures.trees import tree
+from prunelab.figures.when import courses, when
 from prunelab.figures.worked import worked
 
 __all__ = [
     "NONE", "PALETTES", "UNMOVED", "Picture", "Theme", "accuracy", "ahead", "badge", "beside",
-    "boundary", "came_and_went", "cells", "confusion", "count", "course", "curve", "degrees",
-    "exact", "gates", "heatmap", "histogram", "is_baseline", "lane_table", "latency",
+    "boundary", "came_and_went", "cells", "confusion", "count", "course", "courses", "curve",
+    "degrees", "exact", "gates", "heatmap", "histogram", "is_baseline", "lane_table", "latency",
     "layer_table", "layers", "leaf_curve", "live", "live_leaves", "macs", "medal_table",
     "moments", "movement", "movement_numbers", "names", "paths", "percent", "pixels", "race",
     "ribbons", "rules", "scores_by_leaves", "size", "stored", "strokes", "survivors", "taken_for",
-    "topology", "tradeoff", "tree", "turnover", "values", "verdict", "weights", "worked",
+    "topology", "tradeoff", "tree", "turnover", "values", "verdict", "weights", "when", "worked",
 ]  # fmt: skip

@@ -16,7 +16,7 @@ from prunelab.spec import RunSpec
 SPEC = RunSpec(epochs=6, recover_epochs=3)
 LONG = RunSpec(epochs=900, seed=1)
 CARD = "methods?find-methods=snip&worked-open-snip=true"
-PAGES = ("", "lab", "lab?run=example", "forecast", "sweep", "runs", "methods", CARD)
+PAGES = ("", "lab", "lab?run=example", "forecast", "schedules", "sweep", "runs", "methods", CARD)
 
 
 def headline(page):
@@ -170,6 +170,16 @@ def test_a_forecast_is_made_and_a_run_follows_from_it(page):
     page.get_by_text("More settings").click()
     for label, value in (("Scope", "uniform"), ("Model", "mlp"), ("Method", "snip")):
         expect(page.get_by_role("combobox", name=label)).to_have_value(value)
+
+
+def test_when_to_prune_fills_as_its_runs_end(page, server):
+    page.goto("/schedules?model=mlp&training=Quick&seeds=1&ways=at once&moments=0&moments=50")
+    ready(page)
+    expect(page.get_by_text("Each line begins to prune at another moment")).to_be_visible()
+    page.get_by_role("button", name="Start 2 runs").click()
+    expect(page.get_by_text("All runs are there")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text(re.compile("points above"))).to_be_visible(timeout=60_000)
+    assert server.store.count(state="finished", method="gradual-magnitude", model="mlp") == 2
 
 
 def test_a_dead_link_says_what_to_do(page):
