@@ -10,7 +10,10 @@ from torch.nn.functional import pad
 
 from prunelab.registry import Range, model
 
-IMAGES: dict[str, Any] = {"traits": {"network", "convolutional"}, "needs": {"images"}}
+IMAGES: dict[str, Any] = {
+    "traits": {"network", "convolutional", "batch-normalised network"},
+    "needs": {"images"},
+}
 SGD: dict[str, Any] = {"optimizer": "sgd", "momentum": 0.9}
 
 

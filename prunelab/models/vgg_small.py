@@ -11,7 +11,7 @@ from prunelab.registry import Range, model
 
 
 @model(
-    traits={"network", "convolutional"},
+    traits={"network", "convolutional", "batch-normalised network"},
     needs={"images"},
     lr=0.05,
     batch_size=64,

@@ -105,6 +105,7 @@ def _example(net: nn.Module, data: Parts | Tensor | None) -> Tensor:
             "Finding the filters of a network needs an example input: pass data, or a tensor of a "
             "few examples."
         )
-    x = data if isinstance(data, Tensor) else torch.from_numpy(data.train.x[:2])
+    x = data[0] if isinstance(data, tuple) else data
+    x = x if isinstance(x, Tensor) else torch.from_numpy(x.train.x[:2])
     like = next(net.parameters())
     return x[:2].to(like.device, like.dtype if x.is_floating_point() else x.dtype)
