@@ -27,7 +27,10 @@ MAY = {
     "surgery": {"probes"},
     "measure": {"masks", "probes", "parts", "surgery", "trees"},
     "units": {"registry", "masks", "probes", "surgery", "trees", "parts"},
-    "methods": {"registry", "masks", "probes", "training", "course", "units", "trees", "surgery"},
+    "methods": {
+        *("registry", "masks", "probes", "training", "course", "units", "trees", "surgery"),
+        "filters",
+    },
     "models": {"registry", "spec"},
     "datasets": {"registry", "parts", "spec", "files", "npz", "downloads"},
 }

@@ -8,11 +8,11 @@ from torch.nn.functional import cross_entropy, relu
 
 from prunelab.course import Course
 from prunelab.experiment import prune
-from prunelab.gates import gate_gradients
-from prunelab.maps import inputs, maps
+from prunelab.filters.gates import gate_gradients
+from prunelab.filters.maps import inputs, maps
+from prunelab.filters.ranks import effective_rank, numerical_rank
 from prunelab.methods.thinet import greedy
 from prunelab.parts import Table, split
-from prunelab.ranks import effective_rank, numerical_rank
 from prunelab.registry import METHODS, MODELS
 from prunelab.run_network import fit
 from prunelab.spec import RunSpec, SpecError
@@ -256,7 +256,7 @@ def test_slimming_makes_scales_small():
         list(fit(net, parts, recipe, phase="t", seed=0, cover=Cover({}), learner=learner))
         return sum(float(m.weight.detach().abs().sum()) for m in net.modules() if hasattr(m, "eps"))
 
-    assert total(0.05) < 0.9 * total(0.0)
+    assert total(0.2) < 0.9 * total(0.0)
 
 
 def test_slimming_needs_normalisation():
@@ -279,6 +279,9 @@ def test_thinet_says_what_it_cannot_read():
     net = nn.Sequential(nn.Conv1d(1, 4, 3), nn.ReLU(), nn.Conv1d(4, 3, 3))
     with pytest.raises(SpecError, match="thinet reads linear and 2-d layers, got Conv1d"):
         scored("thinet", net, torch.randn(4, 1, 9))
+    groups = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 3, groups=2))
+    with pytest.raises(SpecError, match="No plain layer reads 0"):
+        scored("thinet", groups, torch.randn(4, 1, 9, 9))
     same = nn.Sequential(
         nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(4, 3, 3, padding="same"), nn.Flatten()
     )

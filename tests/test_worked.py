@@ -131,7 +131,10 @@ def test_the_formula_with_its_numbers_gives_the_score(name):
 
 
 def _computed(text):
-    """The value of a printed formula, by a grammar of its own: numbers, | |, ·, / and +."""
+    """The value of a printed formula, by a grammar of its own: numbers, | |, ·, /, +, √."""
+    if text.startswith("√("):
+        squares = (_number(term.removesuffix("²")) for term in text[2:-1].split(" + "))
+        return sum(value**2 for value in squares) ** 0.5
     total = 0.0
     for term in text.split(" + "):
         size = term.startswith("|") and term.endswith("|")

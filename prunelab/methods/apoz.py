@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from torch import Tensor, nn
 
-from prunelab.maps import by_map
+from prunelab.filters.maps import by_map
 from prunelab.masks import Scores
 from prunelab.registry import Range, method
 

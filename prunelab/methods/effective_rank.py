@@ -6,10 +6,9 @@ from typing import Annotated, Any
 
 from torch import nn
 
-from prunelab import ranks
-from prunelab.maps import by_map
+from prunelab.filters import ranks
+from prunelab.filters.maps import as_images, by_map
 from prunelab.masks import Scores
-from prunelab.methods.hrank import as_images
 from prunelab.registry import Range, method
 
 

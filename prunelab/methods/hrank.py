@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from torch import Tensor, nn
+from torch import nn
 
-from prunelab.maps import by_map
+from prunelab.filters.maps import as_images, by_map
+from prunelab.filters.ranks import numerical_rank
 from prunelab.masks import Scores
-from prunelab.ranks import numerical_rank
 from prunelab.registry import Range, method
 
 
@@ -42,8 +42,3 @@ def hrank(
     Example: the map ((1, 2), (2, 4)) has rank 1, ((1, 2), (2, 5)) has rank 2.
     """
     return by_map(net, data, lambda maps: numerical_rank(as_images(maps)), images=images, seed=seed)
-
-
-def as_images(maps: Tensor) -> Tensor:
-    """Maps as matrices: (examples, units, h, w); one pixel for a neuron."""
-    return maps[..., None, None] if maps.ndim == 2 else maps[..., None] if maps.ndim == 3 else maps

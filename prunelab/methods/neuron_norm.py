@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import torch
 from torch import nn
 
+from prunelab.filters.readers import readers
 from prunelab.masks import Scores
-from prunelab.readers import readers
 from prunelab.registry import method
 from prunelab.units.filters import by_filter, planned
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import torch
 from torch import nn
 
-from prunelab.gates import gate_gradients
+from prunelab.filters.gates import gate_gradients
 from prunelab.masks import Scores
 from prunelab.probes import batch, examples
 from prunelab.registry import Range, method

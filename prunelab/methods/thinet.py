@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import unfold
 
-from prunelab.maps import evaluating, inputs
+from prunelab.filters.maps import evaluating, inputs
+from prunelab.filters.readers import Reader, readers
 from prunelab.masks import Scores
-from prunelab.readers import Reader, readers
 from prunelab.registry import Range, method
 from prunelab.spec import SpecError
 from prunelab.surgery import Class

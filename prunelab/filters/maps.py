@@ -60,7 +60,7 @@ def by_map(
     network runs in evaluation mode.
 
     Raises:
-        SpecError: no inputs, or a layer whose outputs are not its units.
+        SpecError: no inputs.
     """
     groups = planned(net, data).classes
     x = inputs(net, data, images, seed)
@@ -75,7 +75,6 @@ def by_map(
         scores[group.name] = torch.zeros(group.size, dtype=torch.float64)
         for member in (m for m in group.members if m.layer in means):
             ours = member.units >= 0
-            _agree(member.layer, len(ours), len(means[member.layer]))
             scores[group.name].index_add_(0, member.units[ours], means[member.layer][ours])
     return scores
 
@@ -101,6 +100,11 @@ def maps(net: nn.Module, x: Tensor, layers: Iterable[str]) -> dict[str, list[Ten
         name: [m if _convolves(net.get_submodule(name)) else m.movedim(-1, 1) for m in found]
         for name, found in following.found.items()
     }
+
+
+def as_images(maps: Tensor) -> Tensor:
+    """Maps as matrices: (examples, units, h, w); one pixel for a neuron."""
+    return maps[..., None, None] if maps.ndim == 2 else maps[..., None] if maps.ndim == 3 else maps
 
 
 def inputs(net: nn.Module, data: Any, count: int, seed: int) -> Tensor:
@@ -172,8 +176,3 @@ def _writes(name: str) -> bool:
 
 def _convolves(layer: nn.Module) -> bool:
     return not isinstance(layer, nn.Linear)
-
-
-def _agree(layer: str, units: int, found: int) -> None:
-    if units != found:
-        raise SpecError(f"{layer} puts out {found} maps for its {units} units; use l1-filter.")
