@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from prunelab.foresight import forecast
     from prunelab.notebook import load, race, run, sweep
     from prunelab.spec import RunSpec, SpecError
+    from prunelab.subset import ExamplePruner
     from prunelab.timing import moments
 
 _HOMES = {
@@ -28,10 +29,12 @@ _HOMES = {
     "forecast": "prunelab.foresight",
     "catalogue": "prunelab.catalogue",
     "moments": "prunelab.timing",
+    "ExamplePruner": "prunelab.subset",
     "RunSpec": "prunelab.spec",
     "SpecError": "prunelab.spec",
 }
 __all__ = [
+    "ExamplePruner",
     "RunSpec",
     "SpecError",
     "catalogue",

@@ -26,6 +26,7 @@ from prunelab.spec import SpecError
 
 MODEL, MASKS, DENSE = "model.safetensors", "masks.safetensors", "dense.safetensors"
 ARCHITECTURE, RUN, TREE = "architecture.json", "run.json", "model.skops"
+EXAMPLES = "examples.npz"
 
 
 def save_network(
@@ -49,12 +50,16 @@ def save_tree(folder: Path, estimator: Any, arrays: Mapping[str, Any]) -> None:
     import skops.io
 
     folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"tree.{os.getpid()}.npz"
-    np.savez_compressed(partial, allow_pickle=False, **arrays)
-    partial.replace(folder / "tree.npz")
+    _save_arrays(folder / "tree.npz", arrays)
     partial = folder / f"model.{os.getpid()}.skops"
     skops.io.dump(estimator, partial)
     partial.replace(folder / TREE)
+
+
+def save_examples(folder: Path, arrays: Mapping[str, Any]) -> None:
+    """Write which examples of the training part stay, their scores, and what shows them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _save_arrays(folder / EXAMPLES, arrays)
 
 
 def save_result(folder: Path, result: Result) -> None:
@@ -139,6 +144,12 @@ def _save(path: Path, state: Mapping[str, Tensor]) -> None:
     """Write tensors whole or not at all."""
     partial = path.with_name(f"{path.name}.{os.getpid()}")
     save_file({name: t.detach().cpu().contiguous().clone() for name, t in state.items()}, partial)
+    partial.replace(path)
+
+
+def _save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+    partial = path.with_name(f"{path.stem}.{os.getpid()}.npz")
+    np.savez_compressed(partial, allow_pickle=False, **arrays)
     partial.replace(path)
 
 

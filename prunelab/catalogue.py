@@ -22,6 +22,7 @@ from prunelab.files import find, home
 from prunelab.registry import unknown
 from prunelab.spec import RunSpec, Scalar, SpecError, check_kinds
 
+EQUAL_STEPS = "equal-steps"
 RECOVERS = {
     "none": "Stop after pruning.",
     "finetune": "Go on training what is left, at a tenth of the learning rate.",
@@ -30,6 +31,7 @@ RECOVERS = {
     "shuffle": "Control: a random mask with the same count in each layer, trained from the start.",
     "lr-rewind": "Go on training what is left, the learning rate as at the start.",
     "scratch-e": "Control: what is left, trained from new first values for as many epochs.",
+    EQUAL_STEPS: "Train on the examples that stay, repeated, for as many steps as on all.",
     "scratch-b": "Control: the same, for as many multiply-adds; at most twice the epochs.",
 }
 SCOPES = {
@@ -86,6 +88,7 @@ def asked(module: str, name: str, more: Sequence[Path] = ()) -> dict[str, Any]:
 def describe() -> dict[str, Any]:
     """The catalogue as the registries of this process have it; imports every shelf."""
     from prunelab import registry
+    from prunelab.parts import split
     from prunelab.schedules import SCHEDULES
 
     shelves = {
@@ -98,6 +101,8 @@ def describe() -> dict[str, Any]:
         shelf: {name: _plain(entry) for name, entry in entries.items()}
         for shelf, entries in shelves.items()
     }
+    for entry in found["datasets"].values():
+        entry["knobs"] += [vars(knob) for knob in registry.knobs_of(split)]
     for entry in found["methods"].values():
         schedule = registry.knobs_of(SCHEDULES[entry["schedule"]])
         entry["knobs"] += [vars(knob) for knob in schedule]
@@ -129,9 +134,13 @@ def unit_of(known: Mapping[str, Any], method: str, model: str) -> str:
     return next((u for u in units if set(known["units"][u]["needs"]) <= traits), "")
 
 
-def recoveries(known: Mapping[str, Any], model: str) -> tuple[str, ...]:
-    """The recoveries that make sense for a model: a tree has nothing to train further."""
-    return tuple(RECOVERS) if _network(model, known) else ("none",)
+def recoveries(known: Mapping[str, Any], model: str, unit: str) -> tuple[str, ...]:
+    """The recoveries that make sense: a tree has nothing to train further, data have steps."""
+    if not _network(model, known):
+        return ("none",)
+    if unit == "examples":
+        return ("none", EQUAL_STEPS)
+    return tuple(name for name in RECOVERS if name != EQUAL_STEPS)
 
 
 def validate(spec: RunSpec, known: Mapping[str, Any] | None = None) -> None:
@@ -155,8 +164,9 @@ def validate(spec: RunSpec, known: Mapping[str, Any] | None = None) -> None:
         _known("scope", spec.scope, known["scopes"])
     if spec.optimizer:
         _known("optimizer", spec.optimizer, ("sgd", "adam"))
-    if spec.recover and spec.recover not in recoveries(known, spec.model):
-        allowed = ", ".join(recoveries(known, spec.model))
+    fit = recoveries(known, spec.model, unit_of(known, spec.method, spec.model))
+    if spec.recover and spec.recover not in fit:
+        allowed = ", ".join(fit)
         raise SpecError(f"recover must be one of {allowed} for {spec.model}, got {spec.recover!r}.")
     check_knobs(f"method {spec.method}", spec.knobs, known["methods"][spec.method]["knobs"])
     check_knobs(f"model {spec.model}", spec.model_knobs, known["models"][spec.model]["knobs"])

@@ -16,8 +16,9 @@ from prunelab.events import Cancelled, Event, Failed, Finished, Started, fold
 from prunelab.files import forget_checkpoint
 from prunelab.job import Job, manifest, prepare, score
 from prunelab.masks import allocate, removed, select
-from prunelab.registry import METHODS, UNITS
+from prunelab.registry import METHODS, MODELS, UNITS
 from prunelab.spec import RunSpec, SpecError
+from prunelab.subset import prune_examples
 from prunelab.training import Diverged
 
 
@@ -59,8 +60,8 @@ def run(spec: RunSpec, *, files: Path | None = None, dense: Path | None = None) 
 def _steps(spec: RunSpec, files: Path | None, dense: Path | None) -> Iterator[Event]:
     job = prepare(spec)
     yield _started(job)
-    tree = "network" not in job.unit_entry.needs
-    steps = run_tree.run_tree(job, files) if tree else run_network.run_network(job, files, dense)
+    network = "network" in MODELS[spec.model].traits
+    steps = run_network.run_network(job, files, dense) if network else run_tree.run_tree(job, files)
     result = fold([])
     for event in steps:
         result = fold([event], result)
@@ -78,16 +79,21 @@ def prune(
     seed: int = 0,
     **knobs: Any,
 ) -> Any:
-    """Prune a model of your own: a torch module or a fitted scikit-learn tree or forest.
+    """Prune a model of your own, or examples: a torch module, a fitted tree or forest, or (X, y).
 
     Returns a new model of the same kind; the given one is untouched. ``data`` is one example batch
-    of inputs, where the method removes whole filters.
+    of inputs, where the method removes whole filters. Of (X, y) it returns the rows that stay with
+    their ``kept_indices``; ``data`` may then be the network or estimator that scores them.
 
     Raises:
         SpecError: an unknown method, one that does not fit the model, or one that must train.
         ValueError: a sparsity outside 0 <= sparsity < 1.
     """
     entry = METHODS[method]
+    if isinstance(model, tuple):
+        return prune_examples(model, method, sparsity, data, scope=scope, seed=seed, **knobs)
+    if "examples" in entry.units:
+        raise SpecError(f"{method} keeps examples: give it (X, y), got {type(model).__name__}.")
     if entry.when != "trained" or entry.schedule != "one-shot":
         raise SpecError(f"{method} prunes while it trains; use pl.run(...) with it.")
     kind = "network" if isinstance(model, torch.nn.Module) else "tree"
@@ -120,7 +126,7 @@ def one_thread() -> Iterator[None]:
 
 
 def _started(job: Job) -> Started:
-    network = "network" in job.unit_entry.needs
+    network = "network" in MODELS[job.spec.model].traits
     return Started(
         key=job.spec.key,
         spec=job.spec.to_json(),

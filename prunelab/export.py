@@ -147,12 +147,11 @@ def _classes(result: Result, member: Any) -> list[str] | None:
 
 def _parts(result: Result) -> Parts | None:
     """The data of a run; None where they are not here (an import from elsewhere)."""
-    from prunelab.parts import split
-    from prunelab.registry import DATASETS
+    from prunelab.subject import parts_of
 
     spec = RunSpec.from_json(result.spec)
     try:
-        return split(DATASETS[spec.data].function(**spec.data_knobs))
+        return parts_of(spec.data, spec.data_knobs)
     except SpecError:
         return None
 

@@ -6,7 +6,7 @@ import functools
 import math
 import platform
 import warnings
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -17,12 +17,14 @@ import torch
 import prunelab
 from prunelab.catalogue import describe, recoveries, unit_of, validate
 from prunelab.masks import Masks, Scores, allocate, select
-from prunelab.parts import Parts, split
+from prunelab.parts import Parts
 from prunelab.registry import DATASETS, METHODS, MODELS, UNITS, Entry, Note, Unit, knobs_of
 from prunelab.room import affordable
 from prunelab.schedules import SCHEDULES
 from prunelab.spec import RunSpec
+from prunelab.subject import parts_of
 from prunelab.training import Learner, Recipe, seeded
+from prunelab.watching import Watch, Watched, seen
 
 RETRAIN_LR = 0.1  # Han et al. 2015: retrain at a tenth of the learning rate
 LONGEST = 2  # Liu et al. 2019: scratch-B trains at most twice as long
@@ -58,12 +60,34 @@ class Job:
         torch.manual_seed(seeded(self.spec.seed, "init").initial_seed())
         return make()
 
-    def choose(self, model: Any, sparsity: float, within: Masks | None = None) -> Choice:
+    @property
+    def examples(self) -> bool:
+        """Whether it removes examples rather than parts of the model."""
+        return self.unit_entry.name == "examples"
+
+    @property
+    def watch(self) -> Watch | None:
+        """The trainings to watch before the examples are scored, where the method wants any."""
+        return watch_of(self.method, self.spec, self.recipe, self._fresh)
+
+    def _fresh(self, seed: int) -> Any:
+        model = replace(self, spec=replace(self.spec, seed=seed)).build()
+        return model.to(device()) if isinstance(model, torch.nn.Module) else model
+
+    def choose(
+        self,
+        model: Any,
+        sparsity: float,
+        within: Masks | None = None,
+        watched: Sequence[Watched] = (),
+    ) -> Choice:
         """Score, allocate, select: which units of the model stay at a sparsity."""
+        if self.watch and not watched:
+            watched = seen(self.watch(self.parts))
         with warnings.catch_warnings(record=True) as heard:
             warnings.simplefilter("always", Note)
             spec = replace(self.spec, sparsity=sparsity)
-            scores = score(self.method, self.unit, model, self.parts, spec)
+            scores = score(self.method, self.unit, model, self.parts, spec, watched)
         return self.select(scores, sparsity, within, tuple(str(w.message) for w in heard))
 
     def select(
@@ -152,9 +176,9 @@ def prepare(spec: RunSpec) -> Job:
         method=method,
         unit=unit_entry.function(),
         unit_entry=unit_entry,
-        parts=split(data.function(**spec.data_knobs)),
+        parts=parts_of(spec.data, spec.data_knobs),
         scope=spec.scope or method.scope,
-        recover=recover if recover in recoveries(known, spec.model) else "none",
+        recover=recover if recover in recoveries(known, spec.model, name) else "none",
         recipe=recipe,
         retrain=_retrain(spec, recipe, recover),
         train=_recipe(spec, {**MODELS[spec.model].recipe, **method.recipe}, data.epochs),
@@ -163,18 +187,50 @@ def prepare(spec: RunSpec) -> Job:
     )
 
 
-def score(method: Entry, unit: Unit, model: Any, parts: Any, spec: RunSpec) -> Scores:
+def watch_of(
+    method: Entry, spec: RunSpec, recipe: Recipe, build: Callable[[int], Any]
+) -> Watch | None:
+    """The trainings a method wants to see, by its knobs ``runs`` or ``folds``, and ``share``."""
+    if not method.watch:
+        return None
+    knobs = {knob.name: knob.default for knob in method.knobs} | dict(spec.knobs)
+    return Watch(
+        kind=method.watch,
+        build=build,
+        recipe=recipe,
+        runs=knobs[method.watch],
+        share=knobs["share"],
+        seed=spec.seed,
+    )
+
+
+def score(
+    method: Entry,
+    unit: Unit,
+    model: Any,
+    parts: Any,
+    spec: RunSpec,
+    watched: Sequence[Watched] = (),
+) -> Scores:
     """The scores of a method, in the order the unit obeys; of one that learns, its first ones."""
-    scores = call(method, unit, model, parts, spec, Learner())
+    scores = call(method, unit, model, parts, spec, Learner(), watched)
     if isinstance(scores, Generator):
         scores = next(scores)
     return unit.order(model, scores) if unit.order else scores
 
 
-def call(method: Entry, unit: Unit, model: Any, parts: Any, spec: RunSpec, learner: Learner) -> Any:
+def call(
+    method: Entry,
+    unit: Unit,
+    model: Any,
+    parts: Any,
+    spec: RunSpec,
+    learner: Learner,
+    watched: Sequence[Watched] = (),
+) -> Any:
     """Call a method's function with its knobs and whatever it asks for by name."""
     given = {"unit": unit, "seed": spec.seed, "sparsity": spec.sparsity}
-    given |= {"memory": learner.memory, "course": learner.course}
+    given |= {"memory": learner.memory, "course": learner.course, "watched": watched}
     wanted = method.function.__kwdefaults__ or {}
     code = method.function.__code__
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]

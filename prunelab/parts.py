@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from prunelab.registry import Range
 from prunelab.spec import SpecError
+
+Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Parts:
     train: Part
     validation: Part
     digest: str
+    rows: NDArray[np.int64]  # of the training part in the source
+    wrong: NDArray[np.bool_]  # which of its labels were flipped
     mean: NDArray[np.float64]  # of each feature or channel of the training part
     deviation: NDArray[np.float64]
     _test: Part
@@ -57,10 +62,16 @@ class Parts:
         return self._test
 
 
-def split(table: Table) -> Parts:
+def split(
+    table: Table,
+    *,
+    flip: Annotated[float, Range(0, 0.5, 0.05), "share of training labels put wrong"] = 0.0,
+) -> Parts:
     """Stratified parts, the same for every run: 60/20/20, or 90/10 beside a given test part.
 
-    Standardises each feature (each channel of an image) by the mean and deviation of train alone.
+    ``flip`` gives so many rows of the training part another class, drawn at random; validation and
+    test labels stay right. Standardises each feature (each channel of an image) by the mean and
+    deviation of train alone.
 
     Raises:
         SpecError: data nothing can be learned from; the message says what is wrong with them.
@@ -68,11 +79,14 @@ def split(table: Table) -> Parts:
     check(table)
     digest = _digest(table)
     if table.test is None:
-        rest, test = _cut(Part(table.x, table.y), 0.2)
-        train, validation = _cut(rest, 0.25)
+        rest, out = _cut(np.arange(len(table.y)), table.y, 0.2)
+        rows, held = _cut(rest, table.y, 0.25)
+        test = Part(table.x[out], table.y[out])
     else:
         test = table.test
-        train, validation = _cut(Part(table.x, table.y), 0.1)
+        rows, held = _cut(np.arange(len(table.y)), table.y, 0.1)
+    train, validation = (Part(table.x[chosen], table.y[chosen]) for chosen in (rows, held))
+    wrong = _flipped(train.y, flip, len(table.classes))
     axes = (0, 2, 3) if table.x.ndim == 4 else (0,)
     mean = train.x.mean(axes, keepdims=True, dtype=np.float64)
     deviation = train.x.std(axes, keepdims=True, dtype=np.float64)
@@ -85,10 +99,12 @@ def split(table: Table) -> Parts:
     return Parts(
         classes=table.classes,
         features=table.features,
-        train=scaled(train),
+        train=scaled(Part(train.x, np.where(wrong >= 0, wrong, train.y))),
         validation=scaled(validation),
         _test=scaled(test),
         digest=digest,
+        rows=rows,
+        wrong=wrong >= 0,
         mean=mean[0],
         deviation=deviation[0],
     )
@@ -142,13 +158,22 @@ def labels(values: NDArray[Any], name: str) -> tuple[NDArray[np.int64], tuple[st
     return codes.reshape(-1).astype(np.int64), names
 
 
-def _cut(part: Part, share: float) -> tuple[Part, Part]:
+def _cut(rows: Rows, y: Rows, share: float) -> tuple[Rows, Rows]:
     from sklearn.model_selection import train_test_split
 
-    rest, other = train_test_split(
-        np.arange(len(part.y)), test_size=share, stratify=part.y, random_state=0
+    places, others = train_test_split(
+        np.arange(len(rows)), test_size=share, stratify=y[rows], random_state=0
     )
-    return Part(part.x[rest], part.y[rest]), Part(part.x[other], part.y[other])
+    return rows[places], rows[others]
+
+
+def _flipped(y: Rows, share: float, classes: int) -> Rows:
+    """The wrong class of a share of the rows, drawn evenly from the others; -1 for the rest."""
+    random = np.random.default_rng(0)
+    wrong = np.full(len(y), -1)
+    chosen = random.permutation(len(y))[: round(share * len(y))]
+    wrong[chosen] = (y[chosen] + random.integers(1, classes, len(chosen))) % classes
+    return wrong
 
 
 def _digest(table: Table) -> str:

@@ -18,8 +18,9 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 from prunelab.spec import SpecError
 
 # What a method may ask for by name, beside its knobs: the unit it scores, the seed of the run, the
-# sparsity to reach, and, while it trains, what it remembers and the course of training.
-GIVEN = ("unit", "seed", "sparsity", "memory", "course")
+# sparsity to reach; while it trains, what it remembers and the course of training; and what was
+# seen of trainings on the examples it scores.
+GIVEN = ("unit", "seed", "sparsity", "memory", "course", "watched")
 
 
 class Note(UserWarning):
@@ -176,6 +177,7 @@ def method(  # noqa: PLR0913 - each is one fact of the method's card
     whole_ties: bool = False,
     latent: bool = False,
     start: Literal["first", "trained"] = "first",
+    watch: Literal["", "runs", "folds"] = "",
     recipe: Mapping[str, Any] | None = None,
     subjects: Iterable[str] = (),
     needs: Iterable[str] = (),
@@ -192,7 +194,8 @@ def method(  # noqa: PLR0913 - each is one fact of the method's card
     ``whole_ties``: units of equal score go or stay together, so more may go than was asked.
     ``latent``: pruned weights keep their values while training, only the forward pass lacks them.
     ``start``: the values training starts from. ``recipe``: how it trains where the spec leaves it
-    open. ``subjects``: the models the laws try it on, where not every small one.
+    open. ``watch``: the trainings to watch before examples are scored, whole or leaving out a fold
+    each. ``subjects``: the models the laws try it on, where not every small one.
     """
     units = (unit,) if isinstance(unit, str) else unit
     facts = {
@@ -207,6 +210,7 @@ def method(  # noqa: PLR0913 - each is one fact of the method's card
         "whole_ties": whole_ties,
         "latent": latent,
         "start": start,
+        "watch": watch,
         "recipe": dict(recipe or {}),
         "subjects": tuple(subjects),
         "needs": frozenset(needs),

@@ -17,6 +17,8 @@ from prunelab.events import Event, Measured
 from prunelab.files import CHECKPOINT
 from prunelab.histograms import weights_histogram
 from prunelab.job import Job, device, manifest
+from prunelab.keep_examples import keep_examples
+from prunelab.keep_examples import plan as plan_of_examples
 from prunelab.lab import Lab, piece, prune, state, validated
 from prunelab.learn import train_and_prune
 from prunelab.measure.latency import latency
@@ -39,7 +41,14 @@ def run_network(job: Job, files: Path | None, dense: Path | None) -> Iterator[Ev
     trained = copy.deepcopy(net)
     yield weights_histogram(net, "dense")
     yield validated(job, net, "dense")
+<<<<<<< HEAD
     yield from PATHS[job.method.when](job, lab)
+=======
+    if job.examples:
+        yield from keep_examples(job, lab, files)
+    else:
+        yield from _PATHS[job.method.when](job, lab)
+>>>>>>> 2721350 (Data-set pruning: thirteen ways to choose examples, scored, kept, trained on again)
     yield weights_histogram(net, "recovered", lab.cover.parameters)
     yield validated(job, net, "recovered")
     yield from _results(job, lab, trained, files)
@@ -55,6 +64,8 @@ def _kept(job: Job, files: Path | None) -> Checkpoint:
 def plan(job: Job) -> dict[str, int]:
     """Epochs of each phase, in order."""
     dense = {} if job.spec.weights else {"dense": job.recipe.epochs}
+    if job.examples:
+        return dense | plan_of_examples(job)
     train = {"train": job.train.epochs} if job.method.when == "training" else {}
     return dense | train | recover.plan(job)
 

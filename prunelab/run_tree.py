@@ -13,7 +13,8 @@ from prunelab import artefacts
 from prunelab.events import Event, Measured, Pruned
 from prunelab.files import find
 from prunelab.histograms import lowest, scores_histogram
-from prunelab.job import Job
+from prunelab.job import Choice, Job
+from prunelab.keep_examples import chosen
 from prunelab.measure.latency import latency
 from prunelab.measure.trees import measure_tree, tree_size
 from prunelab.own import trees
@@ -29,9 +30,30 @@ def run_tree(job: Job, files: Path | None) -> Iterator[Event]:
     sizes = {"dense": tree_size(model)}
     seen = job.parts.validation
     yield _measured("dense", "validation", _values(model, seen, sizes["dense"]))
-    choice = job.choose(model, job.steps[-1])
+    if job.examples:
+        choice = yield from chosen(job, model, files)
+        pruned = _again(job, choice)
+    else:
+        choice = job.choose(model, job.steps[-1])
+        pruned = job.unit.keep(model, job.parts, choice.mask)
+        yield from _told(job, model, choice)
+    sizes["pruned"] = tree_size(pruned)
+    values = _values(pruned, seen, sizes["pruned"])
+    yield _measured("pruned", "validation", values)
+    yield _measured("recovered", "validation", values)
+    if files:
+        artefacts.save_tree(files, pruned, tree_arrays(model, choice.mask, choice.scores))
+    yield from _results(job, model, pruned, sizes)
+
+
+def _again(job: Job, choice: Choice) -> Any:
+    """The same estimator, fitted on the examples that stay."""
+    train = job.unit.keep(None, job.parts, choice.mask).train
+    return job.build().set_params(random_state=job.spec.seed).fit(_flat(train.x), train.y)
+
+
+def _told(job: Job, model: Any, choice: Choice) -> Iterator[Event]:
     table = job.unit.rows(model, job.parts, choice.mask)
-    pruned = job.unit.keep(model, job.parts, choice.mask)
     yield Pruned(
         round=1,
         rounds=1,
@@ -41,13 +63,6 @@ def run_tree(job: Job, files: Path | None) -> Iterator[Event]:
         layers=[{**r, "threshold": _threshold(r["name"], choice)} for r in table],
     )
     yield scores_histogram(job.method.label, choice.scores, choice.mask)
-    sizes["pruned"] = tree_size(pruned)
-    values = _values(pruned, seen, sizes["pruned"])
-    yield _measured("pruned", "validation", values)
-    yield _measured("recovered", "validation", values)
-    if files:
-        artefacts.save_tree(files, pruned, tree_arrays(model, choice.mask, choice.scores))
-    yield from _results(job, model, pruned, sizes)
 
 
 def _dense(job: Job) -> Any:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.ui import knobs
 from pages.ui.show import plain
-from prunelab.catalogue import fits, fits_data, recoveries
+from prunelab.catalogue import fits, fits_data, recoveries, unit_of
 from prunelab.files import keep_upload
 from prunelab.spec import RunSpec, SpecError
 
@@ -38,7 +38,7 @@ def choose(known: Mapping[str, Any], start: RunSpec, among: Sequence[str] = ()) 
     )
     entry = known["methods"][method]
     asked = knobs.ask(method, entry["knobs"][:OPEN], start.knobs)
-    recover = _recover(known, model, entry, start)
+    recover = _recover(known, model, method, start)
     epochs = preset(known, data, model)
     with st.expander("More settings"):
         asked |= knobs.ask(method, entry["knobs"][OPEN:], start.knobs)
@@ -128,8 +128,9 @@ def misfits(reasons: Mapping[str, str], noun: str, subject: str) -> None:
         st.caption("\n".join(f"- {reason}" for reason in unfit.values()))
 
 
-def _recover(known: Mapping[str, Any], model: str, entry: Mapping[str, Any], start: RunSpec) -> str:
-    options = recoveries(known, model)
+def _recover(known: Mapping[str, Any], model: str, method: str, start: RunSpec) -> str:
+    entry = known["methods"][method]
+    options = recoveries(known, model, unit_of(known, method, model))
     if len(options) < 2 or entry["when"] == "training":
         return ""
     usual = entry["recover"] if entry["recover"] in options else options[0]

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from prunelab.parts import Part, Parts, split
-from prunelab.registry import DATASETS, METHODS, MODELS
+from prunelab.parts import Part, Parts
+from prunelab.registry import METHODS, MODELS
 from prunelab.spec import RunSpec
+from prunelab.subject import parts_of
 from prunelab.trees.counts import Rows, Sets, class_counts, fallen
 from prunelab.trees.family import Family, family, swept
 from prunelab.trees.optimal import OptimalSubtrees
@@ -50,7 +51,7 @@ def write(spec: RunSpec, folder: Path, tell: Tell) -> list[str]:
         SpecError: data or settings that cannot be used.
     """
     tell("Reading the data", 0.05)
-    parts = split(DATASETS[spec.data].function(**spec.data_knobs))
+    parts = parts_of(spec.data, spec.data_knobs)
     tell("Growing the tree", 0.15)
     model = _grown(spec, parts.train)
     save(

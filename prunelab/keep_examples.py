@@ -1,0 +1,152 @@
+"""A network that learns from some of its examples: score them, keep some, train again from them.
+
+What is kept is trained on twice from the same first values: for as many epochs (stage "pruned",
+which is cheaper) and, repeated, for as many steps as on all examples (stage "recovered").
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from prunelab import artefacts
+from prunelab.checkpoint import Place
+from prunelab.difficulty import embedding
+from prunelab.events import Event, Pruned, Warned
+from prunelab.histograms import lowest, scores_histogram
+from prunelab.job import Choice, Job
+from prunelab.lab import Lab, piece, put, validated
+from prunelab.parts import Part, Parts
+from prunelab.training import Cover, Learner, fit
+from prunelab.units.examples import kept_indices
+from prunelab.watching import Watched
+
+FEWER, REPEATED = "fewer examples", "repeated"
+PICTURED = 48  # at each end of the scores
+
+
+def plan(job: Job) -> dict[str, int]:
+    """Epochs of each phase after the dense one."""
+    scoring = job.watch.plan if job.watch else {}
+    again = {REPEATED: job.recipe.epochs} if job.recover != "none" else {}
+    return {**scoring, FEWER: job.recipe.epochs, **again}
+
+
+def keep_examples(job: Job, lab: Lab, files: Path | None) -> Iterator[Event]:
+    """Score with the trained network, keep, and train again on what stays."""
+    yield from piece(job, lab, FEWER, _score_and_train(job, lab, files))
+    lab.pruned = copy.deepcopy(lab.net)
+    yield validated(job, lab.net, "pruned")
+    if job.recover != "none":
+        yield from piece(job, lab, REPEATED, _train(job, lab, REPEATED))
+
+
+def _score_and_train(job: Job, lab: Lab, files: Path | None) -> Iterator[Event]:
+    choice = yield from chosen(job, lab.net, files)
+    put(job, lab, choice.mask)
+    yield from _train(job, lab, FEWER)
+
+
+def chosen(job: Job, model: Any, files: Path | None) -> Generator[Event, None, Choice]:
+    """Watch the trainings a method wants to see, choose which examples stay, say and keep which."""
+    watched: list[Watched] = []
+    if job.watch:
+        watched = yield from job.watch(job.parts)
+    choice = job.choose(model, job.steps[-1], watched=watched)
+    if files:
+        artefacts.save_examples(files, example_arrays(job, model, choice))
+    yield from _told(job, choice)
+    return choice
+
+
+def _told(job: Job, choice: Choice) -> Iterator[Event]:
+    """What was chosen, class by class."""
+    table = job.unit.rows(None, job.parts, choice.mask)
+    yield Pruned(
+        round=1,
+        rounds=1,
+        asked=job.asked(choice.scores, job.spec.sparsity),
+        kept=sum(r["kept"] for r in table),
+        of=sum(r["units"] for r in table),
+        layers=[
+            {**r, "threshold": lowest(choice.scores[r["name"]], choice.mask[r["name"]])}
+            for r in table
+        ],
+    )
+    yield from (Warned(message=note) for note in choice.notes)
+    empty = [r["name"] for r in table if r["kept"] == 0]
+    if empty:
+        yield Warned(
+            message=f"No example of class {', '.join(empty)} is left, so it cannot be learned: "
+            f"keep more, or choose the scope uniform."
+        )
+    yield scores_histogram(job.method.label, choice.scores, choice.mask)
+
+
+def _train(job: Job, lab: Lab, phase: str) -> Iterator[Event]:
+    lab.net.load_state_dict(lab.first)
+    yield from fit(
+        lab.net,
+        repeated(job.parts, lab) if phase == REPEATED else job.unit.keep(None, job.parts, lab.mask),
+        job.recipe,
+        phase=phase,
+        seed=job.spec.seed,
+        cover=Cover({}, sparsity=lab.cover.sparsity, layers=lab.cover.layers),
+        learner=Learner(place=Place(lab.kept, phase)),
+    )
+
+
+def repeated(parts: Parts, lab: Lab) -> Parts:
+    """The examples that stay, again and again until there are as many as before."""
+    rows = np.resize(kept_indices(parts, lab.mask), len(parts.train.y))
+    return replace(parts, train=Part(parts.train.x[rows], parts.train.y[rows]))
+
+
+def example_arrays(job: Job, model: Any, choice: Choice) -> dict[str, Any]:
+    """The examples row by row, for pictures of them: score, label, what stays, where they lie.
+
+    ``row`` counts in the source; ``place`` (rows, 2) is the plane of the two largest principal
+    components of the features; ``pictures`` (n, height, width) uint8 are those of the ``pictured``
+    rows, the first and the last to go, where the examples are images.
+    """
+    parts = job.parts
+    score = np.empty(len(parts.train.y))
+    for number, name in enumerate(parts.classes):
+        score[parts.train.y == number] = choice.scores[name].double().cpu().numpy()
+    kept = np.zeros(len(score), dtype=bool)
+    kept[kept_indices(parts, choice.mask)] = True
+    order = np.argsort(score, kind="stable")
+    shown = np.unique(np.concatenate([order[:PICTURED], order[-PICTURED:]]))
+    return {
+        "row": parts.rows,
+        "label": parts.train.y,
+        "score": score,
+        "kept": kept,
+        "wrong": parts.wrong,
+        "place": _plane(embedding(model, parts)),
+        "pictured": shown,
+        "pictures": _pictures(parts.train.x[shown]),
+    }
+
+
+def _plane(features: Any) -> Any:
+    from sklearn.decomposition import PCA
+
+    pair = np.zeros((len(features), 2), dtype=np.float32)
+    found = PCA(min(2, *features.shape), random_state=0).fit_transform(features)
+    pair[:, : found.shape[1]] = found
+    return pair
+
+
+def _pictures(x: Any) -> Any:
+    """Grey images as bytes, each from its darkest to its brightest; nothing for tables."""
+    if x.ndim != 4:
+        return np.empty((0, 0, 0), dtype=np.uint8)
+    grey = x.mean(1)
+    low, high = grey.min((1, 2), keepdims=True), grey.max((1, 2), keepdims=True)
+    return np.round(255 * (grey - low) / np.maximum(high - low, 1e-12)).astype(np.uint8)
