@@ -18,13 +18,13 @@ import prunelab
 from prunelab.catalogue import describe, recoveries, unit_of, validate
 from prunelab.masks import Masks, Scores, allocate, select
 from prunelab.parts import Parts
+from prunelab.rating.watching import Watch, Watched, seen
 from prunelab.registry import DATASETS, METHODS, MODELS, UNITS, Entry, Note, Unit, knobs_of
 from prunelab.room import affordable
 from prunelab.schedules import SCHEDULES
 from prunelab.spec import RunSpec
 from prunelab.subject import parts_of
 from prunelab.training import Learner, Recipe, seeded
-from prunelab.watching import Watch, Watched, seen
 
 RETRAIN_LR = 0.1  # Han et al. 2015: retrain at a tenth of the learning rate
 LONGEST = 2  # Liu et al. 2019: scratch-B trains at most twice as long
@@ -72,7 +72,9 @@ class Job:
 
     def _fresh(self, seed: int) -> Any:
         model = replace(self, spec=replace(self.spec, seed=seed)).build()
-        return model.to(device()) if isinstance(model, torch.nn.Module) else model
+        if isinstance(model, torch.nn.Module):
+            return model.to(device())
+        return model.set_params(random_state=seed)
 
     def choose(
         self,

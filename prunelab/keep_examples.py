@@ -16,15 +16,15 @@ import numpy as np
 
 from prunelab import artefacts
 from prunelab.checkpoint import Place
-from prunelab.difficulty import embedding
 from prunelab.events import Event, Pruned, Warned
 from prunelab.histograms import lowest, scores_histogram
 from prunelab.job import Choice, Job
 from prunelab.lab import Lab, piece, put, validated
 from prunelab.parts import Part, Parts
+from prunelab.rating.difficulty import embedding
+from prunelab.rating.watching import Watched
 from prunelab.training import Cover, Learner, fit
 from prunelab.units.examples import kept_indices
-from prunelab.watching import Watched
 
 FEWER, REPEATED = "fewer examples", "repeated"
 PICTURED = 48  # at each end of the scores

@@ -12,11 +12,11 @@ from sklearn.base import BaseEstimator
 from prunelab.job import device, score, watch_of
 from prunelab.masks import allocate, select
 from prunelab.parts import Part, Parts
+from prunelab.rating.watching import fresh, seen
 from prunelab.registry import METHODS, MODELS, UNITS
 from prunelab.spec import RunSpec, SpecError
 from prunelab.training import Cover, Recipe, fit
 from prunelab.units.examples import kept_indices
-from prunelab.watching import fresh, seen
 
 EPOCHS = 30
 WATCHED = 256  # rows whose accuracy the epochs report; nothing is chosen by it

@@ -136,7 +136,7 @@ def fit(
     yield from _begin(net, optimizer, cover, learner, (steps, recipe.epochs))
     for epoch in range(learner.begin + 1, recipe.epochs + 1):
         net.train()
-        order = order_of(len(x), seed, phase, epoch).to(x.device)
+        order = torch.randperm(len(x), generator=seeded(seed, phase, epoch)).to(x.device)
         losses = torch.zeros((), device=x.device)
         for chosen in torch.split(order, recipe.batch_size):
             _set_lr(optimizer, recipe, course.done)
@@ -280,11 +280,6 @@ def zeros_kept(net: nn.Module, cover: Cover) -> bool:
 def tensors(part: Part, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
     """A part of the data as tensors: x float32 (n, ...), y int64 (n,)."""
     return torch.from_numpy(part.x).to(device), torch.from_numpy(part.y).to(device)
-
-
-def order_of(examples: int, seed: int, phase: str, epoch: int) -> Tensor:
-    """The order in which an epoch presents its examples."""
-    return torch.randperm(examples, generator=seeded(seed, phase, epoch))
 
 
 def seeded(seed: int, *words: object) -> torch.Generator:

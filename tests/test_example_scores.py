@@ -16,11 +16,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from prunelab.difficulty import by_class, embedding, keep_side, untied
 from prunelab.experiment import one_thread
-from prunelab.gradient_norms import gradient_norms
 from prunelab.job import prepare
-from prunelab.margins import margins
 from prunelab.methods.ccs import budgets
 from prunelab.methods.condensed_nn import condense
 from prunelab.methods.edited_nn import agreeing
@@ -28,10 +25,13 @@ from prunelab.methods.herding import herd
 from prunelab.methods.k_center import farthest_first
 from prunelab.methods.label_errors import confident_issues
 from prunelab.parts import Part
+from prunelab.rating.difficulty import by_class, embedding, keep_side, untied
+from prunelab.rating.gradient_norms import gradient_norms
+from prunelab.rating.margins import margins
+from prunelab.rating.watching import Watched, chances, epochs_learned, fresh, seen
 from prunelab.registry import METHODS
 from prunelab.spec import RunSpec
 from prunelab.training import tensors
-from prunelab.watching import Watched, chances, epochs_learned, fresh, seen
 
 
 @pytest.fixture(scope="module")
@@ -277,6 +277,6 @@ def test_a_fresh_copy_has_other_values_and_a_bare_parameter_is_refused():
 
 
 def test_too_much_to_watch_is_refused(job, monkeypatch):
-    monkeypatch.setattr("prunelab.watching.MOST", 10)
+    monkeypatch.setattr("prunelab.rating.watching.MOST", 10)
     with pytest.raises(ValueError, match="watch a smaller share"):
         seen(job.watch(job.parts))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from prunelab.difficulty import Side, keep_side
-from prunelab.margins import Scale, margins
 from prunelab.masks import Scores
+from prunelab.rating.difficulty import Side, keep_side
+from prunelab.rating.margins import Scale, margins
+from prunelab.rating.watching import Watched
 from prunelab.registry import Range, method
-from prunelab.watching import Watched
 
 
 @method(

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from prunelab.difficulty import by_class
-from prunelab.margins import margins
 from prunelab.masks import Scores, removed
+from prunelab.rating.difficulty import by_class
+from prunelab.rating.margins import margins
+from prunelab.rating.watching import Watched
 from prunelab.registry import Range, method
-from prunelab.watching import Watched
 
 Numbers = NDArray[np.float64]
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from prunelab.difficulty import by_class
 from prunelab.masks import Scores
+from prunelab.rating.difficulty import by_class
 from prunelab.registry import Note, method
 
 

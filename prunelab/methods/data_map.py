@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from scipy.special import softmax
 
-from prunelab.difficulty import by_class, untied
 from prunelab.masks import Scores
+from prunelab.rating.difficulty import by_class, untied
+from prunelab.rating.watching import Watched
 from prunelab.registry import Range, method
-from prunelab.watching import Watched
 
 
 @method(

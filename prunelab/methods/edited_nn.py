@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from prunelab.difficulty import by_class, untied
 from prunelab.masks import Scores
+from prunelab.rating.difficulty import by_class, untied
 from prunelab.registry import Note, Range, method
 
 

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from prunelab.difficulty import Side, keep_side
 from prunelab.masks import Scores
+from prunelab.rating.difficulty import Side, keep_side
+from prunelab.rating.watching import Watched, chances
 from prunelab.registry import Range, method
-from prunelab.watching import Watched, chances
 
 
 @method(

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from prunelab.difficulty import Side, keep_side
-from prunelab.gradient_norms import gradient_norms
 from prunelab.masks import Scores
+from prunelab.rating.difficulty import Side, keep_side
+from prunelab.rating.gradient_norms import gradient_norms
+from prunelab.rating.watching import Watched
 from prunelab.registry import Range, method
-from prunelab.watching import Watched
 
 
 @method(

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from prunelab.difficulty import embedding
 from prunelab.masks import Scores
+from prunelab.rating.difficulty import embedding
 from prunelab.registry import method
 
 

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from prunelab.difficulty import by_class, untied
 from prunelab.masks import Scores, removed
 from prunelab.parts import Part
+from prunelab.rating.difficulty import by_class, untied
+from prunelab.rating.watching import Watched, chances
 from prunelab.registry import Note, Range, method
-from prunelab.watching import Watched, chances
 
 
 @method(

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from scipy.stats import rankdata
 
-from prunelab.difficulty import by_class, embedding, untied
 from prunelab.masks import Scores
+from prunelab.rating.difficulty import by_class, embedding, untied
 from prunelab.registry import method
 
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import numpy as np
 from sklearn.cluster import KMeans
 
-from prunelab.difficulty import Side, embedding, keep_side
 from prunelab.masks import Scores
+from prunelab.rating.difficulty import Side, embedding, keep_side
 from prunelab.registry import Range, method
 
 

@@ -19,7 +19,7 @@ from torch import nn
 from prunelab.events import Event
 from prunelab.parts import Part, Parts
 from prunelab.spec import SpecError
-from prunelab.training import Cover, Recipe, fit, order_of, tensors
+from prunelab.training import Cover, Recipe, fit, seeded, tensors
 
 BATCH = 1024
 MOST = 200_000_000  # logits kept of one training: 0.8 GB
@@ -108,8 +108,10 @@ class Watch:
                 cover=Cover({}),
             ):
                 epoch += 1
-                order = order_of(len(rows), self.seed, _phase(number), epoch).numpy()
-                logits[epoch - 1, order] = torch.cat(batches).cpu().numpy()
+                order = torch.randperm(
+                    len(rows), generator=seeded(self.seed, _phase(number), epoch)
+                )
+                logits[epoch - 1, order.numpy()] = torch.cat(batches).cpu().numpy()
                 batches.clear()
                 yield event
         return Watched(net.eval(), logits, held)

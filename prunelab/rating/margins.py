@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from prunelab.watching import Watched
+from prunelab.rating.watching import Watched
 
 Scale = Literal["logits", "probabilities"]
 

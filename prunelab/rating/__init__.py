@@ -1,0 +1,1 @@
+"""What scores of examples share: trainings that are watched, features, margins, gradients."""
