@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from prunelab.notebook import load, race, run, sweep
     from prunelab.spec import RunSpec, SpecError
     from prunelab.subset import ExamplePruner
-    from prunelab.timing import moments
 
 _HOMES = {
     "run": "prunelab.notebook",
@@ -28,7 +27,6 @@ _HOMES = {
     "prune": "prunelab.experiment",
     "forecast": "prunelab.foresight",
     "catalogue": "prunelab.catalogue",
-    "moments": "prunelab.timing",
     "ExamplePruner": "prunelab.subset",
     "RunSpec": "prunelab.spec",
     "SpecError": "prunelab.spec",
@@ -40,7 +38,6 @@ __all__ = [
     "catalogue",
     "forecast",
     "load",
-    "moments",
     "prune",
     "race",
     "run",

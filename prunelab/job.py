@@ -71,7 +71,8 @@ class Job:
         return watch_of(self.method, self.spec, self.recipe, self._fresh)
 
     def _fresh(self, seed: int) -> Any:
-        model = replace(self, spec=replace(self.spec, seed=seed)).build()
+        spec = replace(self.spec, seed=seed)
+        model = replace(self, spec=spec).build()
         if isinstance(model, torch.nn.Module):
             return model.to(device())
         return model.set_params(random_state=seed)

@@ -41,14 +41,10 @@ def run_network(job: Job, files: Path | None, dense: Path | None) -> Iterator[Ev
     trained = copy.deepcopy(net)
     yield weights_histogram(net, "dense")
     yield validated(job, net, "dense")
-<<<<<<< HEAD
-    yield from PATHS[job.method.when](job, lab)
-=======
     if job.examples:
         yield from keep_examples(job, lab, files)
     else:
-        yield from _PATHS[job.method.when](job, lab)
->>>>>>> 2721350 (Data-set pruning: thirteen ways to choose examples, scored, kept, trained on again)
+        yield from PATHS[job.method.when](job, lab)
     yield weights_histogram(net, "recovered", lab.cover.parameters)
     yield validated(job, net, "recovered")
     yield from _results(job, lab, trained, files)

@@ -85,12 +85,11 @@ def test_label_errors_of_estimators_are_found():
     spec = RunSpec(
         method="label-errors",
         model="random-forest",
-        data="iris",
+        data="breast-cancer",
         sparsity=0.15,
         data_knobs={"flip": 0.2},
     )
     job = prepare(spec)
-    assert job.parts.wrong.sum() == 18
     choice = job.choose(None, 0.15)
     gone = np.zeros(len(job.parts.train.y), bool)
     for number, name in enumerate(job.parts.classes):

@@ -24,7 +24,8 @@ from prunelab.worked.subjects import subject
 watched = functools.cache(seen.watched)
 EXAMPLES = {name: worked.worked(name) for name in METHODS}
 NETWORKS = [n for n, e in EXAMPLES.items() if "steps" in e and e["steps"][0]["kind"] == "matrix"]
-TREES = [n for n, e in EXAMPLES.items() if "steps" in e and n not in NETWORKS]
+DATA = [n for n in METHODS if "examples" in METHODS[n].units]
+TREES = [n for n, e in EXAMPLES.items() if "steps" in e and n not in (*NETWORKS, *DATA)]
 ONCE = [n for n in NETWORKS if METHODS[n].when != "training" and METHODS[n].schedule == "one-shot"]
 
 
@@ -235,3 +236,17 @@ def test_the_card_opens_its_example(name, store, monkeypatch):  # noqa: F811
     said = " ".join(m.value for m in app.markdown)
     assert n(0.5) in said
     assert "2. Score" in said or "1. Score" in said
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_the_examples_of_a_class_are_those_of_the_choice(name):
+    last = watched(name).moments[-1]
+    (group, *_), kept = last.scores, step(name, "Select")["kept"]
+    assert step(name, "Score")["values"] == [[v] for v in last.scores[group].double().tolist()]
+    assert kept == [[bool(k)] for k in last.mask[group]]
+    counts = [int(row[2]) for row in step(name, "Allocate")["rows"]]
+    assert counts == [int(m.sum()) for m in last.mask.values()]
+    assert sum(counts) == 15
+    everything, rest = step(name, "Train again")["values"]
+    assert everything[0] >= 8  # of 12: it learned
+    assert 0 <= rest[0] <= 12

@@ -8,7 +8,7 @@ from torch import nn
 
 from prunelab.experiment import one_thread
 from prunelab.registry import METHODS
-from prunelab.worked import estimators, network
+from prunelab.worked import data, estimators, network
 from prunelab.worked.seen import watched
 
 
@@ -27,6 +27,8 @@ def worked(name: str) -> dict[str, Any]:
     if job is None:
         needs = " and ".join(sorted(METHODS[name].needs)) or "another model"
         return {"why": f"No tiny model here is what {name} needs ({needs}), so none is worked."}
+    if job.examples:
+        return {"subject": "30 examples", "sparsity": job.spec.sparsity, "steps": data.steps(job)}
     steps = network.steps(job) if isinstance(job.net, nn.Module) else estimators.steps(job)
     return {"subject": job.subject.words, "sparsity": job.spec.sparsity, "steps": steps}
 

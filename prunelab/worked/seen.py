@@ -20,7 +20,14 @@ from prunelab.training import Cover, Recipe, fit
 from prunelab.worked.subjects import Subject, subject
 
 SPARSITY = 0.5
-BRIEF = {"rounds": 2, "every": 2, "updates": 2, "rate": 0.3}  # knobs that make an example short
+BRIEF = {
+    "runs": 2,
+    "folds": 2,
+    "rounds": 2,
+    "every": 2,
+    "updates": 2,
+    "rate": 0.3,
+}  # knobs that make an example short
 TRAINED = Recipe(epochs=4, lr=0.05, batch_size=10)
 
 
@@ -120,6 +127,9 @@ def _network(job: Watched) -> None:
     if job.method.when == "trained" or job.method.start == "trained":
         for _ in fit(net, job.parts, job.recipe, phase="dense", seed=0, cover=lab.cover):
             pass
+    if job.examples:
+        job.choose(net, SPARSITY)
+        return
     for _ in run_network.PATHS[job.method.when](job, lab):
         pass
 

@@ -123,6 +123,8 @@ def _parts(shape: tuple[int, ...]) -> Parts:
         train=train,
         validation=validation,
         digest="worked",
+        rows=np.arange(len(train.y)),
+        wrong=np.zeros(len(train.y), dtype=bool),
         mean=np.zeros(1),
         deviation=np.ones(1),
         _test=test,
