@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from prunelab.notebook import load, race, run, sweep
     from prunelab.spec import RunSpec, SpecError
     from prunelab.subset import ExamplePruner
+    from prunelab.timing import moments
 
 _HOMES = {
     "run": "prunelab.notebook",
@@ -27,6 +28,7 @@ _HOMES = {
     "prune": "prunelab.experiment",
     "forecast": "prunelab.foresight",
     "catalogue": "prunelab.catalogue",
+    "moments": "prunelab.timing",
     "ExamplePruner": "prunelab.subset",
     "RunSpec": "prunelab.spec",
     "SpecError": "prunelab.spec",
@@ -38,6 +40,7 @@ __all__ = [
     "catalogue",
     "forecast",
     "load",
+    "moments",
     "prune",
     "race",
     "run",

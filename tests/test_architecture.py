@@ -18,7 +18,7 @@ DESK = {
     "__main__", "space", "limits", "storage", "turns", "told", "log", "journal", "patience",
     "migrations", "operations", "backup", "treelab",
     "packing", "lottery", "presets", "plots",
-    "cards", "foresight", "moments", "aside",
+    "cards", "foresight", "timing", "aside",
 }  # fmt: skip
 # What a part of the bench may know beside plain data; a name stands for its whole package.
 MAY = {
@@ -28,12 +28,21 @@ MAY = {
     "measure": {"masks", "probes", "parts", "surgery", "trees"},
     "units": {"registry", "masks", "probes", "surgery", "trees", "parts"},
     "methods": {
-        "registry", "masks", "probes", "training", "course", "units", "trees", "surgery", "rating",
+        "course",
+        "filters",
+        "masks",
         "parts",
+        "probes",
+        "rating",
+        "registry",
+        "surgery",
+        "training",
+        "trees",
+        "units",
     },
     "models": {"registry", "spec"},
     "datasets": {"registry", "parts", "spec", "files", "npz", "downloads"},
-}  # fmt: skip
+}
 FILES = sorted((ROOT / "prunelab").rglob("*.py"))
 PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py"))]
 

@@ -248,5 +248,5 @@ def test_the_examples_of_a_class_are_those_of_the_choice(name):
     assert counts == [int(m.sum()) for m in last.mask.values()]
     assert sum(counts) == 15
     everything, rest = step(name, "Train again")["values"]
-    assert everything[0] >= 8  # of 12: it learned
-    assert 0 <= rest[0] <= 12
+    assert everything[0] > 4  # of 12, and chance is 4
+    assert 0 < rest[0] <= 12
