@@ -127,6 +127,7 @@ def test_a_running_run_shows_its_newest_still(store):  # noqa: F811
     app = show("training")
     assert app.button(key="cancel")
     assert any("at epoch 1" in words for words in alts(app))
+    assert "training on" in app.title[0].value
     early = replace(RIGL, seed=3)
     finish(store, early, events[:2])
     app = show("training", seed="3")
@@ -168,3 +169,16 @@ def test_a_link_from_another_page_keeps_the_methods_of_this_one(store):  # noqa:
     assert app.selectbox(key="method").value == "rigl"
     assert "The controls have changed" in app.info[0].value
     assert any("run it again" in i.value for i in app.info)
+
+
+def test_another_run_begins_at_its_own_end(store):  # noqa: F811
+    finish(store, RIGL, training_events(RIGL))
+    other = replace(RIGL, seed=1)
+    finish(store, other, training_events(other))
+    app = show("training", moment="1", layer="fc2")
+    assert app.select_slider(key="moment").value == 1
+    app.number_input(key="seed").set_value(1).run()
+    assert not app.exception
+    assert app.query_params["run"] == other.key
+    assert app.select_slider(key="moment").value == 2
+    assert app.selectbox(key="layer").value == "fc1"

@@ -32,13 +32,13 @@ def show_topology(result: Result) -> None:
         return
     spec = RunSpec.from_json(result.spec)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        layer = str(st.selectbox("Layer", figures.names(result), key="layer", width=220,
-                                 bind="query-params"))  # fmt: skip
+        names = figures.names(result)
+        chosen = st.selectbox("Layer", names, key="layer", width=220, bind="query-params")
         side = st.segmented_control(
             "Connections of", ["Neurons", "Inputs"], default="Neurons", key="side",
             help="Into each neuron of the layer, or out of each of its inputs.",
         )  # fmt: skip
-    out = side == "Inputs"
+    layer, out = str(chosen) if chosen in names else names[0], side == "Inputs"
     more = ", out=True" if out else ""
     show.picture(
         lambda: figures.topology(result, layer, out=out, theme=shell.theme()),

@@ -9,11 +9,12 @@ import streamlit as st
 from pages.ui import desk, live, shell, show, words
 from prunelab import figures
 from prunelab.events import Result
+from prunelab.figures import Picture
 from prunelab.spec import RunSpec
 
 PACE = 0.8  # seconds a still is shown while it plays
 HIGH = 470  # pixels reserved for a picture with its words, so that nothing moves
-_PLAYING, _STEPPED = "_playing", "_stepped"
+_PLAYING, _STEPPED, _SHOWN = "_playing", "_stepped", "_replayed"
 
 
 def watch(key: str) -> None:
@@ -26,7 +27,7 @@ def watch(key: str) -> None:
             return
         live.head(result)
         if result.frames:
-            _stills(result, result.frames[-1].epoch, "")
+            _newest(result)
         else:
             st.caption(
                 "The dense network is trained first, to compare with. Then the method begins."
@@ -36,13 +37,42 @@ def watch(key: str) -> None:
     st.fragment(card, run_every=1.0)()
 
 
+def _newest(result: Result) -> None:
+    """The last still in three pictures, without what can be opened: they change every second."""
+    theme = shell.theme()
+    with st.container(key="stills-live"):
+        _bare(figures.course(result, theme=theme), "course")
+        left, right = st.columns(2, gap="large")
+        with left:
+            _bare(figures.pixels(result, theme=theme), "pixels")
+        with right:
+            _bare(figures.cells(result, theme=theme), "cells")
+
+
+def _bare(found: Picture, key: str) -> None:
+    show.finding(found.title, key)
+    found.figure.update_layout(title_text="", margin_t=max(36, found.figure.layout.margin.t - 44))
+    st.plotly_chart(found.figure, key=f"live-{key}", theme=None, config=show.CONFIG, alt=found.alt)
+
+
 def show_replay(result: Result) -> None:
     """The whole run behind one slider, and a button that moves it."""
     if not result.frames:
         st.info(show.plain(figures.NONE))
         return
+    _anew(result)
     playing = bool(st.session_state.get(_PLAYING))
     st.fragment(_body, run_every=PACE if playing else None)(result)
+
+
+def _anew(result: Result) -> None:
+    """Another run begins at its own end, not where the one before stood."""
+    before = st.session_state.get(_SHOWN, result.key)
+    st.session_state[_SHOWN] = result.key
+    if before != result.key:
+        st.session_state["moment"] = figures.moments(result)[-1]
+        st.session_state["layer"] = figures.names(result)[0]
+        st.session_state[_PLAYING] = False
 
 
 def _body(result: Result) -> None:
@@ -96,12 +126,13 @@ def _layer(result: Result) -> str:
     names = figures.names(result)
     if len(names) == 1:
         return names[0]
-    return str(st.selectbox("Layer", names, key="layer", bind="query-params", width=160))
+    chosen = st.selectbox("Layer", names, key="layer", bind="query-params", width=160)
+    return str(chosen) if chosen in names else names[0]
 
 
 def _stills(result: Result, epoch: int, layer: str) -> None:
     """The course, and below it what the network is made of at one epoch."""
-    theme, layer = shell.theme(), layer or figures.names(result)[0]
+    theme = shell.theme()
     spec = RunSpec.from_json(result.spec)
 
     def draw(name: str, *place: object) -> None:
@@ -111,7 +142,8 @@ def _stills(result: Result, epoch: int, layer: str) -> None:
             lambda: make(result, *place, theme=theme), name, python=words.python(spec, call)
         )
 
-    draw("course", epoch)
+    with st.container(key="stills-course"):
+        draw("course", epoch)
     with st.container(key="pair-stills"):
         left, right = st.columns(2, gap="large")
         with left:
@@ -141,7 +173,7 @@ def show_gates(result: Result) -> None:
             epoch = epochs[-1]
             if len(epochs) > 1:
                 epoch = st.select_slider(
-                    "Epoch of the gates", epochs, epochs[-1], key="gate-moment"
+                    "Epoch of the gates", epochs, epochs[-1], key=f"gates-of-{result.key}"
                 )
         show.picture(
             lambda: figures.gates(result, layer, epoch, theme=shell.theme()),

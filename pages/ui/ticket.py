@@ -55,7 +55,7 @@ def medals(arrived: Sequence[Arrival]) -> None:
 
 def ahead(base: RunSpec, race: Sequence[Starter], arrived: Sequence[Arrival]) -> None:
     """The ticket against each control at one sparsity, with intervals."""
-    st.subheader("What is the ticket worth?")
+    st.header("What is the ticket worth?")
     stops = sorted({a.sparsity for a in arrived})
     at = stops[-1]
     if len(stops) > 1:

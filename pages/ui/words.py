@@ -33,7 +33,10 @@ def headline(result: Result) -> str:
 
 
 def _going(result: Result, what: str) -> str:
-    return f"{what}, recovering" if result.masks else "Training the dense model first"
+    if not result.masks:
+        return "Training the dense model first"
+    phase = result.epochs[-1].phase if result.epochs else ""
+    return f"{what}, training on" if phase == "train" else f"{what}, recovering"
 
 
 def _score(values: Any) -> float:

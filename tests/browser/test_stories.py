@@ -16,7 +16,11 @@ from prunelab.spec import RunSpec
 SPEC = RunSpec(epochs=6, recover_epochs=3)
 LONG = RunSpec(epochs=900, seed=1)
 CARD = "methods?find-methods=snip&worked-open-snip=true"
-PAGES = ("", "lab", "lab?run=example", "forecast", "schedules", "sweep", "runs", "methods", CARD)
+PAGES = (
+    *("", "lab", "lab?run=example", "forecast", "schedules", "sweep", "runs", "methods", CARD),
+    *("training", "training?view=Topology", "training?method=movement&view=Movement"),
+    *("training?method=l0&view=Gates", "lottery"),
+)
 
 
 def headline(page):
