@@ -23,7 +23,7 @@ from prunelab.training import Cover
 from prunelab.watch import Watch
 
 SHORT = {"epochs": 4, "sparsity": 0.9}
-TRAINING = sorted(n for n, e in METHODS.items() if e.when == "training")
+TRAINING = sorted(n for n, e in METHODS.items() if e.when == "training" and "weights" in e.units)
 GATED = {"variational-dropout": ("log α", 3.0, "above"), "l0": (None, 0.3102, "below")}
 SPARSE_START = {"rigl", "set"}
 

@@ -19,6 +19,8 @@ _WORDS = {
     "not needed. Watch the noise, log α, climb over its threshold under Gates.",
     "l0": "Every weight has a gate that is open or shut by chance, and an open gate costs. Watch "
     "the gates fall into two heaps, open and shut, under Gates.",
+    "slimming": "A penalty pulls the scale of every filter to zero while the network trains; those "
+    "of the smallest scale go. Watch the weights of a filter leave together, row by row.",
     "sr-ste": "Of every few neighbouring weights a fixed number stays, which is what fast hardware "
     "wants. Those that are out go on learning and may come back.",
 }
