@@ -119,7 +119,8 @@ def test_the_figure_draws_mean_and_deviation(theme):
     drawn = figures.when(results(SCORES), theme=theme)
     title = drawn.title.replace("\u00a0", " ")
     assert title == (
-        "A cubic curve at 10 % of training is 41.0 points above cutting at once before training"
+        "A cubic curve from 10 % of training on is 41.0 points above "
+        "cutting at once before training"
     )
     lines = {t.name.split(" (")[0]: t for t in drawn.figure.data if t.mode == "lines+markers"}
     assert list(lines["at once"].x) == [0.0, 0.5]

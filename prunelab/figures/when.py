@@ -127,11 +127,13 @@ def _title(found: Sequence[Cost]) -> str:
 
 
 def _words(when: Timing, *, middle: bool = False) -> str:
-    at = "before training" if when.moment == 0 else f"at {percent(when.moment)} of training"
-    if when.moment == 1:
-        at = "after training"
-    way = {"at once": "cutting at once", "in rounds": "rounds", "cubic": "a cubic curve"}
-    text = f"{way.get(when.way, when.way)} {at}"
+    share = f"{percent(when.moment)} of training"
+    if when.way == "at once":
+        at = {0.0: "before training", 1.0: "after training"}.get(when.moment, f"at {share}")
+        text = f"cutting at once {at}"
+    else:
+        way = {"in rounds": "rounds", "cubic": "a cubic curve"}.get(when.way, when.way)
+        text = f"{way} from the start" if when.moment == 0 else f"{way} from {share} on"
     return text if middle else text[0].upper() + text[1:]
 
 
@@ -179,12 +181,14 @@ def courses(
     title = "Each line begins to prune at another moment of the same training"
     layout(figure, title, theme=theme, height=470)
     figure.update_annotations(font={"size": 14, "color": p.ink})
-    figure.update_xaxes(tickformat=".0%", range=[-0.02, 1.02])
-    figure.update_xaxes(title_text="share of training done", row=2)
+    figure.update_xaxes(tickformat=".0%", tickvals=[0.25, 0.5, 0.75], range=[-0.02, 1.02])
+    figure.update_xaxes(title_text="training done", row=2)
     figure.update_yaxes(tickformat=".0%", range=[-0.03, 1.03])
     figure.update_yaxes(title_text="removed", row=1, col=1)
     figure.update_yaxes(title_text="validation accuracy", row=2, col=1)
-    figure.update_layout(legend={"y": 1.09, "title_text": "begins at "}, margin={"t": 110})
+    figure.update_layout(
+        legend={"y": 1.09, "title": {"text": "begins at ", "font_size": 13}}, margin={"t": 110}
+    )
     return Picture(title, figure, f"Line charts. {title}: {', '.join(ways)}.", _steps(drawn))
 
 
