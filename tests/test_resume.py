@@ -45,7 +45,13 @@ SPECS = {
     "filters, batch norm": RunSpec(model="vgg-small", method="l1-filter", sparsity=0.5, **SHORT),
     "shortcuts": RunSpec(model="resnet-narrow", method="l1-filter", sparsity=0.5, **SHORT),
     **{
-        method: RunSpec(method=method, sparsity=0.5, recover="finetune", **SHORT)
+        method: RunSpec(
+            model=(entry.subjects or ("lenet-300-100",))[0],
+            method=method,
+            sparsity=0.5,
+            recover="finetune",
+            **SHORT,
+        )
         for method, entry in METHODS.items()
         if entry.when == "training"
     },

@@ -48,7 +48,7 @@ def narrowed(inputs: int, widths: list[int], classes: int, share: float) -> list
     At least one neuron a layer; so small that one is too many, it is one.
 
     >>> narrowed(64, [300, 100], 10, 0.1)
-    [57, 19]
+    [58, 19]
     """
     limit = share * _units([inputs, *widths, classes])
     most = max(widths, default=0)
