@@ -61,6 +61,15 @@ def test_the_python_of_the_readme_runs(home):
     subprocess.run([sys.executable, "-c", fast], check=True, capture_output=True, cwd=ROOT)
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/trees.md"])
+def test_the_trees_of_the_pages_are_pruned(page, home):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), flags=re.DOTALL)
+    (code,) = (block for block in blocks if "PruningPath(" in block)
+    told: dict[str, object] = {}
+    exec(code + "\nsmall = path.one_se()", told)
+    assert 1 < told["small"].get_n_leaves() < told["tree"].get_n_leaves()
+
+
 def test_the_tables_are_those_of_the_registry():
     assert docs.refresh(write=False) == []
 

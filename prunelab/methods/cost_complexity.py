@@ -34,6 +34,9 @@ def cost_complexity(
 
     The score of a split is the α at which it collapses, so cutting all scores up to α gives the
     very tree that scikit-learn grows with ``ccp_alpha=α`` (α > 0). All trees of a forest share α.
+
+    It believes that every leaf has a price, the same everywhere. It goes wrong where few rows
+    choose α, and where a weak split hides a strong one below it.
     """
     return {
         name: torch.from_numpy(weakest_links(member.tree_, _risks(member, risk), start=0.0))

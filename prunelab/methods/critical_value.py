@@ -34,6 +34,9 @@ def critical_value(
 
     The score is the highest strength at or below a split, so that a critical value cuts all scores
     up to it: ln(20) ≈ 3 keeps what has a split of p < 0.05.
+
+    It believes in strong splits, however deep they are. It goes wrong with many splits to choose
+    from: the strongest of many is strong by luck, so too much stays.
     """
     measure = _surprise if strength == "g" else _lowered
     return {

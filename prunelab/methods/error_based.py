@@ -39,6 +39,9 @@ def error_based(
     positive score are those that C4.5 leaves when it does not raise subtrees
     (``prunelab.trees.raise_subtrees`` does).
 
+    It believes that few training rows are not to be trusted, as an upper limit says. It goes wrong
+    with noisy labels, where that limit is too low and far too much stays.
+
     Raises:
         ValueError: a confidence that is not between 0 and 1.
     """

@@ -38,6 +38,9 @@ def minimum_error(
     The splits of positive score are those of least expected error. ``m`` weighs the prior against
     the counts of a node; trees for growing m need not be nested.
 
+    It believes that small nodes look more certain than they are. It goes wrong with noisy labels
+    and a small m, where almost nothing is cut.
+
     Raises:
         ValueError: m below 0.
     """

@@ -27,6 +27,9 @@ def pessimistic_error(model: Any, data: object) -> Scores:
 
     Each leaf counts half an error more than it makes. No pruning set is needed. From the root
     down: the splits of positive score are those the rule leaves.
+
+    It believes that training errors are half an error a leaf too few. It goes wrong with noisy
+    labels, which cost more than that, and from the top it may cut a good split below a poor one.
     """
     return {name: torch.from_numpy(_scores(member)) for name, member in trees(model).items()}
 
