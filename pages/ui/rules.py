@@ -44,7 +44,7 @@ def show_rules(tree: Grown, spec: RunSpec, folder: Path) -> None:
 
 def _beliefs(names: list[str]) -> None:
     known = desk.known()["methods"]
-    st.subheader("What each rule does", anchor=False)
+    st.header("What each rule does", anchor=False)
     for name in (name for name in names if name in known):
         source = f" ({known[name]['paper']})" if known[name]["paper"] else ""
         with st.expander(f"**{name}**: {known[name]['summary']}"):

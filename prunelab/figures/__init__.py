@@ -14,7 +14,7 @@ from prunelab.figures.film import NONE, badge, moments, names
 from prunelab.figures.film import turnover as came_and_went
 from prunelab.figures.foretold import exact, paths, survivors, verdict
 from prunelab.figures.histograms import histogram
-from prunelab.figures.leaves import leaf_curve, live_leaves, rules, scores_by_leaves
+from prunelab.figures.leaves import leaf_curve, live_leaves, scores_by_leaves
 from prunelab.figures.look import (
     PALETTES,
     Picture,
@@ -30,6 +30,7 @@ from prunelab.figures.movement import UNMOVED, movement, movement_numbers
 from prunelab.figures.plane import boundary, taken_for
 from prunelab.figures.race import ahead, lane_table, medal_table, race
 from prunelab.figures.ribbon import ribbons
+from prunelab.figures.rules import rules
 from prunelab.figures.stills import cells, gates, values
 from prunelab.figures.topology import degrees, pixels, topology, turnover
 from prunelab.figures.trees import tree

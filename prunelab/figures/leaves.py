@@ -1,8 +1,7 @@
-"""Scores over leaves: one tree along its path, and every rule on fresh splits."""
+"""Scores over leaves: one tree along the path of a rule, for a page and for a notebook."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,19 +14,16 @@ from prunelab.figures.look import (
     PALETTES,
     Palette,
     Picture,
-    Stroke,
     Theme,
     accuracy,
     count,
-    is_baseline,
+    doublings,
     layout,
-    strokes,
 )
-from prunelab.treelab import Compared, CrossValidated, Grown, best, one_se
+from prunelab.treelab import CrossValidated, Grown, best, one_se
 from prunelab.treelab.steps import at_alpha, steps
 
 Numbers = NDArray[np.float64]
-NAMED = 0.055  # of the height: how far apart names at line ends stand
 
 
 class Scores(NamedTuple):
@@ -103,9 +99,7 @@ def leaf_curve(found: Scores, *, theme: Theme = "light", here: int | None = None
         figure.add_vline(x=here, line={"color": p.ink, "width": 1.5})
     title = scores_title(found)
     layout(figure, title, theme=theme, height=400)
-    figure.update_xaxes(
-        type="log", title_text="leaves", tickvals=_doublings(float(found.leaves[0]))
-    )
+    figure.update_xaxes(type="log", title_text="leaves", tickvals=doublings(float(found.leaves[0])))
     figure.update_yaxes(title_text="accuracy", tickformat=".0%")
     figure.update_layout(margin_t=90)
     return Picture(title, figure, f"Line chart. {title}.", scores_table(found))
@@ -136,7 +130,7 @@ def live_leaves(
     series[-1]["markPoint"] = _marks(found, p)
     series[-1]["z"] = 5
     if here:
-        series.append(_here(here, p))
+        series.append(_here(here, low, p))
     return {
         "textStyle": {"fontFamily": FONT, "color": p.muted},
         "animation": False,
@@ -183,129 +177,28 @@ def _marks(found: Scores, p: Palette) -> dict[str, Any]:
         {
             "coord": [int(found.leaves[i]), round(100 * float(found.validation[i]), 2)],
             "name": word,
-            "label": {"position": "bottom" if word == "1-SE" else "top"},
+            "label": {"align": "right" if word == "1-SE" else "left"},
         }
         for i, word in places.items()
     ]
-    label = {"show": True, "formatter": "{b}", "color": p.ink, "distance": 9, "fontSize": 13}
+    label = {
+        "show": True, "position": "top", "formatter": "{b}", "color": p.ink, "distance": 10,
+        "fontSize": 13, "textBorderColor": p.paper, "textBorderWidth": 4,
+    }  # fmt: skip
     style = {"color": p.accent, "borderColor": p.paper, "borderWidth": 1.5}
     return {"symbol": "diamond", "symbolSize": 14, "data": data, "label": label, "itemStyle": style}
 
 
-def _here(here: tuple[int, float], p: Palette) -> dict[str, Any]:
-    """Where the slider is: a line down the plot and a ring at the subtree's own score."""
+def _here(here: tuple[int, float], low: int, p: Palette) -> dict[str, Any]:
+    """Where the slider is: a ring at the subtree's own score, and a line from it to the axis."""
     leaves, score = here
+    ends = [{"coord": [leaves, round(100 * score, 2)]}, {"coord": [leaves, low]}]
     line = {
         "symbol": "none", "silent": True, "label": {"show": False},
-        "lineStyle": {"color": p.ink, "type": "solid", "width": 1.5}, "data": [{"xAxis": leaves}],
+        "lineStyle": {"color": p.ink, "type": "solid", "width": 1.5}, "data": [ends],
     }  # fmt: skip
     return {
         "type": "line", "name": "", "data": [[leaves, round(100 * score, 2)]], "symbol": "circle",
         "symbolSize": 13, "z": 6, "itemStyle": {"color": p.ink, "borderColor": p.paper,
         "borderWidth": 2}, "markLine": line, "tooltip": {"show": False},
     }  # fmt: skip
-
-
-def rules(found: Compared, *, theme: Theme = "light", shown: Sequence[str] = ()) -> Picture:
-    """Accuracy over leaves of every rule, on rows it has not pruned with; own answers ringed.
-
-    Lines are means over the splits; the whisker is their deviation at a rule's own answer.
-    """
-    names = [name for name in found.rules if not shown or name in shown]
-    styles, figure = strokes(names, theme), go.Figure()
-    for name in names:
-        place = found.rules.index(name)
-        mean, style = found.scores[place].mean(0), styles[name]
-        figure.add_trace(_mean(name, found.leaves, mean, style))
-        if not np.isnan(found.own[place]).all():
-            figure.add_trace(_own(name, found.own[place], style, PALETTES[theme]))
-    title = _best_rule(found, names)
-    layout(figure, title, theme=theme, height=520)
-    _axes(figure, found, names)
-    figure.update_layout(hovermode="closest", margin_t=100, legend={"y": 1.01})
-    alt = f"Line chart of {len(names)} rules. {title}. Means of {found.scores.shape[1]} splits."
-    return Picture(title, figure, alt, rules_table(found, names))
-
-
-def _axes(figure: go.Figure, found: Compared, names: Sequence[str]) -> None:
-    """From two leaves on; the height is for where the rules differ, not for the first splits."""
-    most = float(found.leaves[-1])
-    means = found.scores[[found.rules.index(n) for n in names]].mean(1)
-    late = means[:, found.leaves >= min(4, most)]
-    pad = 0.12 * float(late.max() - late.min()) + 0.01
-    figure.update_xaxes(
-        type="log", title_text="leaves (doubling)", tickvals=_doublings(most),
-        range=[np.log10(min(2, most)) - 0.03, np.log10(most) + 0.03],
-    )  # fmt: skip
-    figure.update_yaxes(
-        title_text="accuracy on rows no rule has seen", tickformat=".0%",
-        range=[late.min() - pad, late.max() + pad],
-    )  # fmt: skip
-
-
-def _doublings(most: float) -> list[int]:
-    return [2**i for i in range(int(np.log2(most)) + 1)]
-
-
-def _mean(name: str, leaves: Any, mean: Any, style: Stroke) -> go.Scatter:
-    pen = {"color": style.colour, "dash": style.dash, "width": 1.6 if is_baseline(name) else 2.2}
-    return go.Scatter(
-        x=leaves, y=mean, name=name, mode="lines", line=pen, legendgroup=name,
-        hovertemplate=f"<b>{name}</b>, at most %{{x}} leaves: %{{y:.1%}}<extra></extra>",
-    )  # fmt: skip
-
-
-def _own(name: str, own: Any, style: Stroke, p: Palette) -> go.Scatter:
-    """The mean of a rule's own answers, with the deviation of both over the splits."""
-    (leaves, score), (wide, high) = np.nanmean(own, 0), np.nanstd(own, 0, ddof=1)
-    return go.Scatter(
-        x=[leaves], y=[score], mode="markers", showlegend=False, legendgroup=name,
-        marker={"symbol": style.marker, "size": 13, "color": style.colour,
-                "line": {"color": p.paper, "width": 1.5}},
-        error_y={"array": [high], "color": style.colour, "thickness": 1.2, "width": 4},
-        hovertemplate=(
-            f"<b>{name}</b> by itself stops at {leaves:.0f} ± {wide:.0f} leaves: "
-            f"{100 * score:.1f} ± {100 * high:.1f} %<extra></extra>"
-        ),
-    )  # fmt: skip
-
-
-def _best_rule(found: Compared, names: Sequence[str]) -> str:
-    """The highest mean, unless others are within the deviation between splits."""
-    peaks: Mapping[str, tuple[float, float, int]] = {n: _peak(found, n) for n in names}
-    real = [n for n in names if not is_baseline(n)]
-    if not real:
-        return "Cuts at random: what every rule has to beat"
-    top = max(real, key=lambda n: peaks[n][0])
-    mean, sd, leaves = peaks[top]
-    near = sum(peaks[n][0] >= mean - sd for n in real) - 1
-    if near:
-        many = f"{near} other rules are" if near > 1 else "1 other rule is"
-        return f"{top} peaks at {accuracy(mean)} with {leaves} leaves; {many} within its sd"
-    return f"{top} is ahead: {accuracy(mean)} with {leaves} leaves"
-
-
-def _peak(found: Compared, name: str) -> tuple[float, float, int]:
-    scores = found.scores[found.rules.index(name)]
-    place = int(scores.mean(0).argmax())
-    return float(scores.mean(0)[place]), float(scores[:, place].std(ddof=1)), found.leaves[place]
-
-
-def rules_table(found: Compared, names: Sequence[str]) -> pd.DataFrame:
-    """Each rule's best mean and its own answer, over the splits."""
-    rows = []
-    for name in names:
-        mean, sd, leaves = _peak(found, name)
-        own = found.own[found.rules.index(name)]
-        decided = not np.isnan(own).all()
-        rows.append(
-            {
-                "rule": name,
-                "best mean": mean,
-                "sd": sd,
-                "at leaves": int(leaves),
-                "its own leaves": float(own[:, 0].mean()) if decided else None,
-                "its own accuracy": float(own[:, 1].mean()) if decided else None,
-            }
-        )
-    return pd.DataFrame(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
@@ -151,6 +152,15 @@ def size(number: float) -> str:
         if number >= step:
             return f"{number / step:.3g}{SPACE}{unit}"
     return f"{number:.0f}{SPACE}B"
+
+
+def doublings(most: float) -> list[int]:
+    """Ticks of an axis that counts in doublings.
+
+    >>> doublings(9)
+    [1, 2, 4, 8]
+    """
+    return [2**i for i in range(int(math.log2(most)) + 1)]
 
 
 def layout(figure: go.Figure, title: str, *, theme: Theme, height: int = 380) -> go.Figure:

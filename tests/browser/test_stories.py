@@ -17,7 +17,8 @@ SPEC = RunSpec(epochs=6, recover_epochs=3)
 LONG = RunSpec(epochs=900, seed=1)
 CARD = "methods?find-methods=snip&worked-open-snip=true"
 PAGES = (
-    *("", "trees", "lab", "lab?run=example", "forecast", "schedules", "sweep", "runs", "methods", CARD),
+    *("", "lab", "lab?run=example", "forecast", "schedules", "sweep", "runs", "methods", CARD),
+    *("trees", "trees?view=All+rules"),
     *("training", "training?view=Topology", "training?method=movement&view=Movement"),
     *("training?method=l0&view=Gates", "lottery"),
 )

@@ -1,0 +1,125 @@
+"""Every rule on fresh splits: what it scores at each size, and where it stops by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from prunelab.figures.look import (
+    PALETTES,
+    Palette,
+    Picture,
+    Stroke,
+    Theme,
+    accuracy,
+    doublings,
+    is_baseline,
+    layout,
+    strokes,
+)
+from prunelab.treelab import Compared
+
+
+def rules(found: Compared, *, theme: Theme = "light", shown: Sequence[str] = ()) -> Picture:
+    """Accuracy over leaves of every rule, on rows it has not pruned with; own answers ringed.
+
+    Lines are means over the splits; the whisker is their deviation at a rule's own answer.
+    """
+    names = [name for name in found.rules if not shown or name in shown]
+    styles, figure = strokes(names, theme), go.Figure()
+    for name in names:
+        place = found.rules.index(name)
+        mean, style = found.scores[place].mean(0), styles[name]
+        figure.add_trace(_mean(name, found.leaves, mean, style))
+        if not np.isnan(found.own[place]).all():
+            figure.add_trace(_own(name, found.own[place], style, PALETTES[theme]))
+    title = _best_rule(found, names)
+    layout(figure, title, theme=theme, height=520)
+    _axes(figure, found, names)
+    figure.update_layout(hovermode="closest", margin_t=100, legend={"y": 1.01})
+    alt = f"Line chart of {len(names)} rules. {title}. Means of {found.scores.shape[1]} splits."
+    return Picture(title, figure, alt, rules_table(found, names))
+
+
+def _axes(figure: go.Figure, found: Compared, names: Sequence[str]) -> None:
+    """From two leaves on; the height is for where the rules differ, not for the first splits."""
+    most = float(found.leaves[-1])
+    means = found.scores[[found.rules.index(n) for n in names]].mean(1)
+    late = means[:, found.leaves >= min(4, most)]
+    pad = 0.12 * float(late.max() - late.min()) + 0.01
+    figure.update_xaxes(
+        type="log", title_text="leaves (doubling)", tickvals=doublings(most),
+        range=[np.log10(min(2, most)) - 0.03, np.log10(most) + 0.03],
+    )  # fmt: skip
+    figure.update_yaxes(
+        title_text="accuracy on rows no rule has seen", tickformat=".0%",
+        range=[late.min() - pad, late.max() + pad],
+    )  # fmt: skip
+
+
+def _mean(name: str, leaves: Any, mean: Any, style: Stroke) -> go.Scatter:
+    pen = {"color": style.colour, "dash": style.dash, "width": 1.6 if is_baseline(name) else 2.2}
+    return go.Scatter(
+        x=leaves, y=mean, name=name, mode="lines", line=pen, legendgroup=name,
+        hovertemplate=f"<b>{name}</b>, at most %{{x}} leaves: %{{y:.1%}}<extra></extra>",
+    )  # fmt: skip
+
+
+def _own(name: str, own: Any, style: Stroke, p: Palette) -> go.Scatter:
+    """The mean of a rule's own answers, with the deviation of both over the splits."""
+    (leaves, score), (wide, high) = np.nanmean(own, 0), np.nanstd(own, 0, ddof=1)
+    return go.Scatter(
+        x=[leaves], y=[score], mode="markers", showlegend=False, legendgroup=name,
+        marker={"symbol": style.marker, "size": 13, "color": style.colour,
+                "line": {"color": p.paper, "width": 1.5}},
+        error_y={"array": [high], "color": style.colour, "thickness": 1.2, "width": 4},
+        hovertemplate=(
+            f"<b>{name}</b> by itself stops at {leaves:.0f} ± {wide:.0f} leaves: "
+            f"{100 * score:.1f} ± {100 * high:.1f} %<extra></extra>"
+        ),
+    )  # fmt: skip
+
+
+def _best_rule(found: Compared, names: Sequence[str]) -> str:
+    """The highest mean, unless others are within the deviation between splits."""
+    peaks: Mapping[str, tuple[float, float, int]] = {n: _peak(found, n) for n in names}
+    real = [n for n in names if not is_baseline(n)]
+    if not real:
+        return "Cuts at random: what every rule has to beat"
+    top = max(real, key=lambda n: peaks[n][0])
+    mean, sd, leaves = peaks[top]
+    near = sum(peaks[n][0] >= mean - sd for n in real) - 1
+    if near:
+        many = f"{near} other rules are" if near > 1 else "1 other rule is"
+        return f"{top} peaks at {accuracy(mean)} with {leaves} leaves; {many} within its sd"
+    return f"{top} is ahead: {accuracy(mean)} with {leaves} leaves"
+
+
+def _peak(found: Compared, name: str) -> tuple[float, float, int]:
+    scores = found.scores[found.rules.index(name)]
+    place = int(scores.mean(0).argmax())
+    return float(scores.mean(0)[place]), float(scores[:, place].std(ddof=1)), found.leaves[place]
+
+
+def rules_table(found: Compared, names: Sequence[str]) -> pd.DataFrame:
+    """Each rule's best mean and its own answer, over the splits."""
+    rows = []
+    for name in names:
+        mean, sd, leaves = _peak(found, name)
+        own = found.own[found.rules.index(name)]
+        decided = not np.isnan(own).all()
+        rows.append(
+            {
+                "rule": name,
+                "best mean": mean,
+                "sd": sd,
+                "at leaves": int(leaves),
+                "its own leaves": float(own[:, 0].mean()) if decided else None,
+                "its own accuracy": float(own[:, 1].mean()) if decided else None,
+            }
+        )
+    return pd.DataFrame(rows)
