@@ -26,7 +26,7 @@ def watch(key: str) -> None:
             st.rerun()
             return
         live.head(result)
-        if result.frames:
+        if figures.begun(result):
             _newest(result)
         else:
             st.caption(
@@ -57,7 +57,7 @@ def _bare(found: Picture, key: str) -> None:
 
 def show_replay(result: Result) -> None:
     """The whole run behind one slider, and a button that moves it."""
-    if not result.frames:
+    if not figures.begun(result):
         st.info(show.plain(figures.NONE))
         return
     _anew(result)

@@ -8,7 +8,7 @@ from prunelab.figures.by_layer import heatmap, layer_table, layers
 from prunelab.figures.classes import confusion
 from prunelab.figures.comparison import tradeoff
 from prunelab.figures.cost import latency, macs, size
-from prunelab.figures.course import course
+from prunelab.figures.course import begun, course
 from prunelab.figures.curves import curve, live
 from prunelab.figures.film import NONE, badge, moments, names
 from prunelab.figures.film import turnover as came_and_went
@@ -38,7 +38,7 @@ from prunelab.figures.when import courses, when
 from prunelab.figures.worked import worked
 
 __all__ = [
-    "NONE", "PALETTES", "UNMOVED", "Picture", "Theme", "accuracy", "ahead", "badge", "beside",
+    "NONE", "PALETTES", "UNMOVED", "Picture", "Theme", "accuracy", "ahead", "badge", "begun", "beside",
     "boundary", "came_and_went", "cells", "confusion", "count", "course", "courses", "curve",
     "degrees", "exact", "gates", "heatmap", "histogram", "is_baseline", "lane_table", "latency",
     "layer_table", "layers", "leaf_curve", "live", "live_leaves", "macs", "medal_table",

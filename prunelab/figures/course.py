@@ -16,6 +16,11 @@ def trained(result: Result) -> list[Epoch]:
     return [epoch for epoch in result.epochs if epoch.phase == PHASE]
 
 
+def begun(result: Result) -> bool:
+    """Whether there is a still to show, and an epoch to set it in: a still comes first."""
+    return bool(result.frames and trained(result))
+
+
 def course(result: Result, epoch: int | None = None, *, theme: Theme = "light") -> Picture:
     """Accuracy on the validation part and sparsity over the epochs; a line at one of them.
 

@@ -85,7 +85,7 @@ def test_events_wait_while_the_disk_of_the_store_is_full_and_none_is_lost(disk):
     until(lambda: store.state(key) in ENDED, 60)
     assert (store.state(key), store.row(key).attempt) == ("finished", 1)
     assert [e.epoch for e in store.result(key).epochs] == list(range(1, 61))
-    assert not list((disk / "journal").glob("*"))
+    until(lambda: not list((disk / "journal").glob("*")), 10, "the journal stays")
     store.close()
 
 
