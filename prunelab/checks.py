@@ -26,6 +26,7 @@ from torch import nn
 from prunelab import artefacts, checkpoint
 from prunelab.case import Broken, Case, outputs, same, trace
 from prunelab.catalogue import describe, fits, fits_data, validate
+from prunelab.cover import Cover, apply
 from prunelab.events import Epoch, Finished, Measured, Pruned, Started, fold, to_json
 from prunelab.experiment import one_thread, run
 from prunelab.files import CHECKPOINT
@@ -34,7 +35,7 @@ from prunelab.masks import allocate, removed, select
 from prunelab.probes import weights
 from prunelab.registry import METHODS, MODELS
 from prunelab.spec import RunSpec
-from prunelab.training import Cover, apply, fit
+from prunelab.training import fit
 from prunelab.training_laws import (
     pruned_stays_pruned,
     pruning_nothing_trains_as_usual,

@@ -93,6 +93,8 @@ class Course:
         hold: set to True, this step's gradients do not change the weights.
         forward: ``layer -> function(module, x)`` that stands in for a layer's own forward.
         penalty: what is added to the loss.
+        seen: ``-> {layer: weights}`` that the forward pass has in place of those stored; the
+            gradients are then with respect to these.
         shown: the weights by layer as they count when the network is evaluated, if not as stored.
         gates: what decides whether a weight would stay, while the method learns it.
         note: what the person who reads the result should know.
@@ -105,6 +107,7 @@ class Course:
     hold: bool = False
     forward: Mapping[str, Callable[[nn.Module, Tensor], Tensor]] = field(default_factory=dict)
     penalty: Callable[[], Tensor] | None = None
+    seen: Callable[[], Mapping[str, Tensor]] | None = None
     shown: Callable[[], Mapping[str, Tensor]] | None = None
     gates: Gates | None = None
     note: str = ""
@@ -113,6 +116,13 @@ class Course:
     def done(self) -> float:
         """Share of training, 0..1."""
         return self.step / self.steps
+
+
+def own_answer(rule: str, stays: Mapping[str, Tensor]) -> str:
+    """What a method that learns its sparsity would have kept, as a note."""
+    kept = sum(int(mask.sum()) for mask in stays.values())
+    units = sum(mask.numel() for mask in stays.values())
+    return f"The method's own answer, {rule}, would keep {kept} of {units} weights."
 
 
 def _first(layer: str, weight: Tensor, start: Start) -> Tensor:

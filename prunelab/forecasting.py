@@ -13,6 +13,7 @@ from typing import Any
 from torch import nn
 
 from prunelab import aside, run_network, storage
+from prunelab.cover import Cover
 from prunelab.events import Epoch
 from prunelab.experiment import one_thread
 from prunelab.files import home
@@ -22,7 +23,6 @@ from prunelab.lab import Lab, state
 from prunelab.masks import Masks, Scores, allocate, removed, select
 from prunelab.paths import Live, live
 from prunelab.spec import RunSpec
-from prunelab.training import Cover
 
 Tell = Callable[[str, float], None]
 HALVINGS = 8  # of the interval that holds the cliff, where scores need no new computation

@@ -16,6 +16,7 @@ import numpy as np
 
 from prunelab import artefacts
 from prunelab.checkpoint import Place
+from prunelab.cover import Cover
 from prunelab.events import Event, Pruned, Warned
 from prunelab.histograms import lowest, scores_histogram
 from prunelab.job import Choice, Job
@@ -23,7 +24,7 @@ from prunelab.lab import Lab, piece, put, validated
 from prunelab.parts import Part, Parts
 from prunelab.rating.difficulty import embedding
 from prunelab.rating.watching import Watched
-from prunelab.training import Cover, Learner, fit
+from prunelab.training import Learner, fit
 from prunelab.units.examples import kept_indices
 
 FEWER, REPEATED = "fewer examples", "repeated"

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from prunelab.checkpoint import Checkpoint, Held, Place, Tensors, part, under
+from prunelab.cover import Cover, apply
 from prunelab.events import Event, Measured, Pruned, Warned
 from prunelab.histograms import lowest, scores_histogram, weights_histogram
 from prunelab.job import Choice, Job, device
@@ -17,7 +18,7 @@ from prunelab.masks import Masks
 from prunelab.measure.quality import quality
 from prunelab.position import put_values, randomness, set_randomness, values
 from prunelab.probes import reached
-from prunelab.training import Cover, Learner, apply, shown
+from prunelab.training import Learner, shown
 
 State = dict[str, Tensor]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
+from prunelab.cover import Cover, apply
 from prunelab.events import Event, Warned
 from prunelab.job import Job, call
 from prunelab.lab import Lab, place, prune, put
 from prunelab.masks import Scores
-from prunelab.training import Cover, Learner, apply, fit
+from prunelab.training import Learner, fit
 from prunelab.watch import Watch
 
 Offer = Callable[[], Scores | None]

@@ -9,12 +9,13 @@ from dataclasses import replace
 import torch
 
 from prunelab.checkpoint import Held, Place
+from prunelab.cover import Cover
 from prunelab.events import Event
 from prunelab.job import LONGEST, Job, device
 from prunelab.lab import Lab, put, state
 from prunelab.masks import Masks
 from prunelab.measure.macs import ideal_macs, macs
-from prunelab.training import Cover, Learner, Recipe, fit, seeded
+from prunelab.training import Learner, Recipe, fit, seeded
 from prunelab.watch import Watch
 
 # What Frankle & Carbin and Liu et al. compare a mask with comes last; until then the method's way.

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from prunelab import artefacts, given, recover
 from prunelab.checkpoint import Checkpoint, Place, identity
+from prunelab.cover import Cover
 from prunelab.events import Event, Measured
 from prunelab.files import CHECKPOINT
 from prunelab.histograms import weights_histogram
@@ -27,7 +28,7 @@ from prunelab.measure.quality import quality
 from prunelab.measure.size import size
 from prunelab.parts import Part
 from prunelab.registry import MODELS
-from prunelab.training import Cover, Learner, fit
+from prunelab.training import Learner, fit
 
 BATCH = 64  # of the latency measurement
 

@@ -9,13 +9,14 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
+from prunelab.cover import Cover
 from prunelab.job import device, score, watch_of
 from prunelab.masks import allocate, select
 from prunelab.parts import Part, Parts
 from prunelab.rating.watching import fresh, seen
 from prunelab.registry import METHODS, MODELS, UNITS
 from prunelab.spec import RunSpec, SpecError
-from prunelab.training import Cover, Recipe, fit
+from prunelab.training import Recipe, fit
 from prunelab.units.examples import kept_indices
 
 EPOCHS = 30

@@ -6,7 +6,7 @@ import copy
 import functools
 import hashlib
 import math
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -16,11 +16,12 @@ from torch.nn.functional import cross_entropy
 
 from prunelab.checkpoint import Place
 from prunelab.course import Course, Memory
+from prunelab.cover import Cover, apply, mask_gradients, masked, standing_in, zeros_kept
 from prunelab.events import Epoch, Event
 from prunelab.measure.quality import quality
 from prunelab.parts import Part, Parts
 from prunelab.position import begin_from, go_on, position
-from prunelab.probes import weights
+from prunelab.probes import parameter_names, weights
 
 
 class Diverged(RuntimeError):
@@ -46,7 +47,8 @@ class Recipe:
             ValueError: an optimiser that is neither sgd nor adam.
         """
         if self.optimizer == "adam":
-            return torch.optim.Adam(net.parameters(), lr=self.lr, weight_decay=self.weight_decay)
+            decay = self.weight_decay
+            return torch.optim.Adam(net.parameters(), self.lr, weight_decay=decay, fused=True)
         if self.optimizer == "sgd":
             return torch.optim.SGD(
                 net.parameters(),
@@ -55,21 +57,6 @@ class Recipe:
                 weight_decay=self.weight_decay,
             )
         raise ValueError(f"optimizer must be sgd or adam, got {self.optimizer!r}.")
-
-
-@dataclass
-class Cover:
-    """What stays zero in a network while it trains, and the sparsity that means.
-
-    ``parameters`` maps parameter names to bool masks (True stays); the training loop reads it at
-    every step, so a method that prunes while training replaces it. ``latent``: what is covered
-    keeps its stored value, only the forward pass sees zero there.
-    """
-
-    parameters: Mapping[str, Tensor]
-    sparsity: float = 0.0
-    layers: Mapping[str, float] | None = None
-    latent: bool = False
 
 
 @dataclass
@@ -185,44 +172,32 @@ def _step(
     learner: Learner,
 ) -> Generator[Event, None, Tensor]:
     course, before = learner.course, cover.parameters
-    with _as_covered(net, cover), _rewired(net, course):
+    with _as_seen(net, cover, course):
         loss = cross_entropy(net(examples[0]), examples[1])
         optimizer.zero_grad(set_to_none=True)
         (loss + course.penalty() if course.penalty else loss).backward()  # type: ignore[no-untyped-call]
     yield from learner.updated()
     if not course.hold:
         if cover.parameters is not before and not cover.latent:
-            _mask_gradients(net, before)  # a weight that just came in was not in this forward pass
+            mask_gradients(net, before)  # a weight that just came in was not in this forward pass
         optimizer.step()
     course.hold = False
     apply(net, cover, optimizer)
     return loss.detach()
 
 
-def _mask_gradients(net: nn.Module, masks: Mapping[str, Tensor]) -> None:
-    parameters = dict(net.named_parameters())
-    for name, mask in masks.items():
-        if (gradient := parameters[name].grad) is not None:
-            gradient.masked_fill_(~mask, 0.0)
-
-
 @contextmanager
-def _as_covered(net: nn.Module, cover: Cover) -> Iterator[None]:
-    """Latent weights at zero inside, so that their gradients are those of the masked network."""
-    if not cover.latent:
-        yield
-        return
+def _as_seen(net: nn.Module, cover: Cover, course: Course) -> Iterator[None]:
+    """Inside, the network computes what the method and the cover make of it."""
     parameters = dict(net.named_parameters())
-    with torch.no_grad():
-        held = {name: parameters[name].clone() for name in cover.parameters}
-        for name, mask in cover.parameters.items():
-            parameters[name].masked_fill_(~mask, 0.0)
-    try:
+    values: dict[str, Tensor] = {}
+    if cover.latent:
+        values = {n: masked(parameters[n], mask) for n, mask in cover.parameters.items()}
+    if course.seen:
+        names = parameter_names(net)
+        values |= {names[layer]: tensor for layer, tensor in course.seen().items()}
+    with standing_in(net, values), _rewired(net, course):
         yield
-    finally:
-        with torch.no_grad():
-            for name, values in held.items():
-                parameters[name].copy_(values)
 
 
 @contextmanager
@@ -252,31 +227,6 @@ def shown(net: nn.Module, cover: Cover, course: Course) -> nn.Module:
     return seen
 
 
-@torch.no_grad()
-def apply(net: nn.Module, cover: Cover, optimizer: torch.optim.Optimizer | None = None) -> None:
-    """Zero what is covered: the weights and every optimiser state of their shape.
-
-    Masking gradients alone is not enough: momentum and Adam's averages move a pruned weight on.
-    Latent weights are left alone.
-    """
-    if cover.latent:
-        return
-    parameters = dict(net.named_parameters())
-    for name, mask in cover.parameters.items():
-        parameter, out = parameters[name], ~mask
-        parameter.masked_fill_(out, 0.0)
-        state = optimizer.state.get(parameter, {}) if optimizer else {}
-        for value in state.values():
-            if torch.is_tensor(value) and value.shape == parameter.shape:
-                value.masked_fill_(out, 0.0)
-
-
-def zeros_kept(net: nn.Module, cover: Cover) -> bool:
-    """Whether every covered weight is exactly zero."""
-    parameters = dict(net.named_parameters())
-    return all(not parameters[n][~mask].count_nonzero() for n, mask in cover.parameters.items())
-
-
 def tensors(part: Part, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
     """A part of the data as tensors: x float32 (n, ...), y int64 (n,)."""
     return torch.from_numpy(part.x).to(device), torch.from_numpy(part.y).to(device)
@@ -284,9 +234,13 @@ def tensors(part: Part, device: torch.device | str = "cpu") -> tuple[Tensor, Ten
 
 def seeded(seed: int, *words: object) -> torch.Generator:
     """A generator of its own for each purpose, so that no phase disturbs another's numbers."""
+    return torch.Generator().manual_seed(number(seed, *words))
+
+
+def number(seed: int, *words: object) -> int:
+    """A number of its own for each purpose, below 2^63."""
     text = " ".join(map(str, (seed, *words)))
-    number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
-    return torch.Generator().manual_seed(number)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
 def _set_lr(optimizer: torch.optim.Optimizer, recipe: Recipe, done: float) -> None:

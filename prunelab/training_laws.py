@@ -9,11 +9,12 @@ from torch import nn
 
 from prunelab.case import Broken, Case, same
 from prunelab.course import Memory
+from prunelab.cover import Cover, zeros_kept
 from prunelab.events import Epoch
 from prunelab.job import Job
 from prunelab.lab import Lab, put, state
 from prunelab.learn import train_and_prune
-from prunelab.training import Cover, Learner, fit, zeros_kept
+from prunelab.training import Learner, fit
 
 
 def pruned_stays_pruned(case: Case) -> None:

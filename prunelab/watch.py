@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from prunelab.course import Course
+from prunelab.cover import Cover
 from prunelab.events import Event, Frame, Moved
 from prunelab.packing import pack_mask, pack_values
 from prunelab.probes import parameter_names, weights
-from prunelab.training import Cover
 
 FRAMES = 49
 BITS = 16 << 20

@@ -14,6 +14,7 @@ from torch import nn
 import prunelab as pl
 from prunelab import artefacts
 from prunelab.catalogue import describe, validate
+from prunelab.cover import Cover
 from prunelab.events import Epoch, Finished, Measured, Pruned, Warned, fold
 from prunelab.experiment import run
 from prunelab.job import prepare
@@ -21,7 +22,6 @@ from prunelab.keep_examples import repeated
 from prunelab.lab import Lab
 from prunelab.registry import METHODS
 from prunelab.spec import RunSpec, SpecError
-from prunelab.training import Cover
 
 pytestmark = pytest.mark.filterwarnings("ignore::prunelab.registry.Note")
 SPEC = RunSpec(method="el2n", model="mlp", sparsity=0.5, epochs=2, knobs={"runs": 2})

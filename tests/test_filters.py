@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from prunelab.cover import Cover, apply, zeros_kept
 from prunelab.masks import allocate, select
 from prunelab.measure.macs import macs
 from prunelab.parts import Table, split
 from prunelab.registry import METHODS, MODELS, UNITS
-from prunelab.training import Cover, apply, zeros_kept
 from prunelab.units import filters as module
 
 FILTERS = UNITS["filters"].function()

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from prunelab.events import Epoch, Pruned, fold
 from prunelab.experiment import run
-from prunelab.masks import allocate, exponential, highest, select
+from prunelab.masks import allocate, highest, select
 from prunelab.methods.force import force
 from prunelab.methods.grasp import grasp
 from prunelab.methods.iterative_snip import iterative_snip
@@ -32,6 +32,7 @@ from prunelab.probes import (
     weights,
 )
 from prunelab.spec import RunSpec, SpecError
+from prunelab.stepwise import exponential
 from prunelab.training import seeded
 
 
@@ -131,7 +132,7 @@ def test_iterative_snip_is_nested_and_force_is_not(data, monkeypatch):
 
     for name, nested in (("iterative_snip", True), ("force", False)):
         seen.clear()
-        monkeypatch.setattr(f"prunelab.methods.{name}.highest", spy)
+        monkeypatch.setattr("prunelab.stepwise.highest", spy)
         function = {"iterative_snip": iterative_snip, "force": force}[name]
         function(net, data, seed=0, sparsity=0.9, score_rounds=10, batch_size=20)
         counts = [sum(int(m.sum()) for m in mask.values()) for mask in seen]

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from prunelab import recover
+from prunelab.cover import Cover
 from prunelab.events import Epoch, Pruned, fold
 from prunelab.experiment import run
 from prunelab.job import prepare
@@ -21,7 +22,7 @@ from prunelab.methods.lottery_ticket import lottery_ticket
 from prunelab.probes import weights
 from prunelab.schedules import lottery
 from prunelab.spec import RunSpec, SpecError
-from prunelab.training import Cover, fit
+from prunelab.training import fit
 
 LADDER = [80.04, 64.06, 51.28, 41.05, 32.87, 26.32, 21.07, 16.88, 13.52, 10.83, 8.68, 6.95, 5.57]
 LADDER += [4.47, 3.58, 2.87, 2.31, 1.85, 1.49]

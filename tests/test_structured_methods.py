@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy, relu
 
 from prunelab.course import Course
+from prunelab.cover import Cover
 from prunelab.experiment import prune
 from prunelab.filters.gates import gate_gradients
 from prunelab.filters.maps import inputs, maps
@@ -16,7 +17,7 @@ from prunelab.parts import Table, split
 from prunelab.registry import METHODS, MODELS
 from prunelab.run_network import fit
 from prunelab.spec import RunSpec, SpecError
-from prunelab.training import Cover, Learner, Recipe
+from prunelab.training import Learner, Recipe
 from prunelab.units.filters import planned
 
 X = torch.randn(40, 1, 8, 8, generator=torch.Generator().manual_seed(0))

@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import nn
 
+from prunelab.cover import Cover, apply, zeros_kept
 from prunelab.parts import Table, split
-from prunelab.training import Cover, Diverged, Recipe, apply, fit, zeros_kept
+from prunelab.training import Diverged, Recipe, fit
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,13 @@ from torch import nn
 
 from prunelab import watch
 from prunelab.course import Course
+from prunelab.cover import Cover
 from prunelab.events import Epoch, Frame, Moved, Pruned, fold, from_json, to_json
 from prunelab.experiment import run
 from prunelab.masks import removed
 from prunelab.packing import pack_mask, pack_values, unpack_mask, unpack_values
 from prunelab.registry import METHODS
 from prunelab.spec import RunSpec
-from prunelab.training import Cover
 from prunelab.watch import Watch
 
 SHORT = {"epochs": 4, "sparsity": 0.9}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from torch import nn
+from torch import Tensor, nn
 
-from prunelab.masks import Scores, exponential, highest, removed
+from prunelab.masks import Scores
 from prunelab.probes import batch, gradients, weights
 from prunelab.registry import Range, method
+from prunelab.stepwise import stepwise
 from prunelab.training import seeded
 
 
@@ -39,13 +40,9 @@ def force(
     the first batch of a new iterator).
     """
     values = {name: w.detach() for name, w in weights(net).items()}
-    units = sum(w.numel() for w in values.values())
-    masked, scores = dict(values), dict(values)
-    for number, keep in enumerate(
-        exponential(units, units - removed(sparsity, units), score_rounds), 1
-    ):
+
+    def score(number: int, masked: dict[str, Tensor]) -> Scores:
         found = gradients(net, batch(data, batch_size, seeded(seed, "examples", number)), masked)
-        scores = {n: (w * found[n]).abs() for n, w in values.items()}
-        mask = highest(scores, keep)
-        masked = {n: w * mask[n] for n, w in values.items()}
-    return scores
+        return {n: (w * found[n]).abs() for n, w in values.items()}
+
+    return stepwise(values, sparsity, score_rounds, score, nested=False)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from torch import nn
+from torch import Tensor, nn
 
-from prunelab.masks import Masks, Scores, exponential, highest, removed
+from prunelab.masks import Scores
 from prunelab.probes import batch, gradients, weights
 from prunelab.registry import Range, method
+from prunelab.stepwise import stepwise
 from prunelab.training import seeded
 
 
@@ -37,16 +38,9 @@ def iterative_snip(
     Deviations: exact counts with ties by index; weights only.
     """
     values = {name: w.detach() for name, w in weights(net).items()}
-    units = sum(w.numel() for w in values.values())
-    mask: Masks = {}
-    scores: Scores = {}
-    for number, keep in enumerate(
-        exponential(units, units - removed(sparsity, units), score_rounds), 1
-    ):
-        masked = {n: w * mask[n] for n, w in values.items()} if mask else values
+
+    def score(number: int, masked: dict[str, Tensor]) -> Scores:
         found = gradients(net, batch(data, batch_size, seeded(seed, "examples", number)), masked)
-        scores = {n: (w * found[n]).abs() for n, w in masked.items()}
-        if mask:  # a live weight may score zero too, and must stay above what is gone
-            scores = {n: s.masked_fill(~mask[n], -1.0) for n, s in scores.items()}
-        mask = highest(scores, keep, mask or None)
-    return scores
+        return {n: (w * found[n]).abs() for n, w in masked.items()}
+
+    return stepwise(values, sparsity, score_rounds, score, nested=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from torch import nn
 
 from prunelab.course import Course, Memory
+from prunelab.cover import blank
 from prunelab.masks import Scores
 from prunelab.probes import gradient, trainable
 from prunelab.registry import method
@@ -44,6 +45,6 @@ def movement(
     while True:
         yield moved
         for name, w in layers.items():
-            moved[name] -= w.detach() * gradient(w)
+            moved[name].addcmul_(w.detach(), gradient(w), value=-1)
             if course.mask:
-                gradient(w).mul_(course.mask[name])
+                blank(course.mask[name], gradient(w))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -13,7 +12,7 @@ from prunelab.course import Course
 from prunelab.masks import Masks, Scores
 from prunelab.probes import gradient, trainable
 from prunelab.registry import Range, method
-from prunelab.training import seeded
+from prunelab.rewiring import cosine, drawn, due, stays
 
 
 @method(
@@ -48,13 +47,12 @@ def rigl(
     (.1, .9, .2, .05, .3, .8, −.6, .2, .1, 0), k = 2: 0, 2, 4 stay; 1 and 5 come.
     """
     layers = trainable(net)
-    yield {n: _first(n, w, seed) for n, w in layers.items()}
+    yield drawn(layers, seed, "static")
     while True:
-        due = course.step % every == 0 and course.done < stop
-        if drop and due and not all(bool(m.all()) for m in course.mask.values()):
-            share = drop / 2 * (1 + math.cos(math.pi * course.done / stop))
+        sparse = not all(bool(m.all()) for m in course.mask.values())
+        if drop and sparse and due(course, every, stop):
             course.hold = True
-            yield scores(layers, course.mask, share)
+            yield scores(layers, course.mask, drop * cosine(course, stop))
         else:
             yield None
 
@@ -68,16 +66,3 @@ def scores(layers: dict[str, Tensor], mask: Masks, share: float) -> Scores:
             stays(w, mask[name], share), 2.0
         )
     return found
-
-
-def stays(w: Tensor, mask: Tensor, share: float) -> Tensor:
-    """The mask without its smallest weights: ⌊share · n⌋ of them, lower index first on ties."""
-    drops = int(share * int(mask.sum()))
-    size = w.detach().abs().masked_fill(~mask, math.inf).flatten()
-    left = mask.flatten().clone()
-    left[size.sort(stable=True).indices[:drops]] = False
-    return left.reshape(mask.shape)
-
-
-def _first(name: str, w: Tensor, seed: int) -> Tensor:
-    return torch.rand(w.shape, generator=seeded(seed, "static", name), dtype=torch.float64)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from prunelab.course import Course
 from prunelab.masks import Scores
 from prunelab.probes import trainable
 from prunelab.registry import Range, method
-from prunelab.training import seeded
+from prunelab.rewiring import cosine, drawn, due, stays
 
 
 @method(
@@ -49,32 +47,14 @@ def set_(  # noqa: PLR0913 - most are knobs
     Deviations: exact counts; new weights are 0 (the first code draws N(0, 1)/10).
     """
     layers = trainable(net)
-    yield {n: _drawn((seed, "static", n), w) for n, w in layers.items()}
+    yield drawn(layers, seed, "static")
     while True:
-        if drop and course.step % every == 0 and course.done < stop:
-            far = (1 + math.cos(math.pi * course.done / stop)) / 2 if decay else 1.0
+        if drop and due(course, every, stop):
+            share = drop * (cosine(course, stop) if decay else 1.0)
+            grown = drawn(layers, seed, "set", course.step)
             yield {
-                n: _drawn((seed, "set", course.step, n), w).masked_fill(
-                    stays(w.detach(), course.mask[n], drop * far, by), 2.0
-                )
+                n: grown[n].masked_fill(stays(w, course.mask[n], share, by), 2.0)
                 for n, w in layers.items()
             }
         else:
             yield None
-
-
-def stays(w: Tensor, mask: Tensor, share: float, by: str) -> Tensor:
-    """The mask without a share of its smallest weights, of all or of those of each sign."""
-    sides = [mask & (w > 0), mask & (w <= 0)] if by == "sign" else [mask]
-    left = mask.flatten().clone()
-    for side in sides:
-        drops = int(share * int(side.sum()))
-        size = w.abs().masked_fill(~side, math.inf).flatten()
-        left[size.sort(stable=True).indices[:drops]] = False
-    return left.reshape(mask.shape)
-
-
-def _drawn(words: tuple[object, ...], w: Tensor) -> Tensor:
-    """Uniform in [0, 1)."""
-    generator = seeded(int(str(words[0])), *words[1:])
-    return torch.rand(w.shape, generator=generator, dtype=torch.float64).to(w.device)

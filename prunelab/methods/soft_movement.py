@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Annotated
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from prunelab.course import Course, Memory
+from prunelab.course import Course, Memory, own_answer
+from prunelab.cover import blank
 from prunelab.masks import Scores
 from prunelab.probes import gradient, trainable
 from prunelab.registry import Range, method
@@ -48,17 +49,21 @@ def soft_movement(
     """
     layers = trainable(net)
     scores = memory.parameters("scores", layers, lr=score_lr)
+    known, reached = course.mask, _reached(course, sparsity)
     while True:
         yield {name: s.detach() for name, s in scores.items()}
-        reached = _reached(course, sparsity)
+        if course.mask is not known:
+            known, reached = course.mask, _reached(course, sparsity)
         for name, w in layers.items():
             gate = torch.sigmoid(scores[name].detach())
-            push = penalty * reached * gate * (1 - gate) / (w.numel() * len(layers))
-            scores[name].grad = gradient(w) * w.detach() + push
+            price = penalty * reached / (w.numel() * len(layers))
+            slope = gradient(w) * w.detach()
+            scores[name].grad = slope.add_(gate.mul_(1 - gate), alpha=price)
             if course.mask:
-                gradient(w).mul_(course.mask[name])
+                blank(course.mask[name], gradient(w))
         if course.step == course.steps:
-            course.note = _own(scores)
+            stays = {n: torch.sigmoid(s) > THRESHOLD for n, s in scores.items()}
+            course.note = own_answer(f"σ(S) > {THRESHOLD}", stays)
 
 
 def _reached(course: Course, sparsity: float) -> float:
@@ -66,9 +71,3 @@ def _reached(course: Course, sparsity: float) -> float:
         return 0.0
     units = sum(m.numel() for m in course.mask.values())
     return (1 - sum(int(m.sum()) for m in course.mask.values()) / units) / sparsity
-
-
-def _own(scores: dict[str, Tensor]) -> str:
-    units = sum(s.numel() for s in scores.values())
-    kept = sum(int((torch.sigmoid(s) > THRESHOLD).sum()) for s in scores.values())
-    return f"The published threshold, σ(S) > {THRESHOLD}, would keep {kept} of {units} weights."

@@ -8,10 +8,11 @@ from typing import Annotated
 from torch import nn
 
 from prunelab.course import Course
+from prunelab.cover import masked
 from prunelab.masks import Scores
 from prunelab.probes import gradient, trainable
 from prunelab.registry import Range, method
-from prunelab.units.patterns import blockwise, pattern
+from prunelab.units.patterns import blockwise, pattern, places
 
 
 @method(
@@ -43,8 +44,9 @@ def sr_ste(
     """
     layers = trainable(net)
     course.note = pattern(sparsity, m)
+    score = blockwise if course.note else places
     while True:
         anew = course.due or course.step % every == 0
-        yield {n: blockwise(n, w.detach(), m) for n, w in layers.items()} if anew else None
+        yield {n: score(n, w.detach(), m) for n, w in layers.items()} if anew else None
         for name, w in layers.items():
-            gradient(w).add_(w.detach().masked_fill(course.mask[name], 0.0), alpha=decay)
+            gradient(w).add_(masked(w, ~course.mask[name]), alpha=decay)

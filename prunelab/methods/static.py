@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 from torch import nn
 
 from prunelab.masks import Scores
 from prunelab.probes import weights
 from prunelab.registry import method
-from prunelab.training import seeded
+from prunelab.rewiring import drawn
 
 
 @method(
@@ -29,7 +28,4 @@ def static(net: nn.Module, data: object, *, seed: int) -> Scores:
     Deviation: counts are exact, not drawn. In the official code of RigL "static" regrows weights
     where they were; this is its "scratch".
     """
-    return {
-        name: torch.rand(w.shape, generator=seeded(seed, "static", name), dtype=torch.float64)
-        for name, w in weights(net).items()
-    }
+    return drawn(weights(net), seed, "static")

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor, nn
 
-from prunelab.masks import Masks, Scores, exponential, highest, removed
+from prunelab.masks import Scores
 from prunelab.probes import positive, weights
 from prunelab.registry import Range, method
+from prunelab.stepwise import stepwise
 
 
 @method(
@@ -40,20 +41,17 @@ def synflow(
     [[5, 10], [18, 24]] and [15, 42].
     """
     flow = positive(net)
-    values = {name: w.detach().clone() for name, w in weights(flow).items()}
-    units = sum(w.numel() for w in values.values())
+    live = weights(flow)
+    values = {name: w.detach().clone() for name, w in live.items()}
     example = _ones(net, data)
-    mask: Masks = {}
-    scores: Scores = {}
-    for keep in exponential(units, units - removed(sparsity, units), score_rounds):
-        scores = flows(flow, example)
-        if mask:  # a live weight on a dead path scores zero too
-            scores = {n: s.masked_fill(~mask[n], -1.0) for n, s in scores.items()}
-        mask = highest(scores, keep, mask or None)
+
+    def score(_: int, masked: dict[str, Tensor]) -> Scores:
         with torch.no_grad():
-            for name, w in weights(flow).items():
-                w.copy_(values[name] * mask[name])
-    return scores
+            for name, w in live.items():
+                w.copy_(masked[name])
+        return flows(flow, example)
+
+    return stepwise(values, sparsity, score_rounds, score, nested=True)
 
 
 def flows(flow: nn.Module, example: Tensor) -> dict[str, Tensor]:

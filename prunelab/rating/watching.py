@@ -16,10 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from prunelab.cover import Cover
 from prunelab.events import Event
 from prunelab.parts import Part, Parts
 from prunelab.spec import SpecError
-from prunelab.training import Cover, Recipe, fit, seeded, tensors
+from prunelab.training import Recipe, fit, seeded, tensors
 
 BATCH = 1024
 MOST = 200_000_000  # logits kept of one training: 0.8 GB

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -18,18 +19,32 @@ def blockwise(name: str, w: Tensor, m: int) -> Tensor:
     Raises:
         SpecError: m does not divide the inputs of the layer.
     """
+    size = w.detach().abs().double()
+    return size / (1 + size.max().clamp_min(1e-300)) + places(name, w, m)
+
+
+def places(name: str, w: Tensor, m: int) -> Tensor:
+    """0 for the largest |w| of its block, -1 for the second, and so on; lower index first on ties.
+
+    Enough where the sparsity is an N:M pattern, and quicker.
+
+    Raises:
+        SpecError: m does not divide the inputs of the layer.
+    """
     if w.shape[1] % m:
         divisors = [d for d in range(2, 33) if w.shape[1] % d == 0]
         fits = f"m = {', '.join(map(str, divisors))}" if divisors else "another model or method"
         raise SpecError(
             f"{name} has {w.shape[1]} inputs, which blocks of {m} do not divide; choose {fits}."
         )
-    size = w.detach().abs().double().movedim(1, -1)
-    blocks = size.reshape(-1, m)
-    order = blocks.sort(dim=1, descending=True, stable=True).indices
-    rank = torch.empty_like(order).scatter_(1, order, torch.arange(m).expand_as(order).to(w.device))
-    within = blocks / (1 + blocks.max().clamp_min(1e-300))
-    return (within - rank).reshape(size.shape).movedim(-1, 1)
+    size = w.detach().abs().movedim(1, -1)
+    inputs = size.reshape(-1, m).T.contiguous()
+    place = torch.zeros_like(inputs)
+    for a, b in itertools.combinations(range(m), 2):  # a sort of many short rows costs more
+        first = (inputs[a] >= inputs[b]).to(place.dtype)
+        place[b].sub_(first)
+        place[a].add_(first).sub_(1)
+    return place.T.reshape(size.shape).movedim(-1, 1)
 
 
 def pattern(sparsity: float, m: int) -> str:

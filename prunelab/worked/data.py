@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from prunelab.cover import Cover
 from prunelab.masks import removed
 from prunelab.measure.quality import quality
 from prunelab.parts import Parts
-from prunelab.training import Cover, fit
+from prunelab.training import fit
 from prunelab.worked.formulas import n
 from prunelab.worked.seen import SPARSITY, TRAINED, Moment, Watched
 

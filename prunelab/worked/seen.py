@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from prunelab import run_network
+from prunelab.cover import Cover
 from prunelab.job import Choice, Job, device
 from prunelab.lab import Lab, state
 from prunelab.masks import Masks, Scores
@@ -16,7 +17,7 @@ from prunelab.probes import weights
 from prunelab.registry import METHODS, UNITS, Entry, knobs_of
 from prunelab.schedules import SCHEDULES
 from prunelab.spec import RunSpec
-from prunelab.training import Cover, Recipe, fit
+from prunelab.training import Recipe, fit
 from prunelab.worked.subjects import Subject, subject
 
 SPARSITY = 0.5

@@ -1,0 +1,178 @@
+"""What a training step costs with each method, beside a plain masked step; and scoring at init.
+
+    python benchmarks/step_cost.py [--rounds 12] [--write]   # --write: docs/step-cost.md
+
+LeNet-300-100, inputs as large as MNIST's, batches of 100, one thread. Every method trains once from
+its first step to its last, 200 steps at a time, all in turn, so that whatever else the machine does
+hits all of them alike. A step is all that the training loop does: forward, backward, what the
+method does, optimiser, masks, and the changes of the mask that its schedule asks for. It is put
+beside a step of the same optimiser with a mask that stays.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from prunelab.cover import Cover
+from prunelab.events import Epoch, Event
+from prunelab.experiment import one_thread
+from prunelab.job import Job, prepare
+from prunelab.lab import Lab, put, state
+from prunelab.learn import train_and_prune
+from prunelab.parts import Part, Parts
+from prunelab.registry import METHODS
+from prunelab.spec import RunSpec
+from prunelab.training import Recipe, fit
+
+PAGE = Path(__file__).parents[1] / "docs" / "step-cost.md"
+GOAL, SECONDS = 1.25, 1.0
+STEPS = 200  # of one turn, an epoch
+AT_INIT = ("magnitude-at-init", "snip", "iterative-snip", "force", "grasp", "synflow")
+TRAINING = [n for n, m in METHODS.items() if m.when == "training" and "weights" in m.units]
+
+
+class Row(NamedTuple):
+    """A method's step by the plain one: mean of the turns, and their middle half."""
+
+    method: str
+    optimizer: str
+    ratio: float
+    low: float
+    high: float
+
+
+def parts() -> Parts:
+    """Random images as large as MNIST's: enough for one turn, and a few to validate on."""
+    generator = np.random.default_rng(0)
+    x = generator.standard_normal((STEPS * 100, 1, 28, 28)).astype(np.float32)
+    train = Part(x, generator.integers(0, 10, len(x)))
+    few = Part(x[:10], np.arange(10))
+    about = prepare(RunSpec()).parts
+    return replace(about, train=train, validation=few, _test=few)
+
+
+def job_of(method: str, rounds: int, data: Parts, recipe: Recipe | None = None) -> Job:
+    """A job on those images at 90 % (2:4 for patterns)."""
+    sparsity = 0.5 if method == "sr-ste" else 0.9
+    job = prepare(RunSpec(method=method, sparsity=sparsity))
+    train = replace(recipe or job.train, epochs=rounds, batch_size=100, lr=1e-3)
+    return replace(job, parts=data, train=train)
+
+
+def lab_of(job: Job) -> Lab:
+    """A network at its first values."""
+    net = job.build()
+    return Lab(net=net, first=state(net), mask={}, cover=Cover({}))
+
+
+def plain(job: Job) -> Iterator[Event]:
+    """Training under a mask that stays."""
+    lab = lab_of(job)
+    put(job, lab, job.choose(lab.net, 0.9).mask)
+    yield from fit(lab.net, job.parts, job.train, phase="train", seed=0, cover=lab.cover)
+
+
+def turn(events: Iterator[Event]) -> float:
+    """Processor seconds until the next epoch is told."""
+    start = time.process_time()
+    while not isinstance(next(events), Epoch):
+        pass
+    return time.process_time() - start
+
+
+def steps(rounds: int, methods: list[str]) -> list[Row]:
+    """All methods in turn, and the plain steps of both optimisers."""
+    data = parts()
+    jobs = {m: job_of(m, rounds, data) for m in methods}
+    recipes = {job.train.optimizer: job.train for job in jobs.values()}
+    running = {o: plain(job_of("magnitude", rounds, data, r)) for o, r in recipes.items()}
+    running |= {m: train_and_prune(job, lab_of(job)) for m, job in jobs.items()}
+    taken: dict[str, list[float]] = {name: [] for name in running}
+    for _ in range(rounds):
+        for name, events in running.items():
+            taken[name].append(turn(events))
+    return [_row(m, jobs[m].train.optimizer, taken) for m in methods]
+
+
+def _row(method: str, optimizer: str, taken: dict[str, list[float]]) -> Row:
+    pairs = zip(taken[method][1:], taken[optimizer][1:], strict=True)  # the first turn warms up
+    ratios = [mine / theirs for mine, theirs in pairs]
+    low, _, high = statistics.quantiles(ratios, n=4)
+    return Row(method, optimizer, statistics.fmean(ratios), low, high)
+
+
+def scoring(method: str) -> list[float]:
+    """Processor seconds of scoring a network before training at 90 %, three times."""
+    data = parts()
+    job = job_of(method, 1, data)
+    net = job.build()
+    taken = []
+    for _ in range(3):
+        start = time.process_time()
+        job.choose(net, 0.9)
+        taken.append(time.process_time() - start)
+    return taken
+
+
+def page(rows: list[Row], scored: dict[str, float]) -> str:
+    """The text of docs/step-cost.md."""
+    doc = (__doc__ or "").strip().split("\n\n", 2)[2]
+    return "\n".join(
+        [
+            "# What a step costs",
+            "",
+            "Written by `python benchmarks/step_cost.py --write`.",
+            "",
+            doc,
+            "",
+            f"torch {torch.__version__}, {platform.machine()}; processor time. Mean of the",
+            "turns and, in brackets, their middle half.",
+            "",
+            f"| method | optimiser | beside a plain masked step | at most {GOAL} |",
+            "| --- | --- | --- | --- |",
+            *(
+                f"| {r.method} | {r.optimizer} | {r.ratio:.2f} ({r.low:.2f} to {r.high:.2f}) | "
+                f"{'yes' if r.ratio <= GOAL else 'no'} |"
+                for r in rows
+            ),
+            "",
+            "| method before training | processor seconds to score | below 1 s |",
+            "| --- | --- | --- |",
+            *(f"| {m} | {s:.3f} | {'yes' if s < SECONDS else 'no'} |" for m, s in scored.items()),
+            "",
+        ]
+    )
+
+
+def main() -> None:
+    """Print every row, and write the page where asked."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--methods", nargs="*", default=TRAINING)
+    parser.add_argument("--write", action="store_true")
+    args = parser.parse_args()
+    with one_thread():
+        rows = steps(args.rounds, args.methods)
+        scored = {m: statistics.median(scoring(m)) for m in AT_INIT}
+    for row in rows:
+        print(f"{row.method} ({row.optimizer}): {row.ratio:.2f} ({row.low:.2f}-{row.high:.2f})")
+    for method, seconds in scored.items():
+        print(f"{method}: {seconds:.3f} s")
+    if args.write:
+        PAGE.write_text(page(rows, scored), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
