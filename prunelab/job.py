@@ -90,7 +90,7 @@ class Job:
         with warnings.catch_warnings(record=True) as heard:
             warnings.simplefilter("always", Note)
             spec = replace(self.spec, sparsity=sparsity)
-            scores = score(self.method, self.unit, model, self.parts, spec, watched)
+            scores = dict(score(self.method, self.unit, model, self.parts, spec, watched))
         return self.select(scores, sparsity, within, tuple(str(w.message) for w in heard))
 
     def select(

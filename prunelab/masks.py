@@ -1,23 +1,21 @@
 """From scores to exact counts to masks: allocate how many each group keeps, select which.
 
-Counts are exact to the unit and ties go by index, never by threshold. Scores become integers whose
-order is that of the numbers, and a radix search over them finds the cut without joining tensors.
+Counts are exact to the unit and ties go by index, never by threshold. Scores may be worked out as
+they are read, a piece at a time (``ranking.Each``).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from prunelab.ranking import Masks, Scores, above, count, cut, like
 from prunelab.spec import SpecError
 
-SMALL = 1 << 19  # units that are sorted together rather than searched layer by layer
-Scores = Mapping[str, Tensor]
-Masks = dict[str, Tensor]
+__all__ = ["SCOPES", "Masks", "Scores", "allocate", "highest", "removed", "select"]
 
 
 def removed(sparsity: float, units: int) -> int:
@@ -49,7 +47,7 @@ def allocate(
     Raises:
         ValueError: an unknown scope or group, a NaN or infinite score, nothing left to keep.
     """
-    sizes = {name: score.numel() for name, score in scores.items()}
+    sizes = {name: score.numel() for name, score in like(scores).items()}
     if layers:
         return _by_layer(sizes, layers)
     total = sum(sizes.values())
@@ -82,25 +80,22 @@ def select(
         ValueError: a NaN or infinite score, or more to keep than there is.
     """
     masks = {}
-    for name, score in scores.items():
-        keys = _keys(name, score, within[name] if within else None)
-        alive = int(within[name].sum()) if within else keys.numel()
+    for name, score in like(scores).items():
+        alive = int(within[name].sum()) if within else score.numel()
         if not 0 <= keep[name] <= alive:
             raise ValueError(f"{name} has {alive} units left, cannot keep {keep[name]}.")
-        cut, ties = _cut([keys], keep[name])
-        masks[name] = _above(keys, cut, ties)[0].reshape(score.shape)
+        value, ties = cut(scores, keep[name], within, only=name)
+        masks[name] = above(scores, name, value, ties, within)[0]
     return _whole(scores, masks, within) if whole_ties else masks
 
 
 def highest(scores: Scores, keep: int, within: Mapping[str, Tensor] | None = None) -> Masks:
     """The mask of the ``keep`` highest scores over all groups together."""
-    keys = {n: _keys(n, s, within[n] if within else None) for n, s in scores.items()}
-    cut, ties = _cut(list(keys.values()), keep)
+    value, ties = cut(scores, keep, within)
     masks = {}
-    for name, key in keys.items():
-        mask, used = _above(key, cut, ties)
+    for name in scores:
+        masks[name], used = above(scores, name, value, ties, within)
         ties -= used
-        masks[name] = mask.reshape(scores[name].shape)
     return masks
 
 
@@ -122,13 +117,12 @@ def _by_layer(sizes: Mapping[str, int], layers: Mapping[str, float]) -> dict[str
 
 def _global(scores: Scores, keep: int, within: Mapping[str, Tensor] | None) -> dict[str, float]:
     """One ranking over all groups."""
-    keys = {n: _keys(n, s, within[n] if within else None) for n, s in scores.items()}
-    cut, ties = _cut(list(keys.values()), keep)
+    value, ties = cut(scores, keep, within)
     counts = {}
-    for name, key in keys.items():
-        level = min(ties, int((key == cut).sum()))
-        ties -= level
-        counts[name] = float((key > cut).sum()) + level
+    for name in scores:
+        higher, level = count(scores, name, value, within)
+        counts[name] = float(higher + min(ties, level))
+        ties -= min(ties, level)
     return counts
 
 
@@ -232,64 +226,3 @@ def _round(
             limit = room[name] - counts[name] if step > 0 else counts[name] - floor
             counts[name] += step * min(each, limit)
     return counts
-
-
-def _keys(name: str, score: Tensor, within: Tensor | None) -> Tensor:
-    """Flat int32 or int64 keys in the order of the scores; a unit not ``within`` is lowest."""
-    flat = score.detach().flatten()
-    if not torch.isfinite(flat).all():
-        raise ValueError(f"The scores of {name} must be finite, got NaN or infinity.")
-    wide = flat.dtype in (torch.float64, torch.int64, torch.int32)
-    flat = flat.to(torch.float64 if wide else torch.float32) + 0.0  # -0.0 and 0.0 are one score
-    bits = flat.view(torch.int64 if wide else torch.int32)
-    info = torch.iinfo(bits.dtype)
-    keys = bits ^ ((bits >> (info.bits - 1)) & info.max)  # below zero, larger bits are lower
-    if within is not None:
-        keys = keys.masked_fill(~within.flatten(), info.min)
-    return keys
-
-
-def _above(key: Tensor, cut: int, ties: int) -> tuple[Tensor, int]:
-    """What is above the cut and up to so many at it, lower index first; and how many at it."""
-    mask, level = key > cut, key == cut
-    there = int(level.count_nonzero())
-    if there <= ties:
-        return mask.logical_or_(level), there
-    mask[torch.nonzero(level).flatten()[:ties]] = True
-    return mask, ties
-
-
-def _cut(keys: Iterable[Tensor], keep: int) -> tuple[int, int]:
-    """The key of the last unit that stays, and how many units of just that key stay.
-
-    A radix search, 16 bits a pass: counts of the top bits name the bucket that holds the cut, the
-    next pass looks only inside it.
-    """
-    keys = list(keys)
-    if keep <= 0 or not keys:
-        return torch.iinfo(keys[0].dtype if keys else torch.int32).max, 0
-    if sum(key.numel() for key in keys) <= SMALL:
-        return _cut_small(torch.cat([key.flatten() for key in keys]), keep)
-    bits = torch.iinfo(keys[0].dtype).bits
-    prefix, left = 0, keep
-    for shift in range(bits - 16, -1, -16):
-        counts = torch.zeros(1 << 16, dtype=torch.int64)
-        for key in keys:
-            inside = key if shift == bits - 16 else key[(key >> (shift + 16)) == prefix]
-            digit = (inside >> shift) & 0xFFFF
-            if shift == bits - 16:
-                digit = digit ^ 0x8000  # the top digit is signed
-            counts += torch.bincount(digit.cpu(), minlength=1 << 16)
-        at_least = counts.flip(0).cumsum(0).flip(0)
-        bucket = int((at_least >= left).sum()) - 1
-        left -= int(at_least[bucket] - counts[bucket])
-        top = bucket - 0x8000 if shift == bits - 16 else bucket
-        prefix = top if shift == bits - 16 else (prefix << 16) | top
-    return prefix, left
-
-
-def _cut_small(key: Tensor, keep: int) -> tuple[int, int]:
-    """The same by partial sorting, which is faster where joining costs little."""
-    place = key.numel() - keep
-    cut = int(np.partition(key.cpu().numpy(), place)[place])  # twenty times as fast as kthvalue
-    return cut, keep - int((key > cut).count_nonzero())

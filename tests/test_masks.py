@@ -202,10 +202,14 @@ def test_searching_and_sorting_find_the_same_cut(monkeypatch, dtype):
     generator = torch.Generator().manual_seed(4)
     drawn = torch.randint(-50, 50, (3, 400), generator=generator).to(dtype)
     scores = {"a": drawn[0], "b": drawn[1].reshape(20, 20), "c": drawn[2] * 1000}
-    for keep in (1, 7, 599, 1199, 1200):
-        monkeypatch.setattr("prunelab.masks.SMALL", 0)
+    if drawn.is_floating_point():
+        scores["b"] = -scores["b"]  # with zeros of both signs
+    below = sum(int((s > 0).sum()) for s in scores.values())
+    monkeypatch.setattr("prunelab.ranking.PIECE", 64)
+    for keep in (1, 7, 599, below + 1, below + 9, 1199, 1200):
+        monkeypatch.setattr("prunelab.ranking.SMALL", 0)
         searched = highest(scores, keep)
-        monkeypatch.setattr("prunelab.masks.SMALL", 1 << 19)
+        monkeypatch.setattr("prunelab.ranking.SMALL", 1 << 19)
         joined = highest(scores, keep)
         assert sum(int(m.sum()) for m in joined.values()) == keep
         assert all(torch.equal(searched[n], joined[n]) for n in scores)

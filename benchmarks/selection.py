@@ -1,0 +1,138 @@
+"""The global mask of a large model: ours, torch.nn.utils.prune, and a sort of all scores joined.
+
+The ways take turns in one process, with one thread; their masks are compared before the times.
+Memory is what each way adds at its peak to a process of its own that holds the weights.
+
+    python benchmarks/selection.py [--millions 100] [--rounds 5] [--dtype float32]
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import prune as peer
+
+from prunelab.masks import Masks, highest, removed
+from prunelab.methods.magnitude import magnitude
+
+SIDE = 2048  # of each square layer
+SPARSITY = 0.9
+
+
+def model(millions: int, dtype: torch.dtype) -> nn.Sequential:
+    """Square layers of random weights, at least so many millions together."""
+    torch.manual_seed(0)
+    many = -(-millions * 10**6 // SIDE**2)
+    layers = [nn.Linear(SIDE, SIDE, bias=False, device="meta", dtype=dtype) for _ in range(many)]
+    for layer in layers:
+        layer.weight = nn.Parameter(torch.randn(SIDE, SIDE).to(dtype))
+    return nn.Sequential(*layers)
+
+
+def units(net: nn.Sequential) -> int:
+    """How many weights."""
+    return sum(p.numel() for p in net.parameters())
+
+
+def kept(net: nn.Sequential) -> int:
+    """How many stay."""
+    return units(net) - removed(SPARSITY, units(net))
+
+
+def ours(net: nn.Sequential) -> Masks:
+    """Scores and masks as ``pl.prune`` makes them."""
+    return highest(magnitude(net, None), kept(net))
+
+
+def hooks(net: nn.Sequential) -> Masks:
+    """torch.nn.utils.prune.global_unstructured; the masks are its own, taken off again after."""
+    layers = [(layer, "weight") for layer in net]
+    gone = removed(SPARSITY, units(net))
+    peer.global_unstructured(layers, pruning_method=peer.L1Unstructured, amount=gone)
+    masks = {str(i): layer.weight_mask.bool() for i, layer in enumerate(net)}
+    for layer in net:
+        weight = layer.weight_orig
+        del layer._forward_pre_hooks[next(iter(layer._forward_pre_hooks))]
+        del layer._parameters["weight_orig"], layer._buffers["weight_mask"]
+        del layer.weight
+        layer.weight = weight
+    return masks
+
+
+def kthvalue(net: nn.Sequential) -> Masks:
+    """torch.kthvalue of all scores joined, and a threshold."""
+    joined = torch.cat([w.detach().abs().flatten() for w in net.parameters()])
+    value = joined.kthvalue(removed(SPARSITY, len(joined))).values
+    return {str(i): w.detach().abs() > value for i, w in enumerate(net.parameters())}
+
+
+def one_pass(net: nn.Sequential) -> Tensor:
+    """The sum of every weight: what reading them once costs."""
+    return torch.stack([w.detach().sum() for w in net.parameters()]).sum()
+
+
+WAYS: dict[str, Callable[[nn.Sequential], Masks]] = {
+    "ours": ours,
+    "kthvalue": kthvalue,
+    "torch.nn.utils.prune": hooks,
+}
+
+
+def extra(name: str, millions: int, dtype: torch.dtype) -> float:
+    """Bytes of memory a way adds at its peak, per weight."""
+    net = model(millions, dtype)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    result = WAYS[name](net)
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    del result
+    return (after - before) * (1 if sys.platform == "darwin" else 1024) / units(net)
+
+
+def main() -> None:
+    """Compare the masks, then time, then weigh."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--millions", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--without", nargs="*", default=[], help="ways to leave out")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    dtype = getattr(torch, asked.dtype)
+    ways = {name: way for name, way in WAYS.items() if name not in asked.without}
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        jobs = [(name, asked.millions, dtype) for name in ways]
+        memory = dict(zip(ways, pool.starmap(extra, jobs, chunksize=1), strict=True))
+    net = model(asked.millions, dtype)
+    found = {name: way(net) for name, way in ways.items()}
+    counts = {name: sum(int(m.sum()) for m in masks.values()) for name, masks in found.items()}
+    equal = {
+        name: all(torch.equal(masks[n], found["ours"][n]) for n in masks)
+        for name, masks in found.items()
+    }
+    del found
+    seconds: dict[str, list[float]] = {name: [] for name in [*ways, "one pass"]}
+    for _ in range(asked.rounds):
+        for name, way in {**ways, "one pass": one_pass}.items():
+            start = time.perf_counter()
+            way(net)
+            seconds[name].append(time.perf_counter() - start)
+    print(f"{units(net):,} weights of {asked.dtype}, {kept(net):,} stay, 1 thread\n")
+    print("| way | seconds (median) | × ours | extra bytes a weight | kept | the same masks |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for name, times in seconds.items():
+        ratios = sorted(t / o for t, o in zip(times, seconds["ours"], strict=True))
+        spread = f"{statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"
+        tail = f"{memory[name]:.2f} | {counts[name]:,} | {equal[name]}" if name in ways else "| | "
+        print(f"| {name} | {statistics.median(times):.3f} | {spread} | {tail} |")
+
+
+if __name__ == "__main__":
+    main()
