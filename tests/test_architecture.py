@@ -22,7 +22,8 @@ DESK = {
 }  # fmt: skip
 # What a part of the bench may know beside plain data; a name stands for its whole package.
 MAY = {
-    "masks": set(),
+    "ranking": set(),
+    "masks": {"ranking"},
     "probes": set(),
     "surgery": {"probes"},
     "measure": {"masks", "probes", "parts", "surgery", "trees"},
@@ -34,6 +35,7 @@ MAY = {
         "masks",
         "parts",
         "probes",
+        "ranking",
         "rating",
         "registry",
         "rewiring",
