@@ -18,30 +18,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from prunelab.choices import AFTER_TRAINING, EQUAL_STEPS, RECALIBRATED, RECOVERS, SCOPES
 from prunelab.files import find, home
 from prunelab.registry import unknown
 from prunelab.spec import RunSpec, Scalar, SpecError, check_kinds
 
-EQUAL_STEPS = "equal-steps"
-RECOVERS = {
-    "none": "Stop after pruning.",
-    "finetune": "Go on training what is left, at a tenth of the learning rate.",
-    "rewind": "Set what is left back to its first values and train again.",
-    "reinit": "Draw new first values for what is left and train again.",
-    "shuffle": "Control: a random mask with the same count in each layer, trained from the start.",
-    "lr-rewind": "Go on training what is left, the learning rate as at the start.",
-    "scratch-e": "Control: what is left, trained from new first values for as many epochs.",
-    EQUAL_STEPS: "Train on the examples that stay, repeated, for as many steps as on all.",
-    "scratch-b": "Control: the same, for as many multiply-adds; at most twice the epochs.",
-}
-SCOPES = {
-    "global": "One ranking over all layers.",
-    "uniform": "The same share of every layer.",
-    "uniform-plus": "Uniform, but a first convolution stays dense and the last layer keeps 20 %.",
-    "er": "Erdős-Rényi: larger layers lose more, by their channels.",
-    "erk": "Erdős-Rényi-kernel: larger layers lose more, by all their dimensions.",
-    "lamp": "Global, each score relative to the larger ones of its layer.",
-}
 LIMITS = {
     "seed": (0, 2**31 - 1),
     "epochs": (1, 1000),
@@ -88,6 +69,7 @@ def asked(module: str, name: str, more: Sequence[Path] = ()) -> dict[str, Any]:
 def describe() -> dict[str, Any]:
     """The catalogue as the registries of this process have it; imports every shelf."""
     from prunelab import registry
+    from prunelab.after import distillation
     from prunelab.parts import split
     from prunelab.schedules import SCHEDULES
 
@@ -107,7 +89,14 @@ def describe() -> dict[str, Any]:
         schedule = registry.knobs_of(SCHEDULES[entry["schedule"]])
         entry["knobs"] += [vars(knob) for knob in schedule]
     broken = {shelf: entries.broken for shelf, entries in shelves.items()}
-    return {**found, "scopes": SCOPES, "recovers": RECOVERS, "broken": broken}
+    recovery = {"distill": [vars(knob) for knob in registry.knobs_of(distillation)]}
+    return {
+        **found,
+        "scopes": SCOPES,
+        "recovers": RECOVERS,
+        "recovery_knobs": recovery,
+        "broken": broken,
+    }
 
 
 def fits(known: Mapping[str, Any], method: str, model: str) -> str:
@@ -140,7 +129,9 @@ def recoveries(known: Mapping[str, Any], model: str, unit: str) -> tuple[str, ..
         return ("none",)
     if unit == "examples":
         return ("none", EQUAL_STEPS)
-    return tuple(name for name in RECOVERS if name != EQUAL_STEPS)
+    normed = "batch-normalised network" in known["models"][model]["traits"]
+    unfit = (EQUAL_STEPS,) if normed else (EQUAL_STEPS, *RECALIBRATED)
+    return tuple(name for name in RECOVERS if name not in unfit)
 
 
 def validate(spec: RunSpec, known: Mapping[str, Any] | None = None) -> None:
@@ -168,9 +159,20 @@ def validate(spec: RunSpec, known: Mapping[str, Any] | None = None) -> None:
     if spec.recover and spec.recover not in fit:
         allowed = ", ".join(fit)
         raise SpecError(f"recover must be one of {allowed} for {spec.model}, got {spec.recover!r}.")
-    check_knobs(f"method {spec.method}", spec.knobs, known["methods"][spec.method]["knobs"])
+    if known["methods"][spec.method]["when"] == "init" and spec.recover in AFTER_TRAINING:
+        raise SpecError(
+            f"{spec.recover} is for a trained network, but {spec.method} prunes before training; "
+            f"choose another recovery or another method."
+        )
+    check_knobs(f"method {spec.method}", spec.knobs, knobs_of_run(known, spec))
     check_knobs(f"model {spec.model}", spec.model_knobs, known["models"][spec.model]["knobs"])
     check_knobs(f"data set {spec.data}", spec.data_knobs, known["datasets"][spec.data]["knobs"])
+
+
+def knobs_of_run(known: Mapping[str, Any], spec: RunSpec) -> list[dict[str, Any]]:
+    """The knobs of the method, and those of the recovery that a spec names."""
+    recovery = known["recovery_knobs"].get(spec.recover, [])
+    return [*known["methods"][spec.method]["knobs"], *recovery]
 
 
 def own_knobs(specs: Sequence[RunSpec], known: Mapping[str, Any]) -> list[RunSpec]:
@@ -179,13 +181,14 @@ def own_knobs(specs: Sequence[RunSpec], known: Mapping[str, Any]) -> list[RunSpe
     Raises:
         SpecError: a knob that none of the methods has.
     """
-    methods = {spec.method for spec in specs if spec.method in known["methods"]}
-    names = {m: {knob["name"] for knob in known["methods"][m]["knobs"]} for m in methods}
+    there = [spec for spec in specs if spec.method in known["methods"]]
+    methods = {spec.method for spec in there}
+    names = {s.method: {knob["name"] for knob in knobs_of_run(known, s)} for s in there}
     for spec in specs:
         for name in spec.knobs:
             if methods and not any(name in have for have in names.values()):
-                there = set().union(*names.values())
-                raise SpecError(unknown("knob of these methods", name, there))
+                every = set().union(*names.values())
+                raise SpecError(unknown("knob of these methods", name, every))
     return [
         replace(s, knobs={k: v for k, v in s.knobs.items() if k in names.get(s.method, s.knobs)})
         for s in specs
@@ -281,7 +284,8 @@ def _plain(entry: Any) -> dict[str, Any]:
 def _fingerprint(more: Sequence[Path]) -> str:
     """Changes when a file of a shelf, what describes the shelves, or one of ``more`` changes."""
     here = Path(__file__).parent
-    files = [here / "registry.py", here / "schedules.py", Path(__file__), *more]
+    files = [here / f"{name}.py" for name in ("registry", "schedules", "choices", "after")]
+    files += [Path(__file__), *more]
     for shelf in SHELVES:
         files += sorted((here / shelf).glob("*.py"))
     stats = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files]

@@ -122,6 +122,8 @@ def _owners(chosen: Mapping[str, Any], pairs: Mapping[str, str]) -> dict[str, di
         names = chosen.get(words[field], getattr(RunSpec, words[field]))
         for name in names if isinstance(names, list) else [names]:
             knobs = {k["name"]: k for k in known[shelf].get(name, {"knobs": []})["knobs"]}
+            if shelf == "methods":
+                knobs |= {k["name"]: k for of in known["recovery_knobs"].values() for k in of}
             mine = {k: parse(knobs[k], v) for k, v in pairs.items() if k in knobs}
             owned[field] = owned.get(field, {}) | mine
             left = {k: v for k, v in left.items() if k not in knobs}

@@ -7,10 +7,18 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from prunelab.masks import Masks
 
 Start = float | Callable[[str, Tensor], Tensor]
+Examples = tuple[Tensor, Tensor]  # what a network is asked, and the classes it should answer
+Loss = Callable[[Tensor, Examples], Tensor]
+
+
+def by_classes(answers: Tensor, examples: Examples) -> Tensor:
+    """Cross-entropy with the classes: the loss unless a course has another."""
+    return cross_entropy(answers, examples[1])
 
 
 @dataclass
@@ -95,6 +103,7 @@ class Course:
         penalty: what is added to the loss.
         seen: ``-> {layer: weights}`` that the forward pass has in place of those stored; the
             gradients are then with respect to these.
+        loss: of the answers and the examples (x, y).
         shown: the weights by layer as they count when the network is evaluated, if not as stored.
         gates: what decides whether a weight would stay, while the method learns it.
         note: what the person who reads the result should know.
@@ -108,6 +117,7 @@ class Course:
     forward: Mapping[str, Callable[[nn.Module, Tensor], Tensor]] = field(default_factory=dict)
     penalty: Callable[[], Tensor] | None = None
     seen: Callable[[], Mapping[str, Tensor]] | None = None
+    loss: Loss = by_classes
     shown: Callable[[], Mapping[str, Tensor]] | None = None
     gates: Gates | None = None
     note: str = ""

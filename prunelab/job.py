@@ -283,7 +283,7 @@ def _recover(recover: str, when: str) -> str:
 
 def _retrain(spec: RunSpec, recipe: Recipe, recover: str) -> Recipe:
     changes: dict[str, Any] = {"epochs": spec.recover_epochs or recipe.epochs}
-    if recover == "finetune":
+    if recover in ("finetune", "recalibrate-finetune", "distill"):
         changes = {"epochs": spec.recover_epochs or max(1, recipe.epochs // 2)}
         changes |= {"lr": recipe.lr * RETRAIN_LR}
     if recover == "scratch-b":

@@ -33,6 +33,7 @@ class Lab:
     cover: Cover
     learner: Learner = field(default_factory=Learner)
     early: State = field(default_factory=dict)  # what late rewinding sets back to
+    dense: nn.Module | None = None  # as trained, before anything is pruned
     pruned: nn.Module | None = None  # right after the last pruning
     kept: Checkpoint = field(default_factory=Checkpoint)
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import torch
 
+from prunelab.after import distillation, recalibrate
 from prunelab.checkpoint import Held, Place
+from prunelab.course import Loss
 from prunelab.cover import Cover
 from prunelab.events import Event
 from prunelab.job import LONGEST, Job, device
@@ -26,7 +29,7 @@ EARLY = "early"
 
 def plan(job: Job) -> dict[str, int]:
     """Epochs of each recovery, in order; of scratch-b at most so many."""
-    if job.recover == "none":
+    if job.recover in ("none", "recalibrate"):
         return {}
     last = len(job.steps) if job.method.when == "trained" else 1
     return {
@@ -68,7 +71,13 @@ def recover(job: Job, lab: Lab, number: int) -> Iterator[Event]:
     if how in ANEW:
         other = replace(job, spec=replace(job.spec, seed=job.spec.seed + 1_000_003 * number))
         lab.net.load_state_dict(other.build().state_dict())
+    if how.startswith("recalibrate"):
+        recalibrate(lab.net, job.parts)
+    if how == "recalibrate":
+        return
     learner = Learner(begin=begin(job, how), place=Place(lab.kept, phase(job, number)))
+    if how == "distill":
+        learner.course.loss = _taught(job, lab)
     if phase(job, number) == "train":
         learner.watch = Watch(lab.net, job.parts.shape, lab.cover, learner.course, "train")
     yield from fit(
@@ -80,6 +89,14 @@ def recover(job: Job, lab: Lab, number: int) -> Iterator[Event]:
         cover=lab.cover,
         learner=learner,
     )
+
+
+def _taught(job: Job, lab: Lab) -> Loss:
+    if lab.dense is None:
+        raise RuntimeError("Distillation needs the dense network; the run has none.")
+    mine = distillation.__kwdefaults__ or {}
+    asked: dict[str, Any] = {k: v for k, v in job.spec.knobs.items() if k in mine}
+    return distillation(lab.dense, **asked)
 
 
 def shuffled(mask: Masks, seed: int) -> Masks:

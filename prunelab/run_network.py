@@ -39,7 +39,7 @@ def run_network(job: Job, files: Path | None, dense: Path | None) -> Iterator[Ev
     lab = Lab(net=net, first=state(net), mask={}, cover=Cover({}), kept=_kept(job, files))
     yield weights_histogram(net, "start")
     yield from piece(job, lab, "dense", train_dense(job, lab, dense))
-    trained = copy.deepcopy(net)
+    lab.dense = trained = copy.deepcopy(net)
     yield weights_histogram(net, "dense")
     yield validated(job, net, "dense")
     if job.examples:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from prunelab.checkpoint import Place
 from prunelab.course import Course, Memory
@@ -173,7 +172,7 @@ def _step(
 ) -> Generator[Event, None, Tensor]:
     course, before = learner.course, cover.parameters
     with _as_seen(net, cover, course):
-        loss = cross_entropy(net(examples[0]), examples[1])
+        loss = course.loss(net(examples[0]), examples)
         optimizer.zero_grad(set_to_none=True)
         (loss + course.penalty() if course.penalty else loss).backward()  # type: ignore[no-untyped-call]
     yield from learner.updated()

@@ -39,6 +39,7 @@ def choose(known: Mapping[str, Any], start: RunSpec, among: Sequence[str] = ()) 
     entry = known["methods"][method]
     asked = knobs.ask(method, entry["knobs"][:OPEN], start.knobs)
     recover = _recover(known, model, method, start)
+    asked |= knobs.ask(recover, known["recovery_knobs"].get(recover, []), start.knobs)
     epochs = preset(known, data, model)
     with st.expander("More settings"):
         asked |= knobs.ask(method, entry["knobs"][OPEN:], start.knobs)
