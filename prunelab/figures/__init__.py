@@ -42,8 +42,8 @@ __all__ = [
     "beside", "boundary", "came_and_went", "cells", "confusion", "count", "course", "courses",
     "curve", "degrees", "exact", "gates", "heatmap", "histogram", "is_baseline", "lane_table",
     "latency", "layer_table", "layers", "leaf_curve", "live", "live_leaves", "macs",
-    "medal_table", "moments", "movement", "movement_numbers", "names", "paths", "percent", "pixels",
-    "race", "ribbons", "rules", "scores_by_leaves", "size", "stored", "strokes", "survivors",
-    "taken_for", "topology", "tradeoff", "tree", "turnover", "values", "verdict", "weights", "when",
-    "worked",
+    "medal_table", "moments", "movement", "movement_numbers", "names", "paths", "percent",
+    "pixels", "race", "ribbons", "rules", "scores_by_leaves", "size", "stored", "strokes",
+    "survivors", "taken_for", "topology", "tradeoff", "tree", "turnover", "values", "verdict",
+    "weights", "when", "worked",
 ]  # fmt: skip
