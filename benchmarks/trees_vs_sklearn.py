@@ -4,17 +4,20 @@ The two take turns in one process, with one thread; CPU time, medians of the rou
 compared before the times are. Of the large table only some alphas are refitted (``--sample``), and
 scikit-learn's time is that per refit times all alphas; the table says so.
 
-    python benchmarks/trees_vs_sklearn.py [--rounds 3] [--rows 50000] [--sample 12] [--out FILE]
+    python benchmarks/trees_vs_sklearn.py [--rounds 3] [--rows 50000] [--sample 12] [--write]
+
+``--write`` puts the table into docs/trees.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import platform
+import re
 import statistics
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +33,7 @@ from prunelab.registry import METHODS
 from prunelab.trees import PruningPath, PruningPathCV, forest_curve, raise_subtrees
 from prunelab.trees.counts import Rows, Sets
 
+PAGE = Path(__file__).parents[1] / "docs" / "trees.md"
 TREE = DecisionTreeClassifier(random_state=0)
 WHOLE = 5e-324  # the least α that takes collapses that cost nothing
 
@@ -42,7 +46,13 @@ class Line(NamedTuple):
     ours: str
     ratio: str
     goal: str
+    reached: str
     equal: str
+
+
+def yes(reached: bool) -> str:
+    """A word for a table."""
+    return "yes" if reached else "no"
 
 
 def seconds(act: Callable[[], Any]) -> tuple[float, Any]:
@@ -74,7 +84,7 @@ def same(one: Any, two: Any) -> bool:
     )
 
 
-def curve(name: str, data: Any, goal: str, rounds: int, sample: int = 0) -> Line:
+def curve(name: str, data: Any, goal: float, rounds: int, sample: int = 0) -> Line:
     """The whole cost-complexity curve on validation data."""
     x, held, y, answers = data
     path = PruningPath(clone(TREE).fit(x, y), held, answers)
@@ -101,7 +111,8 @@ def curve(name: str, data: Any, goal: str, rounds: int, sample: int = 0) -> Line
         f"{other * factor:.3g} s",
         f"{mine:.3g} s",
         f"{ratio * factor:.0f}×",
-        goal,
+        f"≥ {goal:,.0f}×",
+        yes(ratio * factor >= goal),
         "every tree and score" if equal else "NO",
     )
 
@@ -128,6 +139,7 @@ def cross_validation(rounds: int) -> Line:
         f"{mine:.3g} s",
         f"{ratio:.0f}×",
         "≥ 50×",
+        yes(ratio >= 50),
         "fold scores, best alpha, tree" if equal else "NO",
     )
 
@@ -147,10 +159,10 @@ def slider(rounds: int) -> Line:
     def step(i: int) -> Any:
         return path.tree(i), path.scores[i], path.confusion(i), path.kept(i)
 
-    times = [seconds(lambda i=i: step(int(i)))[0] for _ in range(rounds) for i in steps]
-    worst = f"{1000 * statistics.median(times):.1f} ms (worst {1000 * max(times):.1f})"
-    nodes = tree.tree_.node_count
-    return Line(f"slider step, tree of {nodes} nodes", "-", worst, "-", "< 20 ms", "-")
+    times = [1000 * seconds(lambda i=i: step(int(i)))[0] for _ in range(rounds) for i in steps]
+    median, what = statistics.median(times), f"slider step, tree of {tree.tree_.node_count} nodes"
+    worst = f"{median:.1f} ms (worst {max(times):.1f})"
+    return Line(what, "-", worst, "-", "< 20 ms", yes(median < 20), "-")
 
 
 def rules(rounds: int) -> list[Line]:
@@ -162,11 +174,12 @@ def rules(rounds: int) -> list[Line]:
     for name, entry in METHODS.items():
         if "nodes" in entry.units and "tree" in entry.needs:
             times = [seconds(lambda e=entry: e.function(tree, data))[0] for _ in range(rounds)]
-            took = f"{1000 * statistics.median(times):.1f} ms"
-            lines.append(Line(f"{name}, {nodes} nodes", "-", took, "-", "< 100 ms", "-"))
-    took = f"{seconds(lambda: raise_subtrees(tree, x, y))[0]:.2f} s"
+            took = 1000 * statistics.median(times)
+            what = f"{name}, {nodes} nodes"
+            lines.append(Line(what, "-", f"{took:.1f} ms", "-", "< 100 ms", yes(took < 100), "-"))
+    took = seconds(lambda: raise_subtrees(tree, x, y))[0]
     what = f"subtree raising, {nodes} nodes, {len(y)} rows"
-    return [*lines, Line(what, "-", took, "-", "< 10 s", "-")]
+    return [*lines, Line(what, "-", f"{took:.2f} s", "-", "< 10 s", yes(took < 10), "-")]
 
 
 def forest(rounds: int, trees: int) -> Line:
@@ -190,39 +203,54 @@ def forest(rounds: int, trees: int) -> Line:
         f"{mine:.3g} s",
         f"{ratio:.0f}× ({other / (mine + fit_time):.1f}× with the fit)",
         "≥ 15×",
+        yes(ratio >= 15),
         f"to {worst:.0e}" if worst < 1e-12 else "NO",
     )
 
 
-def main() -> None:
-    """Measure, then print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--rows", type=int, default=50_000)
-    parser.add_argument("--sample", type=int, default=12)
-    parser.add_argument("--trees", type=int, default=100)
-    parser.add_argument("--out", type=Path, default=None)
-    asked = parser.parse_args()
-    warnings.simplefilter("error")
+def lines(asked: argparse.Namespace) -> list[Line]:
+    """Everything there is to measure."""
     digits = train_test_split(*load_digits(return_X_y=True), random_state=0)
     noisy = make_classification(asked.rows, 20, n_informative=6, flip_y=0.2, random_state=0)
     table = train_test_split(*noisy, random_state=0)
-    size = f"{asked.rows} × 20"
-    lines = [
-        curve("digits", digits, "≥ 80×", asked.rounds),
-        curve(f"noisy table of {size}", table, "≥ 1000×", 1, asked.sample),
+    return [
+        curve("digits", digits, 80, asked.rounds),
+        curve(f"noisy table of {asked.rows} × 20", table, 1000, 1, asked.sample),
         cross_validation(asked.rounds),
         slider(asked.rounds),
         *rules(asked.rounds),
         forest(asked.rounds, asked.trees),
     ]
-    head = Line("what", "scikit-learn", "PruneLab", "ratio", "goal", "equal")
-    rows = [head, Line(*("---",) * 6), *lines]
-    about = f"scikit-learn {sklearn.__version__}, {platform.machine()}, CPU time, one thread"
-    text = "\n".join([about, "", *("| " + " | ".join(row) + " |" for row in rows)])
-    print(text)
-    if asked.out:
-        asked.out.write_text(text + "\n", encoding="utf-8")
+
+
+def settings(given: Sequence[str] | None = None) -> argparse.Namespace:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rows", type=int, default=50_000)
+    parser.add_argument("--sample", type=int, default=12)
+    parser.add_argument("--trees", type=int, default=100)
+    parser.add_argument("--write", action="store_true", help="into docs/trees.md")
+    return parser.parse_args(given)
+
+
+def page(text: str, measured: Sequence[Line]) -> str:
+    """The page with the table of what was measured in its place."""
+    head = Line("what", "scikit-learn", "PruneLab", "ratio", "goal", "reached", "equal")
+    rows = ["| " + " | ".join(row) + " |" for row in (head, Line(*("---",) * 7), *measured)]
+    about = f"scikit-learn {sklearn.__version__}, {platform.machine()}, CPU time, one thread."
+    block = "\n".join(["<!-- benchmark -->", about, "", *rows, "<!-- end -->"])
+    return re.sub("<!-- benchmark -->.*?<!-- end -->", lambda _: block, text, flags=re.DOTALL)
+
+
+def main() -> None:
+    """Measure, then print the table or put it into its page."""
+    asked = settings()
+    warnings.simplefilter("error")
+    measured = lines(asked)
+    if asked.write:
+        PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), measured), encoding="utf-8")
+    print(page("<!-- benchmark --><!-- end -->", measured))
 
 
 if __name__ == "__main__":

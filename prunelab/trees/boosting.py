@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.ensemble import (
     GradientBoostingClassifier,
@@ -13,9 +14,11 @@ from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
 )
+from sklearn.utils import assert_all_finite, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from prunelab.trees.binned import cut_binned
+from prunelab.trees.counts import codes_of
 from prunelab.trees.prune import scores_of
 from prunelab.trees.rebuild import cut
 from prunelab.trees.rules import up
@@ -57,9 +60,10 @@ def boosting_scores(model: Any, x: Any, y: Any) -> Numbers:
 
     Raises:
         NotFittedError, TypeError: not fitted gradient boosting of scikit-learn.
+        ValueError: rows and targets that do not match, or classes the model has never seen.
     """
     _fitted(model, PLAIN + BINNED)
-    y = np.asarray(y)
+    y = _targets(model, x, y)
     told = model.staged_predict(x)
     if is_classifier(model):
         return np.array([(t == y).mean() for t in told])
@@ -85,7 +89,8 @@ def prune_boosting(
     Raises:
         NotFittedError, TypeError: not fitted gradient boosting, or neither squared error nor
             log-loss.
-        ValueError: a sparsity outside 0 <= sparsity < 1.
+        ValueError: a sparsity outside 0 <= sparsity < 1, rows and targets that do not match, or
+            classes the model has never seen.
     """
     _fitted(model, PLAIN + BINNED)
     if not 0 <= sparsity < 1:
@@ -113,8 +118,9 @@ def newton_values(model: Any, x: Any, y: Any) -> Any:
     Leaves keep their values. Inner nodes get Σ gradient / Σ hessian of their rows, which for
     squared error is the mean residual.
     """
+    y = _targets(model, x, y)
     x = model.estimators_[0, 0]._validate_X_predict(x, check_input=True)
-    codes = np.searchsorted(model.classes_, y) if is_classifier(model) else np.asarray(y)
+    codes = np.searchsorted(model.classes_, y) if is_classifier(model) else y
     raw = model._raw_predict_init(x)
     for stage, row in enumerate(model.estimators_):
         gradient, hessian = _derivatives(model, codes, raw)
@@ -158,6 +164,18 @@ def _valued(member: Any, values: Numbers) -> Any:
     valued = copy.copy(member)
     valued.tree_ = fresh
     return valued
+
+
+def _targets(model: Any, x: Any, given: Any) -> NDArray[Any]:
+    y: NDArray[Any] = np.asarray(given)
+    check_consistent_length(x, y)
+    if not isinstance(model, BINNED):
+        assert_all_finite(x, input_name="X")
+    if is_classifier(model):
+        codes_of(model, y.reshape(-1, 1))
+    elif not np.isfinite(y).all():
+        raise ValueError("y must be finite numbers; some are missing or infinite.")
+    return y
 
 
 def _fitted(model: Any, kinds: Any) -> None:

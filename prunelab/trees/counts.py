@@ -90,11 +90,38 @@ def fallen(model: Any, member: Any, rows: Rows) -> Fallen:
     if y.shape != (len(at), outputs):
         raise ValueError(f"y must be {len(at)} rows of {outputs} outputs, got {y.shape}.")
     weight = np.ones(len(at)) if rows.weight is None else np.asarray(rows.weight, np.float64)
-    if weight.shape != (len(at),):
-        raise ValueError(f"sample_weight must be one number a row, got shape {weight.shape}.")
+    _weigh(weight, len(at))
     sums, origin = _sums(model, member, at, y, weight)
     total = np.bincount(at, weight, member.tree_.node_count)
     return Fallen(up(member.tree_, total), [up(member.tree_, s) for s in sums], origin)
+
+
+def _weigh(weight: Numbers, rows: int) -> None:
+    if weight.shape != (rows,):
+        raise ValueError(f"sample_weight must be one number a row, got shape {weight.shape}.")
+    if not (weight >= 0).all() or not 0 < weight.sum() < np.inf:
+        raise ValueError("sample_weight must be finite numbers from 0 up, not all of them 0.")
+
+
+def refuse_new_holes(train: Any, x: Any) -> None:
+    """scikit-learn sends a missing value it never saw the way most rows went; here it is refused.
+
+    Raises:
+        ValueError: a feature has missing values in ``x`` and none in the rows grown on.
+    """
+    known, new = (np.isnan(_dense(rows)).any(0) for rows in (train, x))
+    if known.shape != new.shape:
+        return  # other features: refused by scikit-learn, with its own words
+    strange = np.flatnonzero(new & ~known)
+    if len(strange):
+        raise ValueError(
+            f"Feature {strange[0]} has missing values, and the tree was grown without any there."
+        )
+
+
+def _dense(rows: Any) -> NDArray[Any]:
+    rows = rows.toarray() if hasattr(rows, "toarray") else rows
+    return np.asarray(rows, dtype=np.float64)
 
 
 def _sums(
@@ -109,6 +136,8 @@ def _sums(
             sums.append(np.asarray(cells, np.float64).reshape(nodes, classes))
         return sums, np.zeros(y.shape[1])
     origin = np.average(y.astype(np.float64), axis=0, weights=weight)
+    if not np.isfinite(origin).all():
+        raise ValueError("y must be finite numbers; some are missing or infinite.")
     moved = y - origin
     powers = [[weight, weight * m, weight * m * m] for m in moved.T]
     return [np.stack([np.bincount(at, p, nodes) for p in each], 1) for each in powers], origin

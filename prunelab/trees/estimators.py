@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _num_samples
 
@@ -165,6 +165,7 @@ def _fit(tree: Any, grow: Callable[..., Any], rows: Rows) -> None:
 
 def _apart(tree: Any, rows: Rows) -> tuple[Rows, Rows]:
     """Some rows to grow on and some to prune with; every class is among the former."""
+    check_consistent_length(rows.x, rows.y, rows.weight)
     grown, held = train_test_split(
         np.arange(_num_samples(rows.x)),
         test_size=tree.validation_fraction,

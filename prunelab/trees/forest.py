@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import is_classifier
+from sklearn.utils import check_consistent_length
 
 from prunelab.trees.counts import Rows, Sets
 from prunelab.trees.prune import scores_of
@@ -33,9 +34,12 @@ def forest_curve(
 
     Raises:
         TypeError: not a fitted forest, several outputs, or boosting.
+        ValueError: no alphas, or rows the forest does not know.
     """
     members = _members(forest)
     grid = np.asarray(alphas, np.float64)
+    if grid.ndim != 1 or not len(grid) or np.isnan(grid).any():
+        raise ValueError("alphas must be a list of at least one number.")
     x = members[0]._validate_X_predict(x, check_input=True)
     classes = members[0].tree_.value.shape[2]
     whole = np.zeros((len(grid), len(x), classes))
@@ -82,6 +86,7 @@ def prune_on_own_rows(
         raise ValueError("The forest must be grown with bootstrap=True to have rows out of bag.")
     x = members[0]._validate_X_predict(x, check_input=True)
     y = np.asarray(y)
+    check_consistent_length(x, y)
     if is_classifier(forest):
         unseen = np.setdiff1d(y, forest.classes_)
         if len(unseen):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from scipy import stats
@@ -45,10 +45,12 @@ def added_errors(n: Any, e: Any, confidence: float, table: Table = "c45") -> Num
     1.238
 
     Raises:
-        ValueError: a confidence that is not between 0 and 1.
+        ValueError: a confidence that is not between 0 and 1, or a table nobody knows.
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be between 0 and 1, got {confidence}.")
+    if table not in get_args(Table):
+        raise ValueError(f"table must be one of {', '.join(get_args(Table))}, got {table!r}.")
     n, e = np.broadcast_arrays(np.asarray(n, float), np.asarray(e, float))
     n = np.maximum(n, 1e-12)
     if table == "exact":

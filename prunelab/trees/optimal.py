@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prunelab.trees.counts import errors
-from prunelab.trees.prune import single
 from prunelab.trees.rebuild import cut
-from prunelab.trees.structure import LEAF, Bools, Numbers, splits
+from prunelab.trees.structure import LEAF, Bools, Numbers, single, splits
 
 MOST = 50_000  # leaves; the tables grow with the sizes of all branches together
 
@@ -37,6 +36,8 @@ class OptimalSubtrees:
         cost = _costs(tree) if cost is None else np.asarray(cost, np.float64)
         if cost.shape != (tree.tree_.node_count,):
             raise ValueError(f"cost must be one number per node, got shape {cost.shape}.")
+        if not np.isfinite(cost).all():
+            raise ValueError("cost must be finite in every node.")
         self._left: dict[int, NDArray[np.int32]] = {}
         self.costs: Numbers = self._tables(cost)
 

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
 
-from prunelab.trees.counts import Fallen, Rows, Sets, errors, fallen, held_out
+from prunelab.trees.counts import Fallen, Rows, Sets, errors, fallen, held_out, refuse_new_holes
 from prunelab.trees.family import family, swept
-from prunelab.trees.prune import scores_of, single, with_alpha
+from prunelab.trees.prune import scores_of, with_alpha
 from prunelab.trees.rebuild import cut
-from prunelab.trees.structure import Numbers
+from prunelab.trees.structure import Numbers, single
 
 
 class PruningPath:
@@ -43,6 +43,7 @@ class PruningPath:
     ) -> None:
         rows = held_out(Sets(validation=Rows(x, y, sample_weight)))
         grown = Rows(*train) if train else rows
+        refuse_new_holes(grown.x, rows.x)
         self.dense, self.method, self.knobs = single(tree), method, knobs
         self.split_scores = scores_of(tree, method, Sets(grown, rows), seed=seed, **knobs)
         self._family = family(tree.tree_, self.split_scores)

@@ -40,6 +40,8 @@ class PruningPathCV:
         grid: Literal["path", "geometric"] = "path",
         **knobs: Any,
     ) -> None:
+        if grid not in ("path", "geometric"):
+            raise ValueError(f"grid must be 'path' or 'geometric', got {grid!r}.")
         self.method, self.knobs = method, knobs
         self.dense = _grown(estimator, x, y)
         rows = Rows(x, y)

@@ -7,13 +7,12 @@ import inspect
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from prunelab.registry import METHODS, UNITS
 from prunelab.spec import SpecError
 from prunelab.trees.counts import Rows, Sets
 from prunelab.trees.rebuild import cut
-from prunelab.trees.structure import Numbers, trees
+from prunelab.trees.structure import Numbers, single
 
 
 def prune_tree(  # noqa: PLR0913 - the rows, and where to cut
@@ -49,6 +48,8 @@ def prune_tree(  # noqa: PLR0913 - the rows, and where to cut
         NotFittedError: the tree has not been fitted.
         ValueError: rows or settings the rule cannot work with.
     """
+    if threshold != threshold:
+        raise ValueError("threshold must be a number, got nan.")
     rows = Rows(x, y, sample_weight) if x is not None else None
     scores = scores_of(tree, method, Sets(rows, rows), seed=seed, **knobs)
     if leaves is not None:
@@ -68,6 +69,10 @@ def scores_of(tree: Any, method: str, data: Any, *, seed: int = 0, **knobs: Any)
     if strange:
         there = ", ".join(sorted(known)) or "none"
         raise SpecError(f"{method} has no setting {strange[0]!r}; it has {there}.")
+    for knob in entry.knobs:
+        if knob.choices and knobs.get(knob.name, knob.default) not in knob.choices:
+            choices = ", ".join(map(repr, knob.choices))
+            raise SpecError(f"{knob.name} must be one of {choices}, got {knobs[knob.name]!r}.")
     unit = UNITS["nodes"].function()
     given = {"unit": unit, "seed": seed}
     wanted = inspect.signature(entry.function).parameters
@@ -95,17 +100,3 @@ def with_alpha(pruned: Any, method: str, alpha: float, knobs: Any) -> Any:
         pruned = copy.copy(pruned)
         pruned.ccp_alpha = alpha
     return pruned
-
-
-def single(tree: Any) -> Any:
-    """The same tree.
-
-    Raises:
-        NotFittedError: it has not been fitted.
-        TypeError: it is not one scikit-learn tree.
-    """
-    if hasattr(tree, "fit") and hasattr(tree, "get_n_leaves"):
-        check_is_fitted(tree)
-    elif not hasattr(tree, "tree_"):
-        raise TypeError(f"tree must be one fitted scikit-learn tree, got {type(tree).__name__}.")
-    return trees(tree)["tree"]

@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import compute_sample_weight
+from sklearn.utils import check_consistent_length, compute_sample_weight
 
 from prunelab.trees.counts import class_counts, codes_of
 from prunelab.trees.limits import Table, added_errors, collapsible
-from prunelab.trees.prune import single
 from prunelab.trees.rebuild import OF_A_LEAF
-from prunelab.trees.structure import LEAF, Indices, Numbers
+from prunelab.trees.structure import LEAF, Indices, Numbers, single
 
 NEARLY = 0.1
 _LINKS = ("left_child", "right_child", "feature", "threshold", "missing_go_to_left")
@@ -52,12 +51,17 @@ class _Rows:
     def __init__(self, tree: Any, x: Any, y: Any, sample_weight: Any) -> None:
         checked = tree._validate_X_predict(x, check_input=True)
         self.x = checked.toarray() if hasattr(checked, "toarray") else checked
+        check_consistent_length(x, y)
         self.codes = codes_of(tree, np.asarray(y).reshape(-1, 1))[0]
         weight = compute_sample_weight(tree.class_weight, y)
         self.weight = weight if sample_weight is None else weight * np.asarray(sample_weight)
         self.all = np.flatnonzero(self.weight)
         self.classes = int(tree.tree_.n_classes[0])
-        if not np.allclose(self.counts(self.all), class_counts(tree)[0, 0]):
+        at = tree.tree_.apply(checked) * self.classes + self.codes
+        found = np.bincount(at, self.weight, tree.tree_.node_count * self.classes)
+        leaf = tree.tree_.children_left == LEAF
+        grown = class_counts(tree)[leaf, 0]
+        if not np.allclose(found.reshape(-1, self.classes)[leaf], grown):
             raise ValueError("x, y and sample_weight must be those that the tree was grown on.")
 
     def counts(self, rows: Indices) -> Numbers:

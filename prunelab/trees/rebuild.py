@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from prunelab.trees.structure import Bools, Indices, depths, levels, splits, survivors
+from prunelab.trees.structure import Bools, Indices, depths, levels, single, splits, survivors
 
 OF_A_LEAF = {"left_child": -1, "right_child": -1, "feature": -2, "threshold": -2.0}
 
@@ -28,9 +28,10 @@ def cut_at(member: Any, nodes: Iterable[int]) -> Any:
     """A copy of a fitted tree in which the nodes of these ids have become leaves: cuts by hand.
 
     Raises:
+        NotFittedError, TypeError: not one fitted tree.
         ValueError: an id the tree does not have.
     """
-    tree, ids = member.tree_, np.unique(np.array(list(nodes), dtype=np.intp))
+    tree, ids = single(member).tree_, np.unique(np.array(list(nodes), dtype=np.intp))
     strange = ids[(ids < 0) | (ids >= tree.node_count)]
     if len(strange):
         raise ValueError(f"The tree has nodes 0 to {tree.node_count - 1}, got {strange[0]}.")

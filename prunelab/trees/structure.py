@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 LEAF = -1  # as a child: there is none
@@ -33,6 +34,20 @@ def trees(model: Any) -> dict[str, Any]:
         kind = type(model).__name__
         raise TypeError(f"The model must be a fitted scikit-learn tree or forest, got {kind}.")
     return {f"tree {i}": member for i, member in enumerate(members)}
+
+
+def single(tree: Any) -> Any:
+    """The same tree.
+
+    Raises:
+        NotFittedError: it has not been fitted.
+        TypeError: it is not one scikit-learn tree.
+    """
+    if hasattr(tree, "fit") and hasattr(tree, "get_n_leaves"):
+        check_is_fitted(tree)
+    elif not hasattr(tree, "tree_"):
+        raise TypeError(f"tree must be one fitted scikit-learn tree, got {type(tree).__name__}.")
+    return trees(tree)["tree"]
 
 
 def splits(tree: Any) -> Indices:

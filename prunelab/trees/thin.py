@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import check_consistent_length
 
 from prunelab.trees.counts import codes_of, held_out
 from prunelab.trees.structure import Indices, Numbers, trees
@@ -38,6 +39,7 @@ def votes(forest: Any, data: Any, vote: Vote = "hard") -> Votes:
     if isinstance(forest.classes_, list):
         raise TypeError("Thinning needs a forest with one output.")
     rows = held_out(data)
+    check_consistent_length(rows.x, rows.y)
     truth = codes_of(forest, np.asarray(rows.y).reshape(-1, 1))[0]
     shares = np.stack([m.predict_proba(rows.x) for m in members.values()]).astype(np.float32)
     if vote == "hard":
