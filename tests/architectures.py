@@ -192,13 +192,13 @@ NETS = {
     "squeeze excite": (squeeze_excite, 3),
     "u-net": (u_net, 5),
     "grouped": (grouped, 4),
-    "channel shuffle": (lambda: shuffled(2), 2),
+    "channel shuffle": (lambda: shuffled(2), 3),
     "gated": (gated, 2),
     "shared and tied": (shared_and_tied, 2),
     "channel shuffle by PyTorch": (shuffled_by_torch, 3),
     "own attention": (own_attention, 2),
     "embedded": (embedded, 1),
-    "transformer": (transformer, 1),
+    "transformer": (transformer, 2),
 }
 
 

@@ -6,8 +6,8 @@ from architectures import Net, shuffled, shuffled_by_torch
 from torch import nn
 from torch.nn import functional as F
 
-from prunelab.surgery import plan
-from prunelab.surgery.atoms import Atoms, join
+from prunelab.surgery import Untraceable, plan, shrink
+from prunelab.surgery.lines import Line, Lines
 
 
 def attended(x):
@@ -28,9 +28,6 @@ def recurrent(x):
 @pytest.mark.parametrize(
     ("middle", "reason"),
     [
-        (lambda x: F.layer_norm(x, x.shape[1:]), "LayerNorm mixes"),
-        (lambda x: x / x.pow(2).mean(1, keepdim=True).sqrt(), "summed over"),
-        (lambda x: F.softmax(x, 1), "softmax mixes"),
         (lambda x: x.cumsum(1), "no rule for this use of aten::cumsum"),
         (lambda x: x.sort(1).values, "no rule for this use of aten::sort"),
         (lambda x: x[:, [1, 0, *range(2, 8)]], "indexed by numbers"),
@@ -38,17 +35,14 @@ def recurrent(x):
         (lambda x: torch.cat([x[:, 1:], x[:, :1]], 1), "sliced by numbers"),
         (lambda x: x + torch.arange(8.0), "joined with an axis that cannot shrink"),
         (lambda x: torch.from_numpy(x.detach().numpy()) * 1, "does not run"),
-        (lambda x: F.group_norm(x, 2), "GroupNorm mixes"),
+        (lambda x: F.group_norm(x, 2), "GroupNorm has its number of groups in the code"),
         (lambda x: x.view(-1, 2, 4).flatten(1) * (4 if x.shape[1] == 8 else 3), "does not run"),
         (lambda x: x * x.shape[1], "differs by"),
         (lambda x: x.view(-1, 4).flatten()[: len(x)].unsqueeze(1) + x, "is sliced by numbers"),
-        (lambda x: x * float(x.sum()), "summed over"),
         (lambda x: x[:, x[0] > -99], "it holds indices"),
         (lambda x: x[[0, 1], [2, 3]].unsqueeze(1).expand(2, 8), "this use of aten::index"),
         (lambda x: x + x[:0].reshape(0).sum(), "no rule for this use of aten::view"),
         (lambda x: F.pad(x, (-1, 1)), "cut by numbers"),
-        (lambda x: x + x.sum().softmax(0), "summed over"),
-        (lambda x: (x - x.mean(1, keepdim=True)) * 0 + x.norm(), "summed over"),
         (spread, "no rule for this use of aten::convolution"),
         (attended, "does not run"),
         (recurrent, "no rule for this use of"),
@@ -60,6 +54,82 @@ def test_what_cannot_shrink_is_fixed_with_the_reason(middle, reason):
     assert found.classes == ()
     assert reason in found.frozen["a"]
     assert found.frozen["b"] == "its outputs are the outputs of the network"
+
+
+def between(middle):
+    layers = {"middle": middle} if isinstance(middle, nn.Module) else {}
+    ends = {"a": nn.Linear(4, 8), "b": nn.Linear(8, 3)}
+    return Net(lambda n, x: n.b((n.middle if layers else middle)(n.a(x))), **layers, **ends)
+
+
+@pytest.mark.parametrize(
+    ("middle", "reason"),
+    [
+        (nn.LayerNorm(8), "LayerNorm mixes"),
+        (lambda x: F.layer_norm(x, x.shape[1:]), "LayerNorm mixes"),
+        (nn.RMSNorm(8), "summed or averaged"),
+        (lambda x: x / x.pow(2).mean(1, keepdim=True).sqrt(), "summed or averaged"),
+        (lambda x: F.softmax(x, 1), "softmax mixes"),
+    ],
+)
+def test_what_would_answer_something_else_is_said(middle, reason):
+    found = plan(between(middle), torch.randn(2, 4))
+    assert found.classes == ()
+    assert reason in found.inexact["a"]
+    assert found.frozen == {"b": "its outputs are the outputs of the network"}
+
+
+@pytest.mark.parametrize(
+    "middle",
+    [
+        lambda x: (x - x.mean(1, keepdim=True)) * 0 + x.norm(),
+        lambda x: x + x.relu().sum(1, keepdim=True),
+    ],
+)
+def test_a_sum_that_zeros_leave_as_it_is_does_not_count(middle):
+    assert [c.name for c in plan(between(middle), torch.randn(2, 4)).classes] == ["a"]
+
+
+def test_channels_of_a_group_norm_go_only_in_whole_groups():
+    layers = {"a": nn.Conv2d(1, 12, 3), "norm": nn.GroupNorm(4, 12), "b": nn.Conv2d(12, 3, 3)}
+    net = Net(lambda n, x: n.b(n.norm(n.a(x))), **layers)
+    found = plan(net, torch.randn(2, 1, 8, 8))
+    assert [(c.name, c.size) for c in found.classes] == [("a", 4)]
+    assert "GroupNorm mixes the channels of a group" in found.inexact["a/2"]
+    small = shrink(found, net, {"a": torch.tensor([True, False, True, True])})
+    assert (small.norm.num_groups, small.norm.num_channels) == (3, 9)
+
+
+def plain(x):
+    return x if x.sum() > 0 else -x
+
+
+@pytest.mark.parametrize(
+    ("middle", "message"),
+    [
+        (plain, "reads a computed number"),
+        (lambda x: x * float(x.mean()), "reads a computed number"),
+        (lambda x: x[:, : int((x > 0).sum())], "reads a computed number"),
+        (lambda x: x @ x, r"does not run on the example \(RuntimeError: mat1 and mat2"),
+        (lambda x: x.nothing, r"does not run on the example \(AttributeError"),
+    ],
+)
+def test_a_forward_that_one_run_does_not_show_is_refused_and_left_as_it_was(middle, message):
+    net = between(middle).train()
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    with pytest.raises(Untraceable, match=message):
+        plan(net, torch.randn(2, 4))
+    assert net.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
+
+
+def test_a_forward_that_writes_on_its_weights_is_refused_before_it_does():
+    net = between(lambda x: x)
+    net.run = lambda n, x: n.b(n.a(x)) + n.a.weight.mul_(0.5).sum()
+    before = net.a.weight.clone()
+    with pytest.raises(Untraceable, match="writes on its own parameters"):
+        plan(net, torch.randn(2, 4))
+    assert torch.equal(net.a.weight, before)
 
 
 @pytest.mark.parametrize("answer", [lambda y: y.argmax(1), lambda y: y / 0 * 0])
@@ -131,9 +201,9 @@ def test_a_single_unit_stays():
 
 def test_channels_of_a_shuffle_go_so_that_its_table_stays_one():
     found = plan(shuffled(2), torch.randn(2, 1, 8, 8))
-    assert [(c.name, c.size) for c in found.classes] == [("a", 3), ("b.0", 6)]
+    assert [(c.name, c.size) for c in found.classes] == [("a", 3), ("a/2", 2), ("b.0", 6)]
     assert found.classes[0].members[0].units.tolist() == [0, 1, 2] * 4
-    assert "differs by" in found.frozen["a in groups"]
+    assert "differs by" in found.frozen["a/3 in groups"]
 
 
 def test_a_shuffle_that_ties_all_channels_fixes_them():
@@ -142,38 +212,57 @@ def test_a_shuffle_that_ties_all_channels_fixes_them():
     assert found.frozen["a"] == "its units could only go all together"
 
 
-class TestAtoms:
+class TestLines:
     def test_joining_with_a_fixed_axis_fixes(self):
-        atoms = Atoms()
-        axis = atoms.fresh(3)
-        atoms.equate(axis, None, "because")
-        assert [atoms.resolve(term) for term in axis] == [frozenset()] * 3
-        assert atoms.why(axis[0]) == "because"
+        lines = Lines()
+        axis = lines.fresh(3)
+        lines.equate(axis, None, "because")
+        assert lines.find(axis) is None
+        assert lines.why(axis) == "because"
 
     def test_a_table_is_found_again_after_it_was_flattened(self):
-        atoms = Atoms()
-        rows, columns = atoms.fresh(2), atoms.fresh(3)
-        assert atoms.split(join(rows, columns), 2, 3) == (rows, columns)
+        lines = Lines()
+        rows, columns = lines.fresh(2), lines.fresh(3)
+        assert lines.split(lines.join(2, rows, 3, columns), 2, 3) == (rows, columns)
 
-    def test_reasons_pass_through_equations(self):
-        atoms = Atoms()
-        one, other = atoms.fresh(6), atoms.fresh(6)
-        rows, columns = atoms.split(one, 2, 3)
-        atoms.equate(other, join(rows, columns), "equal")
-        atoms.freeze(rows, "rows are fixed")
-        atoms.freeze(columns, "columns are fixed")
-        assert atoms.why(other[4]) == "rows are fixed"
-        assert not atoms.resolve(other[4])
+    def test_a_table_is_cut_finer(self):
+        lines = Lines()
+        flat = lines.join(2, lines.fresh(2), 6, lines.fresh(6))
+        rows, columns = lines.split(flat, 4, 3)
+        assert rows.value.outer == 2
+        assert lines.split(flat, 2, 6)[1].value.columns is columns
+
+    @pytest.mark.parametrize("by_position", [False, True])
+    def test_reasons_pass_through_equations(self, by_position):
+        lines = Lines()
+        one, other = lines.fresh(6), lines.fresh(6)
+        if by_position:
+            lines.positions(one)
+            lines.positions(other)
+        rows, columns = lines.split(one, 2, 3)
+        lines.equate(other, lines.join(2, rows, 3, columns), "equal")
+        lines.freeze(rows, "rows are fixed")
+        lines.freeze(columns, "columns are fixed")
+        assert lines.why(other) == "rows are fixed"
 
     def test_different_tables_are_joined_factor_by_factor(self):
-        atoms = Atoms()
-        pairs = [(atoms.fresh(2), atoms.fresh(3)) for _ in range(2)]
-        atoms.equate(join(*pairs[0]), join(*pairs[1]), "equal")
-        free = {atoms.resolve(term) for rows, columns in pairs for term in (*rows, *columns)}
-        assert len(free) == 5
+        lines = Lines()
+        pairs = [(lines.fresh(2), lines.fresh(3)) for _ in range(2)]
+        lines.equate(*(lines.join(2, rows, 3, columns) for rows, columns in pairs), "equal")
+        assert len({id(lines.find(line)) for pair in pairs for line in pair}) == 2
+
+    def test_chains_that_are_cut_differently_are_joined_position_by_position(self):
+        lines = Lines()
+        a, b, c = lines.fresh(2), lines.fresh(3), lines.fresh(5)
+        lines.positions(c)
+        lines.equate(lines.chain([a, b], [2, 3]), c, "equal")
+        lines.freeze(a, "fixed")
+        terms = [lines.atoms.resolve(term) for term in lines.positions(c)]
+        assert [bool(term) for term in terms] == [False, False, True, True, True]
 
     def test_a_table_that_meets_its_own_row_becomes_one(self):
-        atoms = Atoms()
-        one, other = atoms.fresh(2), atoms.fresh(2)
-        atoms.equate(tuple(a | b for a, b in zip(one, other, strict=True)), one, "equal")
-        assert [atoms.resolve(t) for t in one] == [atoms.resolve(t) for t in other]
+        lines = Lines()
+        one, other = lines.positions(lines.fresh(2)), lines.positions(lines.fresh(2))
+        both = Line(2, tuple(a | b for a, b in zip(one, other, strict=True)))
+        lines.equate(both, Line(2, one), "equal")
+        assert [lines.atoms.resolve(t) for t in one] == [lines.atoms.resolve(t) for t in other]

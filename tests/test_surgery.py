@@ -185,7 +185,7 @@ def test_wrong_masks_are_refused(masks, message):
     ("indices", "message"),
     [
         ({"fc9.weight": [[0]]}, "The network has no 'fc9.weight'"),
-        ({"fc9.groups": [[0]]}, "The network has no 'fc9'"),
+        ({"fc9.groups": [[0]]}, "The network has no 'fc9.groups'"),
         ({"fc1.weight": [[0, 64]]}, "fc1.weight must be among its 64 positions in dimension 0"),
         ({"fc1.weight": [None, []]}, "fc1.weight must be among its 9 positions in dimension 1"),
     ],

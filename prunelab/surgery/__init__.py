@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from prunelab.surgery import cut
-from prunelab.surgery.cut import Class, Indices, Member, apply_indices
+from prunelab.surgery.compare import TOLERANCE, apart
+from prunelab.surgery.cut import Class, Indices, Member, apply_indices, zero
 from prunelab.surgery.plan import Plan, plan
-from prunelab.surgery.probe import TOLERANCE, apart, zero
+from prunelab.surgery.trace import Untraceable
 
 __all__ = [
     "TOLERANCE",
@@ -21,6 +22,7 @@ __all__ = [
     "Indices",
     "Member",
     "Plan",
+    "Untraceable",
     "apart",
     "apply_indices",
     "cover",

@@ -1,8 +1,7 @@
-"""Which positions along which axes stay or go together: equations between sets of atoms.
+"""Which single positions stay or go together: equations between sets of atoms.
 
 A position of an axis stays if and only if all its atoms stay, so the empty term always stays. Every
-doubt is settled by joining or freezing atoms: both only add constraints, so whatever still may be
-pruned keeps all the shapes of a network consistent.
+doubt is settled by joining or freezing atoms: both only add constraints.
 """
 
 from __future__ import annotations
@@ -10,26 +9,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 Term = frozenset[int]
-Axis = tuple[Term, ...] | None  # None: an axis all of whose positions always stay
-Axes = tuple[Axis, ...]  # of a tensor, one for each dimension
 EVERY: Term = frozenset()
 JOINED = "it is joined with an axis that cannot shrink"
 
 
 class Atoms:
-    """The atoms of a network and what is known of them, solved as the equations come in."""
+    """The atoms of a network and what is known of them."""
 
     def __init__(self) -> None:
         self.family: list[int] = []  # the axis for which an atom was made
-        self._value: list[
-            Term | None
-        ] = []  # what an atom was found to equal, None while it is free
+        # What an atom was found to equal, None while it is free.
+        self._value: list[Term | None] = []
         self._why: dict[int, str] = {}
 
-    def fresh(self, size: int) -> Axis:
-        """A new axis each position of which can go alone; one of size 1 always stays."""
-        if size < 2:
-            return None
+    def fresh(self, size: int) -> tuple[Term, ...]:
+        """Terms of as many positions, each of which can go alone."""
         first = len(self._value)
         self._value += [None] * size
         self.family += [first] * size
@@ -43,41 +37,20 @@ class Atoms:
 
     def why(self, term: Term) -> str:
         """Why a term that always stays cannot go."""
+        if not term:
+            return JOINED
         value = self._value[min(term)]
         return self.why(value) if value else self._why[min(term)]
 
-    def equate(self, one: Axis, other: Axis, why: str) -> None:
-        """Positions of two axes stay or go together; beside a fixed axis both are fixed."""
-        if one is None or other is None:
-            self.freeze(one, why)
-            self.freeze(other, why)
-            return
+    def equate(self, one: Sequence[Term], other: Sequence[Term], why: str) -> None:
+        """The positions of two axes stay or go together, one by one."""
         for a, b in zip(one, other, strict=True):
             self._same(self.resolve(a), self.resolve(b), why)
 
-    def freeze(self, axis: Axis, why: str) -> None:
-        """Every position of an axis stays."""
-        for term in axis or ():
+    def freeze(self, terms: Sequence[Term], why: str) -> None:
+        """Every position stays."""
+        for term in terms:
             self._fix(self.resolve(term), why)
-
-    def split(self, axis: Axis, outer: int, inner: int) -> tuple[Axis, Axis]:
-        """The two axes of an axis seen as a table, so that what stays of it is again a table."""
-        if axis is None:
-            return None, None
-        terms = [self.resolve(term) for term in axis]
-        rows = tuple(
-            frozenset.intersection(*terms[i * inner : (i + 1) * inner]) for i in range(outer)
-        )
-        columns = tuple(frozenset.intersection(*terms[j::inner]) for j in range(inner))
-        if join(rows, columns) == tuple(terms):
-            return rows, columns
-        if all(len(term) == 1 for term in terms) and len(set(terms)) == len(terms):
-            fresh = self.fresh(outer) or (EVERY,) * outer, self.fresh(inner) or (EVERY,) * inner
-            self.equate(axis, join(*fresh), JOINED)
-            return fresh
-        for i in range(1, outer):  # each row loses the same columns
-            self.equate(axis[:inner], axis[i * inner : (i + 1) * inner], JOINED)
-        return (EVERY,) * outer, axis[:inner]
 
     def _root(self, atom: int) -> Term:
         value = self._value[atom]
@@ -120,6 +93,24 @@ class Atoms:
             self._why[atom] = why
 
 
-def join(outer: Sequence[Term], inner: Sequence[Term]) -> tuple[Term, ...]:
+def product(outer: Sequence[Term], inner: Sequence[Term]) -> tuple[Term, ...]:
     """The positions of a table, row by row."""
     return tuple(a | b for a in outer for b in inner)
+
+
+def table(
+    atoms: Atoms, axis: Sequence[Term], outer: int, inner: int
+) -> tuple[tuple[Term, ...], tuple[Term, ...]]:
+    """The rows and columns of positions, so that what stays of them is again a table."""
+    terms = tuple(atoms.resolve(term) for term in axis)
+    rows = tuple(frozenset.intersection(*terms[i * inner : (i + 1) * inner]) for i in range(outer))
+    columns = tuple(frozenset.intersection(*terms[j::inner]) for j in range(inner))
+    if product(rows, columns) == terms:
+        return rows, columns
+    if all(len(term) == 1 for term in terms) and len(set(terms)) == len(terms):
+        fresh = atoms.fresh(outer), atoms.fresh(inner)
+        atoms.equate(terms, product(*fresh), JOINED)
+        return fresh
+    for i in range(1, outer):  # each row loses the same columns
+        atoms.equate(terms[:inner], terms[i * inner : (i + 1) * inner], JOINED)
+    return (EVERY,) * outer, terms[:inner]

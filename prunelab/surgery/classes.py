@@ -1,51 +1,56 @@
-"""From the solved equations of a network to classes of units, and reasons for what is fixed."""
+"""From the solved lines of a network to classes of units, and reasons for what is fixed."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import nn
 
 from prunelab.probes import PRUNABLE
-from prunelab.surgery.atoms import Term
 from prunelab.surgery.cut import Class, Member
+from prunelab.surgery.layouts import Group, Layout, Place, groups, layout
+from prunelab.surgery.lines import Axes, Axis, Line
 from prunelab.surgery.trace import Trace
 
 LAYERS = (*PRUNABLE, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-Place = tuple[str, int]  # a tensor and its dimension
-SolvedAxes = Mapping[Place, tuple[Term, ...]]
+TRANSPOSED = "Conv1D"  # the linear layer of GPT-2 in transformers, whose weight is (in, out)
+Layouts = Mapping[Place, Layout]
 
 
-def axes_of(seen: Trace) -> SolvedAxes:
-    """The solved terms of every axis by its place, the groups of convolutions among them."""
-    every = list(seen.known)
-    every += [
-        (name.removesuffix("weight") + "groups", (axis,)) for name, axis in seen.groups.items()
-    ]
-    return {
-        (name, dim): tuple(seen.atoms.resolve(term) for term in axis)
-        for name, axes in every
-        for dim, axis in enumerate(axes)
-        if axis
-    }
+def layouts_of(seen: Trace) -> dict[Place, Layout]:
+    """What lies along each axis of each tensor that was read, and in numbers that modules keep."""
+    every = {(name, d): axis for name, axes in seen.known for d, axis in enumerate(axes)}
+    every |= {(name, 0): axis for name, axis in seen.groups.items()}
+    every |= _guesses(seen)
+    return {place: layout(seen.lines, axis) for place, axis in every.items() if axis is not None}
 
 
-def classes_of(seen: Trace, net: nn.Module, axes: SolvedAxes) -> list[Class]:
-    """Atoms made for one axis that lie in the same places form a class, in the order of layers."""
+def classes_of(seen: Trace, net: nn.Module, layouts: Layouts) -> list[Class]:
+    """Units that lie in the same places, in the order of the layers that make them."""
     layers = producers(net)
     order = {place: i for i, place in enumerate(layers)}
-    groups = _grouped(seen, axes)
-    first = {key: min((order[p] for p in key[1] if p in order), default=-1) for key in groups}
+    weights = {name: p for name, p in net.named_parameters() if p.ndim > 1}
+    read = {name: len(order) + i for i, name in enumerate(seen.order)}
+    doubts = _doubts(seen)
+    guesses = set(_guesses(seen))
     found = []
-    for key in sorted((key for key in groups if first[key] >= 0), key=lambda key: first[key]):
-        places = [place for place in axes if place in key[1]]
-        members = (_member(p, axes[p], groups[key], layers.get(p, "")) for p in places)
-        name = list(layers.values())[first[key]]
-        found.append(Class(name, len(groups[key]), tuple(members)))
-    return found
+    for group in groups(layouts):
+        made = [place for place in group.places if place in layers]
+        bare = [place for place in group.places if place[0] in weights]
+        if made:
+            first = min(made, key=order.__getitem__)
+            names = {place: layers[place] for place in made}
+        elif bare:  # a parameter of its own: the first one that is read makes the units
+            first = min(bare, key=lambda place: read[place[0]])
+            names = {first: first[0]}
+        else:
+            continue
+        place = order.get(first, read.get(first[0], 0))
+        found.append((place, _class(group, names, names[first], doubts, guesses)))
+    return [one for _, one in sorted(found, key=lambda pair: pair[0])]
 
 
 def named(classes: Sequence[Class]) -> list[Class]:
@@ -65,46 +70,69 @@ def producers(net: nn.Module) -> dict[Place, str]:
     names = {id(p): name for name, p in net.named_parameters()}
     found: dict[Place, str] = {}
     for name, layer in net.named_modules():
-        if isinstance(layer, LAYERS) and id(layer.weight) in names:
-            dim = int(getattr(layer, "transposed", False))
-            found.setdefault((names[id(layer.weight)], dim), name or "weight")
+        weight = getattr(layer, "weight", None)
+        linear = isinstance(layer, LAYERS) or type(layer).__name__ == TRANSPOSED
+        if linear and id(weight) in names:
+            dim = int(getattr(layer, "transposed", type(layer).__name__ == TRANSPOSED))
+            found.setdefault((names[id(weight)], dim), name or "weight")
     return found
 
 
 def reasons(
-    seen: Trace, net: nn.Module, axes: SolvedAxes, offered: Sequence[Class]
+    seen: Trace, net: nn.Module, layouts: Layouts, offered: Sequence[Class]
 ) -> dict[str, str]:
     """Why layers that lose nothing are fixed."""
     removable = {name for one in offered for name in one.producers}
     known = dict(seen.known)
-    why = {}
-    for place, layer in producers(net).items():
-        if layer in removable:
-            continue
-        if place[0] not in known:
-            why[layer] = "it is not used on the example"
-        elif place not in axes:
-            why[layer] = "it has a single unit"
-        elif not any(axes[place]):
-            why[layer] = seen.atoms.why((known[place[0]][place[1]] or ())[0])
-        else:
-            why[layer] = "its units could only go all together"
-    return why
+    return {
+        layer: _reason(seen, known, place, layouts)
+        for place, layer in producers(net).items()
+        if layer not in removable
+    }
 
 
-def _grouped(seen: Trace, axes: SolvedAxes) -> dict[tuple[int, frozenset[Place]], list[int]]:
-    where: defaultdict[int, set[Place]] = defaultdict(set)
-    for place, terms in axes.items():
-        for term in terms:
-            for atom in term:
-                where[atom].add(place)
-    groups: defaultdict[tuple[int, frozenset[Place]], list[int]] = defaultdict(list)
-    for atom in sorted(where):
-        groups[seen.atoms.family[atom], frozenset(where[atom])].append(atom)
-    return groups
+def _reason(seen: Trace, known: Mapping[str, Axes], place: Place, layouts: Layouts) -> str:
+    name, dim = place
+    if name not in known:
+        return "it is not used on the example"
+    axis = known[name][dim]
+    if axis is None:
+        return "it has a single unit"
+    return "its units could only go all together" if layouts[place] else seen.lines.why(axis)
 
 
-def _member(place: Place, terms: Sequence[Term], atoms: Sequence[int], layer: str) -> Member:
-    number = {atom: i for i, atom in enumerate(atoms)}
-    found = ([number[atom] for atom in term if atom in number] for term in terms)
-    return Member(*place, torch.tensor([units[0] if units else -1 for units in found]), layer)
+def _class(
+    group: Group,
+    made: Mapping[Place, str],
+    name: str,
+    doubts: Mapping[Any, str],
+    guesses: Collection[Place],
+) -> Class:
+    units = group.units
+    size = units.size if isinstance(units, Line) else len(units)
+    members = tuple(
+        Member(*place, torch.from_numpy(held), made.get(place, ""), place in guesses)
+        for place, held in group.places.items()
+    )
+    keys = [units] if isinstance(units, Line) else units
+    doubt = next((doubts[key] for key in keys if key in doubts), "")
+    return Class(name, size, members, doubt)
+
+
+def _doubts(seen: Trace) -> dict[Line | int, str]:
+    """By free line, or atom, why the answers would change without it."""
+    found: dict[Line | int, str] = {}
+    for axis, why in seen.doubts:
+        for key, held in layout(seen.lines, axis).items():
+            for unit in [key] if isinstance(key, Line) else held[held >= 0].tolist():
+                found.setdefault(unit, why)
+    return found
+
+
+def _guesses(seen: Trace) -> dict[Place, Axis]:
+    """Numbers that modules keep, and the axes whose sizes they seem to be."""
+    return {
+        (f"{module}.{name}" if module else name, i): axis
+        for (module, name), axes in seen.numbers.found.items()
+        for i, axis in enumerate(axes)
+    }

@@ -12,6 +12,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
+from prunelab.surgery.adapters import Heads, adapt
+from prunelab.surgery.copies import light, state
+
 Indices = dict[str, list[list[int] | None]]
 
 
@@ -19,27 +22,32 @@ Indices = dict[str, list[list[int] | None]]
 class Member:
     """One axis in which the units of a class lie.
 
-    ``tensor`` is a parameter or buffer, or the number of groups of a convolution. ``units`` gives
-    the unit of each position, int64, -1 where it holds none of this class. ``layer`` is the layer
-    whose outputs lie along this axis of its weight, if they do.
+    ``tensor`` is a parameter or buffer, or a whole number that a module keeps, such as of groups
+    or heads. ``units`` gives the unit of each position, int64, -1 where it holds none of this
+    class. ``layer`` is the layer whose outputs lie along this axis of its weight, if they do; a
+    parameter that belongs to no such layer has its own name there. ``guess`` marks a number that
+    perhaps has this size only by accident.
     """
 
     tensor: str
     dim: int
     units: Tensor
     layer: str = ""
+    guess: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Class:
     """Units that lie in the same axes, so that each goes from all of them at once.
 
-    Named by the first of its ``producers``: the layers whose outputs they are.
+    Named by the first of its ``producers``: the layers whose outputs they are. ``doubt`` is why the
+    answers would change without some of them, if they would.
     """
 
     name: str
     size: int
     members: tuple[Member, ...]
+    doubt: str = ""
 
     @property
     def producers(self) -> tuple[str, ...]:
@@ -55,12 +63,20 @@ def cover(
     With the rest zero a network computes, and learns, what the small network would.
     """
     covered = {}
-    kept = _kept(classes, masks)
+    places = kept(classes, masks)
     for name, parameter in net.named_parameters():
-        dims = {dim: keep for (tensor, dim), keep in kept.items() if tensor == name}
+        dims = {dim: keep for (tensor, dim), keep in places.items() if tensor == name}
         if dims:
             covered[name] = _outer(parameter, dims)
     return covered
+
+
+@torch.no_grad()
+def zero(net: nn.Module, covered: Mapping[str, Tensor]) -> None:
+    """Set what is covered to zero, in place."""
+    parameters = dict(net.named_parameters())
+    for name, mask in covered.items():
+        parameters[name].masked_fill_(~mask, 0.0)
 
 
 def keep_indices(classes: Sequence[Class], masks: Mapping[str, Tensor]) -> Indices:
@@ -69,7 +85,7 @@ def keep_indices(classes: Sequence[Class], masks: Mapping[str, Tensor]) -> Indic
     None stands for a dimension that stays whole.
     """
     indices: Indices = {}
-    for (name, dim), keep in _kept(classes, masks).items():
+    for (name, dim), keep in kept(classes, masks).items():
         if not keep.all():
             dims = indices.setdefault(name, [])
             dims += [None] * (dim + 1 - len(dims))
@@ -78,45 +94,66 @@ def keep_indices(classes: Sequence[Class], masks: Mapping[str, Tensor]) -> Indic
 
 
 def apply_indices(
-    net: nn.Module, indices: Mapping[str, Sequence[Sequence[int] | None]]
+    net: nn.Module, indices: Mapping[str, Sequence[Sequence[int] | None]], *, share: bool = False
 ) -> nn.Module:
     """A copy of a network of which only what ``keep_indices`` names is left.
 
     Tied tensors stay tied; what requires a gradient still does; training or evaluation mode stays.
+    With ``share`` it has the parameters that stay whole in common with the network.
 
     Raises:
         ValueError: a name the network does not have, or an index that is too large.
     """
-    small = copy.deepcopy(net)
-    tensors = {**dict(small.named_parameters()), **dict(small.named_buffers())}
+    tensors = dict(state(net))
     smaller: dict[int, Tensor] = {}
+    numbers: dict[tuple[str, str], int] = {}
     for name, dims in indices.items():
         owner, _, leaf = name.rpartition(".")
-        if leaf == "groups" and name not in tensors:
-            layer: Any = _layer(small, owner)
-            layer.groups = len(dims[0] or ())
-        elif name in tensors:
+        if name in tensors:
             smaller[id(tensors[name])] = _select(name, tensors[name], dims)
+        elif _keeps(net, owner, leaf):
+            numbers[owner, leaf] = len(next(filter(None, dims), ()))
         else:
             raise ValueError(f"The network has no {name!r}; the indices are of another network.")
+    small = light(net, smaller) if share else copy.deepcopy(net, dict(smaller))
+    adapt(small)
+    for (owner, leaf), number in numbers.items():
+        setattr(small.get_submodule(owner), leaf, number)
+    changed = {id(tensor) for tensor in smaller.values()}
     for layer in small.modules():
-        _exchange(layer, smaller)
+        if any(id(t) in changed for t in (*layer._parameters.values(), *layer._buffers.values())):
+            _describe(layer)
     return small
 
 
-def _kept(classes: Sequence[Class], masks: Mapping[str, Tensor]) -> dict[tuple[str, int], Tensor]:
+def kept(classes: Sequence[Class], masks: Mapping[str, Tensor]) -> dict[tuple[str, int], Tensor]:
     """By tensor and dimension the positions that stay."""
     _check(classes, masks)
-    kept: dict[tuple[str, int], Tensor] = {}
+    stays: dict[tuple[str, int], Tensor] = {}
     for one in classes:
         if one.name not in masks:
             continue
         mask = masks[one.name].cpu()
         for member in one.members:
-            stays = (member.units < 0) | mask[member.units.clamp(min=0)]
+            ours = (member.units < 0) | mask[member.units.clamp(min=0)]
             place = (member.tensor, member.dim)
-            kept[place] = kept[place] & stays if place in kept else stays
-    return kept
+            stays[place] = stays[place] & ours if place in stays else ours
+    return stays
+
+
+def zeros(
+    classes: Sequence[Class], net: nn.Module, masks: Mapping[str, Tensor]
+) -> dict[int, Tensor]:
+    """By the id of a parameter what it is with zeros where ``cover`` is False."""
+    parameters = dict(net.named_parameters())
+    zeroed: dict[int, Tensor] = {}
+    for (name, dim), keep in kept(classes, masks).items():
+        if name in parameters:
+            own = parameters[name]
+            gone = (~keep).nonzero().flatten().to(own.device)
+            held = zeroed.get(id(own), own.detach().clone())
+            zeroed[id(own)] = held.index_fill_(dim, gone, 0.0)
+    return {key: nn.Parameter(held, requires_grad=False) for key, held in zeroed.items()}
 
 
 def _check(classes: Sequence[Class], masks: Mapping[str, Tensor]) -> None:
@@ -160,40 +197,42 @@ def _select(name: str, tensor: Tensor, dims: Sequence[Sequence[int] | None]) -> 
     return nn.Parameter(small, requires_grad=tensor.requires_grad)
 
 
-def _exchange(layer: nn.Module, smaller: Mapping[int, Tensor]) -> None:
-    changed = False
-    for own in (layer._parameters, layer._buffers):
-        for name, tensor in own.items():
-            if id(tensor) in smaller:
-                own[name] = smaller[id(tensor)]  # type: ignore[assignment]
-                changed = True
-    if changed:
-        _describe(layer)
-
-
 def _describe(layer: Any) -> None:
     """The sizes a layer says it has, after those of its tensors."""
     match layer:
         case nn.Linear():
             layer.out_features, layer.in_features = layer.weight.shape
         case _ConvNd():
-            one, other = layer.weight.shape[:2]
-            outs, ins = (other, one) if layer.transposed else (one, other)
-            layer.out_channels = outs * (layer.groups if layer.transposed else 1)
-            layer.in_channels = ins * (1 if layer.transposed else layer.groups)
-        case _NormBase():
-            known = layer.weight if layer.weight is not None else layer.running_mean
-            layer.num_features = len(known)
+            _describe_convolution(layer)
         case nn.Embedding():
             layer.num_embeddings, layer.embedding_dim = layer.weight.shape
         case nn.PReLU():
             layer.num_parameters = len(layer.weight)
+        case Heads():
+            layer.num_heads = layer.out_proj.weight.shape[1] // layer.head_dim
+        case _:
+            _describe_norm(layer)
 
 
-def _layer(net: nn.Module, name: str) -> nn.Module:
-    try:
-        return net.get_submodule(name)
-    except AttributeError:
-        raise ValueError(
-            f"The network has no {name!r}; the indices are of another network."
-        ) from None
+def _describe_convolution(layer: Any) -> None:
+    one, other = layer.weight.shape[:2]
+    outs, ins = (other, one) if layer.transposed else (one, other)
+    layer.out_channels = outs * (layer.groups if layer.transposed else 1)
+    layer.in_channels = ins * (1 if layer.transposed else layer.groups)
+
+
+def _describe_norm(layer: Any) -> None:
+    match layer:
+        case _NormBase():
+            known = layer.weight if layer.weight is not None else layer.running_mean
+            layer.num_features = len(known)
+        case nn.LayerNorm() | nn.RMSNorm():
+            layer.normalized_shape = tuple(layer.weight.shape)
+        case nn.GroupNorm():
+            layer.num_channels = len(layer.weight)
+
+
+def _keeps(net: nn.Module, owner: str, leaf: str) -> bool:
+    """Whether a module of this name keeps a whole number of that name."""
+    layer: Any = dict(net.named_modules()).get(owner)
+    return type(getattr(layer, leaf, None)) is int

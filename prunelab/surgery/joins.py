@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from prunelab.surgery.atoms import JOINED, Axes, Axis
+from prunelab.surgery.lines import JOINED, Axes, Axis
 
 if TYPE_CHECKING:
     from prunelab.surgery.trace import Trace
@@ -23,7 +23,7 @@ def aligned(t: Trace, tensors: Iterable[Tensor], shape: Sequence[int]) -> Axes:
             if tensor.shape[d - offset] != shape[d] or shape[d] == 1:
                 continue
             if started[d]:
-                t.atoms.equate(merged[d], axis, JOINED)
+                t.lines.equate(merged[d], axis, JOINED)
             merged[d] = axis if not started[d] else merged[d]
             started[d] = True
     return tuple(merged)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from prunelab.surgery.atoms import EVERY, JOINED, Atoms, Axes, Axis, Term, join
 from prunelab.surgery.joins import aligned, dims_of
+from prunelab.surgery.lines import JOINED, Axes, Axis, Lines
 
 if TYPE_CHECKING:
     from prunelab.surgery.trace import Trace
@@ -59,7 +59,7 @@ def narrow(t: Trace, args: Sequence[Any], out: Tensor) -> Axes:
     d = args[1] if len(args) > 1 else 0
     axes = list(t.of(args[0]))
     if out.shape[d] != args[0].shape[d]:
-        t.atoms.freeze(axes[d], "it is sliced by numbers in the code")
+        t.lines.freeze(axes[d], "it is sliced by numbers in the code")
         axes[d] = None
     return tuple(axes)
 
@@ -67,7 +67,7 @@ def narrow(t: Trace, args: Sequence[Any], out: Tensor) -> Axes:
 def select(t: Trace, args: Sequence[Any], out: Any) -> Axes:
     """One position of an axis, chosen by a number in the code."""
     axes = list(t.of(args[0]))
-    t.atoms.freeze(axes.pop(args[1]), "it is indexed by numbers in the code")
+    t.lines.freeze(axes.pop(args[1]), "it is indexed by numbers in the code")
     return tuple(axes)
 
 
@@ -81,14 +81,15 @@ def split(t: Trace, args: Sequence[Any], out: Any) -> list[Axes]:
     """Pieces of one size are tied: each loses the same positions, so cutting evenly stays right."""
     d = (args[2] if len(args) > 2 else 0) % args[0].ndim
     axes = t.of(args[0])
-    axis, size = axes[d], out[0].shape[d]
-    if any(piece.shape[d] != size for piece in out):
-        t.atoms.freeze(axis, "it is split by numbers in the code")
-        axis = None
-    pieces = [axis and axis[i * size : (i + 1) * size] for i in range(len(out))]
-    for piece in pieces[1:]:
-        t.atoms.equate(pieces[0], piece, JOINED)
-    return [(*axes[:d], pieces[0], *axes[d + 1 :])] * len(out)
+    size = out[0].shape[d]
+    piece = None
+    if any(each.shape[d] != size for each in out):
+        t.lines.freeze(axes[d], "it is split by numbers in the code")
+    else:
+        rows, piece = t.lines.split(axes[d], len(out), size)
+        t.lines.freeze(rows, "it is split by a number in the code")
+        t.number(piece, size)
+    return [(*axes[:d], piece, *axes[d + 1 :])] * len(out)
 
 
 def cat(t: Trace, args: Sequence[Any], out: Tensor) -> Axes:
@@ -99,10 +100,8 @@ def cat(t: Trace, args: Sequence[Any], out: Tensor) -> Axes:
     for x in tensors[1:]:
         for e, axis in enumerate(t.of(x)):
             if e != d:
-                t.atoms.equate(axes[e], axis, JOINED)
-    pieces = [(t.of(x)[d], x.shape[d]) for x in tensors]
-    if any(axis for axis, _ in pieces):
-        axes[d] = tuple(term for axis, n in pieces for term in axis or (EVERY,) * n)
+                t.lines.equate(axes[e], axis, JOINED)
+    axes[d] = t.lines.chain([t.of(x)[d] for x in tensors], [x.shape[d] for x in tensors])
     return tuple(axes)
 
 
@@ -120,9 +119,10 @@ def pad(t: Trace, args: Sequence[Any], out: Tensor) -> Axes:
         low, high = args[1][2 * i : 2 * i + 2]
         d = len(axes) - 1 - i
         if axes[d] and min(low, high) < 0:
-            t.atoms.freeze(axes[d], "it is cut by numbers in the code")
+            t.lines.freeze(axes[d], "it is cut by numbers in the code")
             axes[d] = None
-        axes[d] = axes[d] and (*(EVERY,) * low, *(axes[d] or ()), *(EVERY,) * high)
+        else:
+            axes[d] = t.lines.chain((None, axes[d], None), (low, args[0].shape[d], high))
     return tuple(axes)
 
 
@@ -133,7 +133,7 @@ def index(t: Trace, args: Sequence[Any], out: Tensor) -> Axes | None:
         return None
     axes = list(t.of(args[0]))
     t.freeze([indices[0][1]], "it holds indices")
-    t.atoms.freeze(axes[indices[0][0]], "it is indexed by numbers in the code")
+    t.lines.freeze(axes[indices[0][0]], "it is indexed by numbers in the code")
     axes[indices[0][0]] = None
     return tuple(axes)
 
@@ -141,9 +141,9 @@ def index(t: Trace, args: Sequence[Any], out: Tensor) -> Axes | None:
 def channel_shuffle(t: Trace, args: Sequence[Any], out: Tensor) -> Axes:
     """The table of groups and their channels, transposed."""
     axes, groups = t.of(args[0]), args[1]
-    group, each = t.atoms.split(axes[1], groups, out.shape[1] // groups)
-    shuffled = _flat([(out.shape[1] // groups, each), (groups, group)])
-    return (axes[0], shuffled, *axes[2:])
+    each_size = out.shape[1] // groups
+    group, each = t.lines.split(axes[1], groups, each_size)
+    return (axes[0], t.lines.join(each_size, each, groups, group), *axes[2:])
 
 
 def view(t: Trace, args: Sequence[Any], out: Tensor) -> Axes | None:
@@ -155,8 +155,11 @@ def view(t: Trace, args: Sequence[Any], out: Tensor) -> Axes | None:
         if len(old) == len(new) == 1:
             axes.append(t.of(args[0])[old[0]])
         else:
-            flat = _flat([(args[0].shape[d], t.of(args[0])[d]) for d in old])
-            axes += _cut(t.atoms, flat, [out.shape[d] for d in new])
+            flat = _flat(t.lines, [(args[0].shape[d], t.of(args[0])[d]) for d in old])
+            cut = _cut(t.lines, flat, [out.shape[d] for d in new])
+            for axis, d in zip(cut, new, strict=True):
+                t.number(axis, out.shape[d])
+            axes += cut
     return tuple(axes)
 
 
@@ -174,18 +177,17 @@ def _runs(old: Sequence[int], new: Sequence[int]) -> Iterator[tuple[list[int], l
         yield list(range(a, i)), list(range(b, j))
 
 
-def _flat(axes: Sequence[tuple[int, Axis]]) -> Axis:
-    if not any(axis for _, axis in axes):
-        return None
-    terms: tuple[Term, ...] = (EVERY,)
+def _flat(lines: Lines, axes: Sequence[tuple[int, Axis]]) -> Axis:
+    total, flat = 1, None
     for size, axis in axes:
-        terms = join(terms, axis or (EVERY,) * size)
-    return terms
+        flat = lines.join(total, flat, size, axis)
+        total *= size
+    return flat
 
 
-def _cut(atoms: Atoms, axis: Axis, sizes: Sequence[int]) -> list[Axis]:
+def _cut(lines: Lines, axis: Axis, sizes: Sequence[int]) -> list[Axis]:
     axes: list[Axis] = []
     for i, size in enumerate(sizes[:-1]):
-        first, axis = atoms.split(axis, size, math.prod(sizes[i + 1 :]))
+        first, axis = lines.split(axis, size, math.prod(sizes[i + 1 :]))
         axes.append(first)
     return [*axes, axis] if sizes else []

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
-from prunelab.surgery.classes import axes_of, classes_of, named, reasons
+from prunelab.surgery.classes import classes_of, layouts_of, named, reasons
 from prunelab.surgery.cut import Class
-from prunelab.surgery.probe import failures
+from prunelab.surgery.probe import Tried, tried
 from prunelab.surgery.trace import trace
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The classes of a network, and by layer name the reason why others are fixed."""
+    """What of a network can go, said before anything is removed.
+
+    ``classes`` can go exactly. ``inexact`` gives, by the name of a class, why the network would
+    run without some of its units but answer something else; ``frozen``, by the name of a layer,
+    why none of it can go.
+    """
 
     classes: tuple[Class, ...]
+    inexact: dict[str, str]
     frozen: dict[str, str]
 
 
@@ -26,17 +33,28 @@ def plan(net: nn.Module, example: Any) -> Plan:
 
     Args:
         net: any network whose forward is ordinary PyTorch; it is left as it was.
-        example: an input of a few examples: a tensor, or a tuple of arguments.
+        example: an input of a few examples: a tensor, a tuple of arguments, or a dict of them by
+            name.
+
+    Raises:
+        Untraceable: the network does not run on the example, or what it does depends on its data.
     """
     seen = trace(net, example)
-    axes = axes_of(seen)
-    candidates = named([c for c in classes_of(seen, net, axes) if c.size > 1])
-    failed = failures(net, example, candidates)
-    offered = named([c for c in candidates if c.name not in failed])
-    removable = {name for c in offered for name in c.producers}
-    frozen = reasons(seen, net, axes, offered)
-    for c in candidates:
-        if c.name in failed:
-            own = [name for name in c.producers if name not in removable] or [f"{c.name} in groups"]
-            frozen |= dict.fromkeys(own, failed[c.name])
-    return Plan(tuple(offered), frozen)
+    layouts = layouts_of(seen)
+    candidates = named([c for c in classes_of(seen, net, layouts) if c.size > 1])
+    found = tried(net, example, candidates)
+    every = named([*found.exact, *(c for c, _ in found.inexact)])
+    offered, others = every[: len(found.exact)], every[len(found.exact) :]
+    inexact = {c.name: why for c, (_, why) in zip(others, found.inexact, strict=True)}
+    frozen = reasons(seen, net, layouts, every)
+    return Plan(tuple(offered), inexact, frozen | _failed(found, every))
+
+
+def _failed(found: Tried, every: Sequence[Class]) -> dict[str, str]:
+    """Why classes cannot go, by layer, or by class of a layer of which something else can."""
+    taken = {name for c in every for name in c.producers}
+    failed: dict[str, str] = {}
+    for c, why in found.failed:
+        own = [name for name in c.producers if name not in taken] or [f"{c.name} in groups"]
+        failed |= dict.fromkeys(own, why)
+    return failed

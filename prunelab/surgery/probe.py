@@ -1,58 +1,143 @@
-"""Tries a removal on a copy: the small network must answer as the one with zeros instead."""
+"""Tries removals on copies: the small network must answer as the one with zeros instead.
+
+What passes on the network itself is cut down to a few units there. On that twin, which runs in no
+time and has the precision of float64, all is tried again: together, in halves so that each is tried
+without any other one, and alone where something fails.
+"""
 
 from __future__ import annotations
 
-import copy
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
 
-from prunelab.surgery.cut import Class, apply_indices, cover, keep_indices
-from prunelab.surgery.trace import call, quietly, state
+from prunelab.surgery.compare import DIFFERS, disturbed, probe, uneven
+from prunelab.surgery.cut import Class, apply_indices, keep_indices, kept
 
-TOLERANCE = 1e-9  # in float64, relative to the largest answer from 1 on
+FEW = 4  # units that the twin has of a class, and up to 3 more
 
 
-def failures(net: nn.Module, example: Any, candidates: Sequence[Class]) -> dict[str, str]:
-    """Why some classes cannot be removed, by name.
+@dataclass(frozen=True)
+class Tried:
+    """Classes that can go, that can go with other answers (why), that cannot go (why)."""
 
-    They are tried together and in halves, so that each is tried without any other one; only if
-    that fails are they tried one by one.
-    """
-    tried, example = _disturbed(net), _uneven(example)
-    if not any(_probe(tried, example, half) for half in _halves(candidates)):
-        return {}
+    exact: list[Class]
+    inexact: list[tuple[Class, str]]
+    failed: list[tuple[Class, str]]
+
+
+def tried(net: nn.Module, example: Any, candidates: Sequence[Class]) -> Tried:
+    """Which of the candidates can go."""
+    certain = [c for c in candidates if not c.doubt]
+    fit, failed = _one_by_one(net, example, certain)
+    twin = Twin(net, example, fit)
+    good, failed_there = twin.separated(fit)
+    exact, inexact, others = _doubted(net, example, twin, [c for c in candidates if c.doubt], good)
+    order = {c.name: i for i, c in enumerate(candidates)}
+    offered = sorted([*good, *exact], key=lambda c: order[c.name])
+    return Tried(offered, inexact, [*failed, *failed_there, *others])
+
+
+class Twin:
+    """A copy of a network cut down to a few units of each of some classes, with other weights."""
+
+    def __init__(self, net: nn.Module, example: Any, cut: Sequence[Class]) -> None:
+        self._few = {c.name: _few(c, i) for i, c in enumerate(cut)}
+        self._kept = kept(cut, self._few)
+        self._net = disturbed(apply_indices(net, keep_indices(cut, self._few), share=True))
+        self._example = uneven(example)
+
+    def probe(self, classes: Sequence[Class]) -> str:
+        """Why these classes cannot go together, or nothing."""
+        here = [self._here(c) for c in classes]
+        return probe(self._net, self._example, here, _some(here))
+
+    def separated(self, classes: Sequence[Class]) -> tuple[list[Class], list[tuple[Class, str]]]:
+        """Which can go, in every combination, and why the others cannot."""
+        if not any(self.probe(half) for half in _halves(classes)):
+            return list(classes), []
+        return _greedily(classes, lambda some: self.probe(some[-1:]) or self.probe(some))
+
+    def _here(self, c: Class) -> Class:
+        """A class as it lies in the twin."""
+        stays = self._few.get(c.name, torch.ones(c.size, dtype=torch.bool))
+        number = torch.where(stays, stays.cumsum(0) - 1, -1)
+        members = []
+        for m in c.members:
+            units = torch.where(m.units < 0, -1, number[m.units.clamp(min=0)])
+            held = self._kept.get((m.tensor, m.dim))
+            members.append(replace(m, units=units if held is None else units[held]))
+        return replace(c, size=int(stays.sum()), members=tuple(members))
+
+
+def _one_by_one(
+    net: nn.Module, example: Any, classes: Sequence[Class]
+) -> tuple[list[Class], list[tuple[Class, str]]]:
+    """Which classes can go from the network itself, all together if possible."""
+    if not probe(net, example, classes, _all_few(classes)):
+        return list(classes), []
+    fits = [_fitting(net, example, c) for c in classes]
+    good = [c for c, reason in fits if not reason]
+    failed = [(c, reason) for c, reason in fits if reason]
+    if probe(net, example, good, _all_few(good)):
+        good, more = _greedily(good, lambda some: probe(net, example, some, _all_few(some)))
+        failed += more
+    return good, failed
+
+
+def _greedily(
+    classes: Sequence[Class], failure: Callable[[list[Class]], str]
+) -> tuple[list[Class], list[tuple[Class, str]]]:
+    """Those that can go with those before them; where two cannot both go, the larger one may."""
     good: list[Class] = []
-    failed = {}
-    for one in candidates:
-        reason = _probe(tried, example, [one]) or _probe(tried, example, [*good, one])
-        if reason:
-            failed[one.name] = reason
+    failed = []
+    for c in sorted(classes, key=lambda c: -c.size):
+        reason = failure([*good, c])
+        failed += [(c, reason)] if reason else []
+        good += [] if reason else [c]
+    return good, failed
+
+
+def _fitting(net: nn.Module, example: Any, c: Class) -> tuple[Class, str]:
+    """A class with those numbers of modules that follow it, and why it cannot go if it cannot."""
+    first = ""
+    for variant in _variants(c):
+        reason = probe(net, example, [variant], _all_few([variant]))
+        if not reason:
+            return variant, ""
+        first = first or reason
+    return c, first
+
+
+def _doubted(
+    net: nn.Module, example: Any, twin: Twin, classes: Sequence[Class], good: Sequence[Class]
+) -> tuple[list[Class], list[tuple[Class, str]], list[tuple[Class, str]]]:
+    """Doubted classes that can go all the same, that change the answers, that cannot go."""
+    exact: list[Class] = []
+    inexact, failed = [], []
+    for c in classes:
+        fit, reason = _fitting(net, example, c)
+        reason = reason or twin.probe([fit]) or twin.probe([*good, *exact, fit])
+        if not reason:
+            exact.append(replace(fit, doubt=""))
+        elif reason.startswith(DIFFERS):
+            inexact.append((c, c.doubt))
         else:
-            good.append(one)
-    return failed
+            failed.append((c, reason))
+    return exact, inexact, failed
 
 
-def apart(net: nn.Module, small: nn.Module, example: Any) -> float:
-    """How far the answers of two networks to an example are from each other, in float64."""
-    one, other = (copy.deepcopy(each).eval().double() for each in (net, small))
-    with quietly():
-        return _differ(call(one, _double(example)), call(other, _double(example)))
-
-
-def _differ(one: Any, other: Any) -> float:
-    """The largest difference between two answers, relative to the largest entry from 1 on."""
-    largest, error = 1.0, 0.0
-    for a, b in zip(_numbers(one), _numbers(other), strict=True):
-        if a.shape != b.shape or not (a.isfinite().all() and b.isfinite().all()):
-            return math.inf
-        largest = max(largest, float(a.abs().max()))
-        error = max(error, float((a - b).abs().max()))
-    return error / largest
+def _variants(c: Class) -> Iterator[Class]:
+    """With all numbers that modules keep, with fewer, with none: some agree by accident."""
+    numbers = [m for m in c.members if m.guess]
+    others = [m for m in c.members if not m.guess]
+    for n in range(len(numbers), -1, -1):
+        for some in combinations(numbers, n):
+            yield replace(c, members=(*others, *some))
 
 
 def _halves(classes: Sequence[Class]) -> Iterator[Sequence[Class]]:
@@ -63,70 +148,27 @@ def _halves(classes: Sequence[Class]) -> Iterator[Sequence[Class]]:
             yield [one for i, one in enumerate(classes) if i >> digit & 1 == value]
 
 
-def _probe(tried: nn.Module, example: Any, classes: Sequence[Class]) -> str:
-    """Why these classes cannot be removed together, or nothing."""
-    masks, masked = _some(classes), copy.deepcopy(tried)
-    zero(masked, cover(classes, masked, masks))
-    try:
-        small = apply_indices(tried, keep_indices(classes, masks))
-        with quietly():
-            error = _differ(call(masked, example), call(small, example))
-    except Exception as problem:  # noqa: BLE001 - however foreign code fails, it cannot shrink
-        first = str(problem).strip().partition("\n")[0]
-        return f"the small network does not run ({type(problem).__name__}: {first})"
-    return "" if error <= TOLERANCE else f"the small network differs by {error:.1e}"
+def _few(c: Class, i: int) -> Tensor:
+    return _random(c.size, min(c.size, FEW + i % 4), i)
 
 
-def _disturbed(net: nn.Module) -> nn.Module:
-    """A copy with other weights: a fresh normalisation or a zero would hide a mistake."""
-    copied = copy.deepcopy(net).eval().double()
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for _, tensor in state(copied):
-            if tensor.is_floating_point():
-                noise = _noise(tensor, generator)
-                tensor.mul_(1 + noise / 2).add_(noise / 10)
-    return copied
-
-
-def _uneven(example: Any) -> Any:
-    """The example as float64 and with noise: a blank one would say nothing."""
-    if isinstance(example, tuple):
-        return tuple(_uneven(x) for x in example)
-    if isinstance(example, Tensor) and example.is_floating_point():
-        return example.double() + _noise(example, torch.Generator().manual_seed(1))
-    return example
-
-
-def _noise(like: Tensor, generator: torch.Generator) -> Tensor:
-    return torch.rand(like.shape, generator=generator, dtype=torch.float64).to(like.device)
-
-
-def _double(example: Any) -> Any:
-    if isinstance(example, tuple):
-        return tuple(_double(x) for x in example)
-    floats = isinstance(example, Tensor) and example.is_floating_point()
-    return example.double() if floats else example
+def _all_few(classes: Sequence[Class]) -> dict[str, Tensor]:
+    """Few units of each, one less than there are at most."""
+    return {c.name: _random(c.size, min(c.size - 1, FEW + i % 4), i) for i, c in enumerate(classes)}
 
 
 def _some(classes: Sequence[Class]) -> dict[str, Tensor]:
-    """Masks that remove different numbers of units, at least one and about half at most."""
+    """Masks that keep different numbers of units, about half at least."""
     generator = torch.Generator().manual_seed(0)
     masks = {}
-    for c in classes:
+    for i, c in enumerate(classes):
         out = int(torch.randint(1, max(2, c.size // 2 + 1), (), generator=generator))
-        masks[c.name] = torch.ones(c.size, dtype=torch.bool)
-        masks[c.name][torch.randperm(c.size, generator=generator)[:out]] = False
+        masks[c.name] = _random(c.size, max(1, c.size - out), i)
     return masks
 
 
-@torch.no_grad()
-def zero(net: nn.Module, covered: Mapping[str, Tensor]) -> None:
-    """Set what is covered to zero, in place."""
-    parameters = dict(net.named_parameters())
-    for name, mask in covered.items():
-        parameters[name].masked_fill_(~mask, 0.0)
-
-
-def _numbers(tree: Any) -> list[Tensor]:
-    return [x.double() for x in tree_leaves(tree) if isinstance(x, Tensor)]
+def _random(size: int, keep: int, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    mask = torch.zeros(size, dtype=torch.bool)
+    mask[torch.randperm(size, generator=generator)[:keep]] = True
+    return mask

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from prunelab.surgery import moves
-from prunelab.surgery.atoms import JOINED, Axes
 from prunelab.surgery.joins import aligned, dims_of
+from prunelab.surgery.lines import JOINED, Axes
 
 if TYPE_CHECKING:
     from prunelab.surgery.trace import Trace
@@ -24,10 +24,11 @@ Rule = Callable[["Trace", Sequence[Any], Any], Axes | list[Axes] | None]
 
 def rule_of(func: Any) -> Rule | None:
     """The rule of an operation of PyTorch's core set."""
-    name = func._schema.name.removeprefix("aten::")
-    if name in _RULES:
-        return _RULES[name]
-    return _pointwise if torch.Tag.pointwise in func.tags else None
+    if func not in _KNOWN:
+        name = func._schema.name.removeprefix("aten::")
+        pointwise = _pointwise if torch.Tag.pointwise in func.tags else None
+        _KNOWN[func] = _RULES.get(name, pointwise)
+    return _KNOWN[func]
 
 
 def _pointwise(t: Trace, args: Sequence[Any], out: Any) -> Axes | None:
@@ -47,18 +48,18 @@ def _convolution(t: Trace, args: Sequence[Any], out: Tensor) -> Axes | None:
         return None
     ins, (rows, columns, *kernel) = t.of(x)[1], t.of(weight)
     for axis in (*kernel, *t.of(x)[2:]):
-        t.atoms.freeze(axis, "it is a spatial axis of a convolution")
+        t.lines.freeze(axis, "it is a spatial axis of a convolution")
     if groups > 1:
-        group, each = t.atoms.split(ins, groups, x.shape[1] // groups)
-        own, _ = t.atoms.split(rows, groups, weight.shape[0] // groups)
-        t.atoms.equate(group, own, JOINED)
-        t.atoms.equate(each, columns, JOINED)
-        t.group(weight, own)
+        group, each = t.lines.split(ins, groups, x.shape[1] // groups)
+        own, _ = t.lines.split(rows, groups, weight.shape[0] // groups)
+        t.lines.equate(group, own, JOINED)
+        t.lines.equate(each, columns, JOINED)
+        t.group(weight, "groups", own)
     else:
-        t.atoms.equate(ins, rows if transposed else columns, JOINED)
+        t.lines.equate(ins, rows if transposed else columns, JOINED)
     outs = columns if transposed else rows
     if bias is not None:
-        t.atoms.equate(outs, t.of(bias)[0], JOINED)
+        t.lines.equate(outs, t.of(bias)[0], JOINED)
     return (t.of(x)[0], outs, *(None,) * (out.ndim - 2))
 
 
@@ -66,7 +67,7 @@ def _mm(t: Trace, args: Sequence[Any], out: Tensor) -> Axes:
     *batch, rows, one = t.of(args[0])
     *others, other, columns = t.of(args[1])
     for a, b in zip((*batch, one), (*others, other), strict=True):
-        t.atoms.equate(a, b, JOINED)
+        t.lines.equate(a, b, JOINED)
     return (*batch, rows, columns)
 
 
@@ -78,39 +79,47 @@ def _addmm(t: Trace, args: Sequence[Any], out: Tensor) -> Axes:
 def _attention(t: Trace, args: Sequence[Any], out: Any) -> Axes:
     query, key, value = (t.of(x) for x in args[:3])
     for d in (0, 1):
-        t.atoms.equate(query[d], key[d], JOINED)
-        t.atoms.equate(query[d], value[d], JOINED)
+        t.lines.equate(query[d], key[d], JOINED)
+        t.lines.equate(query[d], value[d], JOINED)
     for axis in (query[-1], key[-1]):
-        t.atoms.freeze(axis, "attention scales by the size of a head")
+        t.doubt(axis, "attention scales by the size of a head")
+    t.lines.equate(query[-1], key[-1], JOINED)
     for axis in (query[2], key[2], value[2]):
-        t.atoms.freeze(axis, "attention compares its positions")
+        t.lines.freeze(axis, "attention compares its positions")
     return (*query[:3], value[-1])
 
 
 def _batch_norm(t: Trace, args: Sequence[Any], out: Any) -> Axes:
     for each in args[1:5]:
         if each is not None:
-            t.atoms.equate(t.of(args[0])[1], t.of(each)[0], JOINED)
+            t.lines.equate(t.of(args[0])[1], t.of(each)[0], JOINED)
     return t.of(args[0])
 
 
 def _layer_norm(t: Trace, args: Sequence[Any], out: Any) -> Axes:
-    axes, normal = t.of(args[0]), len(args[1])
-    why = "LayerNorm mixes all its positions, so a smaller one would differ"
-    for axis in axes[-normal:]:
-        t.atoms.freeze(axis, why)
-    t.freeze([x for x in args[2:4] if isinstance(x, Tensor)], why)
-    return (*axes[:-normal], *(None,) * normal)
+    x, normal = args[0], len(args[1])
+    for axis in t.of(x)[-normal:]:
+        t.doubt(axis, "LayerNorm mixes all its positions, so a smaller one would differ")
+    held = [each for each in args[2:4] if isinstance(each, Tensor)]
+    return aligned(t, (x, *held), x.shape)
 
 
 def _group_norm(t: Trace, args: Sequence[Any], out: Any) -> Axes:
-    x, why = t.of(args[0]), "GroupNorm mixes the channels of a group, so a smaller one would differ"
-    t.freeze([arg for arg in args[:3] if isinstance(arg, Tensor)], why)
-    return x
+    x, weight, bias = args[:3]
+    axes, groups = t.of(x), args[6]
+    group, each = t.lines.split(axes[1], groups, x.shape[1] // groups)
+    t.doubt(each, "GroupNorm mixes the channels of a group, so a smaller one would differ")
+    if weight is None:
+        t.lines.freeze(axes[1], "GroupNorm has its number of groups in the code")
+        return axes
+    t.group(weight, "num_groups", group)
+    for held in (weight, bias):
+        t.lines.equate(axes[1], t.of(held)[0], JOINED)
+    return axes
 
 
 def _embedding(t: Trace, args: Sequence[Any], out: Tensor) -> Axes:
-    t.atoms.freeze(t.of(args[0])[0], "an embedding looks its rows up")
+    t.lines.freeze(t.of(args[0])[0], "an embedding looks its rows up")
     return (*t.of(args[1]), t.of(args[0])[1])
 
 
@@ -118,7 +127,7 @@ def _pool(spatial: int) -> Rule:
     def rule(t: Trace, args: Sequence[Any], out: Any) -> Axes:
         axes = t.of(args[0])
         for axis in axes[-spatial:]:
-            t.atoms.freeze(axis, "it is a spatial axis that is pooled")
+            t.lines.freeze(axis, "it is a spatial axis that is pooled")
         return (*axes[:-spatial], *(None,) * spatial)
 
     return rule
@@ -128,7 +137,7 @@ def _reduce(t: Trace, args: Sequence[Any], out: Any) -> Axes:
     x = args[0]
     dims = dims_of(args[1] if len(args) > 1 else None, x.ndim)
     for d in dims:
-        t.atoms.freeze(t.of(x)[d], "it is summed over")
+        t.doubt(t.of(x)[d], "all its positions are summed or averaged")
     if out.ndim == x.ndim:
         return tuple(None if d in dims else axis for d, axis in enumerate(t.of(x)))
     return tuple(axis for d, axis in enumerate(t.of(x)) if d not in dims)
@@ -139,7 +148,7 @@ def _norm(t: Trace, args: Sequence[Any], out: Any) -> Axes:
 
 
 def _softmax(t: Trace, args: Sequence[Any], out: Any) -> Axes:
-    t.atoms.freeze(t.of(args[0])[args[1]], "softmax mixes it")
+    t.doubt(t.of(args[0])[args[1]], "softmax mixes all its positions")
     return t.of(args[0])
 
 
@@ -147,6 +156,7 @@ def _glu(t: Trace, args: Sequence[Any], out: Tensor) -> Axes:
     return moves.split(t, (args[0], 0, args[1] if len(args) > 1 else -1), (out, out))[0]
 
 
+_KNOWN: dict[Any, Rule | None] = {}  # by operation, as asked for
 _RULES: dict[str, Rule] = {
     "convolution": _convolution,
     **dict.fromkeys(("mm", "bmm"), _mm),
