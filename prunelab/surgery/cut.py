@@ -15,6 +15,7 @@ from torch.nn.modules.conv import _ConvNd
 from prunelab.surgery.adapters import Heads, adapt
 from prunelab.surgery.copies import light, state
 
+SUMMED = "all its positions are summed or averaged"  # a doubt that zeros may not deserve
 Indices = dict[str, list[list[int] | None]]
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from prunelab.surgery.compare import DIFFERS, disturbed, probe, uneven
-from prunelab.surgery.cut import Class, apply_indices, keep_indices, kept
+from prunelab.surgery.cut import SUMMED, Class, apply_indices, keep_indices, kept
 
 FEW = 4  # units that the twin has of a class, and up to 3 more
 
@@ -118,8 +118,13 @@ def _doubted(
 ) -> tuple[list[Class], list[tuple[Class, str]], list[tuple[Class, str]]]:
     """Doubted classes that can go all the same, that change the answers, that cannot go."""
     exact: list[Class] = []
-    inexact, failed = [], []
+    mixed = [c for c in classes if c.doubt != SUMMED]
+    runs = twin.probe(mixed).startswith(DIFFERS)
+    inexact = [(c, c.doubt) for c in mixed if runs]
+    failed = []
     for c in classes:
+        if runs and c.doubt != SUMMED:
+            continue
         fit, reason = _fitting(net, example, c)
         reason = reason or twin.probe([fit]) or twin.probe([*good, *exact, fit])
         if not reason:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from prunelab.surgery import moves
+from prunelab.surgery.cut import SUMMED
 from prunelab.surgery.joins import aligned, dims_of
 from prunelab.surgery.lines import JOINED, Axes
 
@@ -137,7 +138,7 @@ def _reduce(t: Trace, args: Sequence[Any], out: Any) -> Axes:
     x = args[0]
     dims = dims_of(args[1] if len(args) > 1 else None, x.ndim)
     for d in dims:
-        t.doubt(t.of(x)[d], "all its positions are summed or averaged")
+        t.doubt(t.of(x)[d], SUMMED)
     if out.ndim == x.ndim:
         return tuple(None if d in dims else axis for d, axis in enumerate(t.of(x)))
     return tuple(axis for d, axis in enumerate(t.of(x)) if d not in dims)
