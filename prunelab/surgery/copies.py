@@ -25,7 +25,7 @@ def light(net: nn.Module, instead: Mapping[int, Tensor] | None = None) -> nn.Mod
     memo: dict[int, Any] = {id(p): p for p in net.parameters()}
     for buffer in net.buffers():
         memo[id(buffer)] = buffer.detach().clone()
-    return _module(net, memo | (instead or {}))  # type: ignore[arg-type]
+    return _module(net, {**memo, **(instead or {})})
 
 
 def state(net: nn.Module) -> Iterator[tuple[str, Tensor]]:

@@ -152,7 +152,7 @@ class Lines:
             case Chain(sizes, pieces):
                 each = map(self._terms, pieces, sizes)
                 return tuple(term for terms in each for term in terms)
-        return line.value
+        return line.value  # type: ignore[return-value]
 
     def why(self, axis: Axis) -> str:
         """Why an axis of which every position stays is fixed."""
