@@ -167,7 +167,7 @@ class Lines:
             case Chain(pieces=pieces):
                 return next(filter(None, map(self.why, pieces)), "")
             case tuple() as terms:
-                return self.atoms.why(terms[0])  # type: ignore[arg-type]
+                return self.atoms.why(terms[0])
         return ""
 
     def _alias(self, a: Line, b: Line) -> None:
