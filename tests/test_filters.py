@@ -16,6 +16,7 @@ from prunelab.measure.macs import macs
 from prunelab.parts import Table, split
 from prunelab.registry import METHODS, MODELS, UNITS
 from prunelab.units import filters as module
+from prunelab.units import planning
 
 FILTERS = UNITS["filters"].function()
 NETWORKS = ["mlp", "lenet-300-100", "lenet-5", "vgg-small", "resnet-narrow"]
@@ -162,7 +163,7 @@ def test_a_network_without_hidden_layers_is_refused():
 def test_a_removal_that_would_differ_is_refused(monkeypatch):
     net = build("mlp")
     mask = {n: torch.arange(*s) > 3 for n, s in FILTERS.shapes(net, EXAMPLE).items()}
-    monkeypatch.setattr(module, "cover", lambda *_: {})
+    monkeypatch.setattr(planning, "cover", lambda *_: {})
     with pytest.raises(RuntimeError, match="without its pruned filters differs by"):
         FILTERS.keep(net, EXAMPLE, mask)
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from architectures import Net, shuffled, shuffled_by_torch
+from architectures import NETS, Net, shuffled, shuffled_by_torch
 from torch import nn
 from torch.nn import functional as F
 
@@ -266,3 +266,13 @@ class TestLines:
         both = Line(2, tuple(a | b for a, b in zip(one, other, strict=True)))
         lines.equate(both, Line(2, one), "equal")
         assert [lines.atoms.resolve(t) for t in one] == [lines.atoms.resolve(t) for t in other]
+
+
+@pytest.mark.parametrize("name", ["own attention", "transformer", "squeeze excite", "mlp gelu"])
+def test_heads_are_told_from_filters(name):
+    found = plan(NETS[name][0](), torch.randn(2, 1, 8, 8))
+    heads = {c.name: c.size for c in found.classes if c.heads}
+    assert heads == {
+        "own attention": {"qkv": 3},
+        "transformer": {"layer.self_attn.in_proj_weight": 2},
+    }.get(name, {})

@@ -64,7 +64,8 @@ def by_map(
     """
     groups = planned(net, data).classes
     x = inputs(net, data, images, seed)
-    layers = [layer for group in groups for layer in group.producers]
+    known = dict(net.named_modules())
+    layers = [name for group in groups for name in group.producers if name in known]
     means: dict[str, Tensor] = {}
     for some in torch.split(x, BATCH):
         for layer, found in maps(net, some, layers).items():

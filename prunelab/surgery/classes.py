@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import nn
@@ -34,7 +33,7 @@ def classes_of(seen: Trace, net: nn.Module, layouts: Layouts) -> list[Class]:
     order = {place: i for i, place in enumerate(layers)}
     weights = {name: p for name, p in net.named_parameters() if p.ndim > 1}
     read = {name: len(order) + i for i, name in enumerate(seen.order)}
-    doubts = _doubts(seen)
+    doubts, heads = _said(seen, seen.doubts), _said(seen, seen.heads)
     guesses = set(_guesses(seen))
     found = []
     for group in groups(layouts):
@@ -49,7 +48,11 @@ def classes_of(seen: Trace, net: nn.Module, layouts: Layouts) -> list[Class]:
         else:
             continue
         place = order.get(first, read.get(first[0], 0))
-        found.append((place, _class(group, names, names[first], doubts, guesses)))
+        one = _class(group, names, names[first], guesses)
+        keys = [group.units] if isinstance(group.units, Line) else group.units
+        doubt = next((doubts[key] for key in keys if key in doubts), "")
+        heads_here = any(key in heads for key in keys)
+        found.append((place, replace(one, doubt=doubt, heads=heads_here)))
     return [one for _, one in sorted(found, key=lambda pair: pair[0])]
 
 
@@ -105,7 +108,6 @@ def _class(
     group: Group,
     made: Mapping[Place, str],
     name: str,
-    doubts: Mapping[Any, str],
     guesses: Collection[Place],
 ) -> Class:
     units = group.units
@@ -114,15 +116,13 @@ def _class(
         Member(*place, torch.from_numpy(held), made.get(place, ""), place in guesses)
         for place, held in group.places.items()
     )
-    keys = [units] if isinstance(units, Line) else units
-    doubt = next((doubts[key] for key in keys if key in doubts), "")
-    return Class(name, size, members, doubt)
+    return Class(name, size, members)
 
 
-def _doubts(seen: Trace) -> dict[Line | int, str]:
-    """By free line, or atom, why the answers would change without it."""
+def _said(seen: Trace, of: Iterable[tuple[Axis, str]]) -> dict[Line | int, str]:
+    """By free line, or atom, what was first said of an axis that it is part of."""
     found: dict[Line | int, str] = {}
-    for axis, why in seen.doubts:
+    for axis, why in of:
         for key, held in layout(seen.lines, axis).items():
             for unit in [key] if isinstance(key, Line) else held[held >= 0].tolist():
                 found.setdefault(unit, why)

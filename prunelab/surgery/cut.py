@@ -42,13 +42,15 @@ class Class:
     """Units that lie in the same axes, so that each goes from all of them at once.
 
     Named by the first of its ``producers``: the layers whose outputs they are. ``doubt`` is why the
-    answers would change without some of them, if they would.
+    answers would change without some of them, if they would. ``heads``: positions are compared for
+    each of them apart, as for the heads of attention.
     """
 
     name: str
     size: int
     members: tuple[Member, ...]
     doubt: str = ""
+    heads: bool = False
 
     @property
     def producers(self) -> tuple[str, ...]:

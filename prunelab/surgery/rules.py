@@ -87,6 +87,7 @@ def _attention(t: Trace, args: Sequence[Any], out: Any) -> Axes:
     t.lines.equate(query[-1], key[-1], JOINED)
     for axis in (query[2], key[2], value[2]):
         t.lines.freeze(axis, "attention compares its positions")
+    t.compared(query[:2])
     return (*query[:3], value[-1])
 
 
@@ -150,6 +151,7 @@ def _norm(t: Trace, args: Sequence[Any], out: Any) -> Axes:
 
 def _softmax(t: Trace, args: Sequence[Any], out: Any) -> Axes:
     t.doubt(t.of(args[0])[args[1]], "softmax mixes all its positions")
+    t.compared(axis for d, axis in enumerate(t.of(args[0])) if d != args[1] % out.ndim)
     return t.of(args[0])
 
 

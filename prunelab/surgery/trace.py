@@ -35,6 +35,7 @@ class Trace(TorchDispatchMode):
         self.numbers = Numbers(net)
         self.groups: dict[str, Axis] = {}  # by the name of the number in a grouped layer
         self.doubts: list[tuple[Axis, str]] = []  # may go, but the answers would not be the same
+        self.heads: list[tuple[Axis, str]] = []  # for each of which positions are compared apart
         self._axes: dict[int, Axes] = {}
         self._names = {id(tensor): name for name, tensor in state(net)}
         self._parameters = {id(tensor) for tensor in net.parameters()}
@@ -82,6 +83,10 @@ class Trace(TorchDispatchMode):
         """Without positions of this axis the network would run, but answer something else."""
         if axis is not None:
             self.doubts.append((axis, why))
+
+    def compared(self, axes: Iterable[Axis]) -> None:
+        """For each position of these axes, others are compared with each other apart."""
+        self.heads += [(axis, "attention") for axis in axes if axis is not None]
 
     def freeze(self, tensors: Iterable[Tensor], why: str) -> None:
         """Fix every axis of some tensors."""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Mapping
-from typing import Any
-from weakref import WeakKeyDictionary
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -13,10 +10,8 @@ from torch import Tensor, nn
 from prunelab.masks import Scores
 from prunelab.parts import Parts
 from prunelab.registry import Unit, unit
-from prunelab.surgery import TOLERANCE, Plan, apart, cover, plan, shrink, zero
-
-Signature = tuple[Any, ...]
-_PLANS: WeakKeyDictionary[nn.Module, tuple[Signature, Plan]] = WeakKeyDictionary()
+from prunelab.surgery import Class, Plan
+from prunelab.units.planning import cut_by, offered
 
 
 @unit(needs={"network"}, noun="filters", structured=True)
@@ -26,25 +21,16 @@ def filters() -> Unit:
     Filters that a shortcut adds together are one group and go together. A group keeps at least one
     of its filters: allocate with ``floor=1``.
     """
-    return Unit(shapes=_shapes, keep=_keep, rows=_rows, cover=_cover)
+    return cut_by(planned, "filters")
 
 
 def planned(net: nn.Module, data: Parts | Tensor | None) -> Plan:
-    """What can be removed from a network; found once for a network whose shapes stay.
+    """Which filters and neurons can be removed from a network.
 
     Raises:
         ValueError: no data to run the network on, or nothing can be removed.
     """
-    example = _example(net, data)
-    shapes = tuple((name, tensor.shape) for name, tensor in net.state_dict().items())
-    signature = (shapes, example.shape[1:])
-    known = _PLANS.get(net)
-    if known is None or known[0] != signature:
-        known = _PLANS[net] = (signature, plan(net, example))
-    if not known[1].classes:
-        why = "; ".join(f"{layer}: {reason}" for layer, reason in known[1].frozen.items())
-        raise ValueError(f"This network has no filters that can be removed ({why or 'no layers'}).")
-    return known[1]
+    return offered(net, data, "filters", _put_out)
 
 
 def by_filter(
@@ -67,45 +53,7 @@ def by_filter(
     return scores
 
 
-def _shapes(net: nn.Module, data: Any) -> dict[str, tuple[int, ...]]:
-    return {group.name: (group.size,) for group in planned(net, data).classes}
-
-
-def _cover(net: nn.Module, data: Any, mask: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return cover(planned(net, data), net, mask)
-
-
-def _keep(net: nn.Module, data: Any, mask: Mapping[str, Tensor]) -> nn.Module:
-    """Each removal is checked against the network with zeros instead."""
-    found = planned(net, data)
-    small, masked = shrink(found, net, mask), copy.deepcopy(net)
-    zero(masked, cover(found, masked, mask))
-    error = apart(masked, small, _example(net, data))
-    if not error <= TOLERANCE:
-        raise RuntimeError(f"The network without its pruned filters differs by {error:.1e}.")
-    return small
-
-
-def _rows(net: nn.Module, data: Any, mask: Mapping[str, Tensor]) -> list[dict[str, Any]]:
-    parameters = dict(net.named_parameters())
-    return [
-        {
-            "name": group.name,
-            "shape": list(parameters[group.members[0].tensor].shape),
-            "units": group.size,
-            "kept": int(mask[group.name].sum()),
-        }
-        for group in planned(net, data).classes
-    ]
-
-
-def _example(net: nn.Module, data: Parts | Tensor | None) -> Tensor:
-    if data is None:
-        raise ValueError(
-            "Finding the filters of a network needs an example input: pass data, or a tensor of a "
-            "few examples."
-        )
-    x = data[0] if isinstance(data, tuple) else data
-    x = x if isinstance(x, Tensor) else torch.from_numpy(x.train.x[:2])
-    like = next(net.parameters())
-    return x[:2].to(like.device, like.dtype if x.is_floating_point() else x.dtype)
+def _put_out(net: nn.Module, group: Class) -> bool:
+    """Whether layers put the units out, one number each: not heads, not columns of a table."""
+    layers = dict(net.named_modules())
+    return not group.heads and any(name in layers for name in group.producers)
