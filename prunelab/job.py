@@ -145,6 +145,7 @@ class Job:
             "schedule": self.method.schedule,
             "parts": {"train": len(self.parts.train.y), "validation": len(self.parts.validation.y)},
             "classes": list(self.parts.classes),
+            **({"watch": self.method.watch} if self.method.watch else {}),
         }
 
 

@@ -22,13 +22,12 @@ from prunelab.histograms import lowest, scores_histogram
 from prunelab.job import Choice, Job
 from prunelab.lab import Lab, piece, put, validated
 from prunelab.parts import Part, Parts
-from prunelab.rating.difficulty import embedding
+from prunelab.rating.record import record
 from prunelab.rating.watching import Watched
 from prunelab.training import Learner, fit
 from prunelab.units.examples import kept_indices
 
 FEWER, REPEATED = "fewer examples", "repeated"
-PICTURED = 48  # at each end of the scores
 
 
 def plan(job: Job) -> dict[str, int]:
@@ -60,7 +59,7 @@ def chosen(job: Job, model: Any, files: Path | None) -> Generator[Event, None, C
         watched = yield from job.watch(job.parts)
     choice = job.choose(model, job.steps[-1], watched=watched)
     if files:
-        artefacts.save_examples(files, example_arrays(job, model, choice))
+        artefacts.save_examples(files, record(model, job.parts, choice.scores, choice.mask))
     yield from _told(job, choice)
     return choice
 
@@ -106,48 +105,3 @@ def repeated(parts: Parts, lab: Lab) -> Parts:
     """The examples that stay, again and again until there are as many as before."""
     rows = np.resize(kept_indices(parts, lab.mask), len(parts.train.y))
     return replace(parts, train=Part(parts.train.x[rows], parts.train.y[rows]))
-
-
-def example_arrays(job: Job, model: Any, choice: Choice) -> dict[str, Any]:
-    """The examples row by row, for pictures of them: score, label, what stays, where they lie.
-
-    ``row`` counts in the source; ``place`` (rows, 2) is the plane of the two largest principal
-    components of the features; ``pictures`` (n, height, width) uint8 are those of the ``pictured``
-    rows, the first and the last to go, where the examples are images.
-    """
-    parts = job.parts
-    score = np.empty(len(parts.train.y))
-    for number, name in enumerate(parts.classes):
-        score[parts.train.y == number] = choice.scores[name].double().cpu().numpy()
-    kept = np.zeros(len(score), dtype=bool)
-    kept[kept_indices(parts, choice.mask)] = True
-    order = np.argsort(score, kind="stable")
-    shown = np.unique(np.concatenate([order[:PICTURED], order[-PICTURED:]]))
-    return {
-        "row": parts.rows,
-        "label": parts.train.y,
-        "score": score,
-        "kept": kept,
-        "wrong": parts.wrong,
-        "place": _plane(embedding(model, parts)),
-        "pictured": shown,
-        "pictures": _pictures(parts.train.x[shown]),
-    }
-
-
-def _plane(features: Any) -> Any:
-    from sklearn.decomposition import PCA
-
-    pair = np.zeros((len(features), 2), dtype=np.float32)
-    found = PCA(min(2, *features.shape), random_state=0).fit_transform(features)
-    pair[:, : found.shape[1]] = found
-    return pair
-
-
-def _pictures(x: Any) -> Any:
-    """Grey images as bytes, each from its darkest to its brightest; nothing for tables."""
-    if x.ndim != 4:
-        return np.empty((0, 0, 0), dtype=np.uint8)
-    grey = x.mean(1)
-    low, high = grey.min((1, 2), keepdims=True), grey.max((1, 2), keepdims=True)
-    return np.round(255 * (grey - low) / np.maximum(high - low, 1e-12)).astype(np.uint8)

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from prunelab import figures, imports, presets
@@ -66,6 +68,29 @@ class Run:
     def table(self) -> pd.DataFrame:
         """One row a layer: shape, units, kept, sparsity."""
         return figures.layer_table(self.result)
+
+    @property
+    def examples(self) -> figures.Chosen:
+        """Every example of the training part: score, label, whether it stays.
+
+        Raises:
+            ValueError: the run removed no examples.
+        """
+        path = self.folder / "examples.npz"
+        if not path.exists():
+            raise ValueError(f"{self.key} removed {self.result.unit}, not examples.")
+        with np.load(path, allow_pickle=False) as arrays:
+            return figures.chosen(arrays)
+
+    @property
+    def kept_indices(self) -> NDArray[np.int64]:
+        """Rows of the source that stay, ascending; they are rows of the training part.
+
+        Raises:
+            ValueError: the run removed no examples.
+        """
+        found = self.examples
+        return np.sort(found.row[found.kept])
 
     @property
     def plot(self) -> Plots:

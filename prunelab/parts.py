@@ -66,15 +66,18 @@ def split(
     table: Table,
     *,
     flip: Annotated[float, Range(0, 0.5, 0.05), "share of training labels put wrong"] = 0.0,
+    limit: Annotated[int, Range(0, 10_000_000), "training rows to use at most, 0 is all"] = 0,
 ) -> Parts:
     """Stratified parts, the same for every run: 60/20/20, or 90/10 beside a given test part.
 
     ``flip`` gives so many rows of the training part another class, drawn at random; validation and
-    test labels stay right. Standardises each feature (each channel of an image) by the mean and
-    deviation of train alone.
+    test labels stay right. ``limit`` draws so many rows from the training part, each class with its
+    share, and leaves validation and test as they are. Standardises each feature (each channel of an
+    image) by the mean and deviation of train alone.
 
     Raises:
-        SpecError: data nothing can be learned from; the message says what is wrong with them.
+        SpecError: data nothing can be learned from, or fewer rows than classes asked for; the
+            message says what is wrong.
     """
     check(table)
     digest = _digest(table)
@@ -85,6 +88,7 @@ def split(
     else:
         test = table.test
         rows, held = _cut(np.arange(len(table.y)), table.y, 0.1)
+    rows = _limited(rows, table, limit)
     train, validation = (Part(table.x[chosen], table.y[chosen]) for chosen in (rows, held))
     wrong = _flipped(train.y, flip, len(table.classes))
     axes = (0, 2, 3) if table.x.ndim == 4 else (0,)
@@ -156,6 +160,21 @@ def labels(values: NDArray[Any], name: str) -> tuple[NDArray[np.int64], tuple[st
     whole = values.dtype.kind == "f" and bool((found == np.round(found)).all())
     names = tuple(str(int(value) if whole else value) for value in found)
     return codes.reshape(-1).astype(np.int64), names
+
+
+def _limited(rows: Rows, table: Table, limit: int) -> Rows:
+    """So many of the rows, drawn so that each class keeps its share; all if there are no more."""
+    if not 0 < limit < len(rows):
+        return rows
+    if limit < len(table.classes):
+        raise SpecError(f"limit must be at least {len(table.classes)}, a row for each class.")
+    drawn = np.random.default_rng(0).permutation(len(rows))
+    y = table.y[rows[drawn]]
+    order = np.empty(len(rows))  # how far along its class each row was drawn
+    for number in range(len(table.classes)):
+        here = np.flatnonzero(y == number)
+        order[here] = np.arange(len(here)) / max(1, len(here))
+    return rows[np.sort(drawn[np.argsort(order, kind="stable")[:limit]])]
 
 
 def _cut(rows: Rows, y: Rows, share: float) -> tuple[Rows, Rows]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prunelab import figures
+from prunelab.figures import Which
 from prunelab.layers import layer_arrays
 from prunelab.spec import RunSpec
 
@@ -101,6 +102,26 @@ class Plots:
         """What decides for each weight whether it stays: log α, or the chance of its gate."""
         return figures.gates(self.run.result, layer, epoch).figure
 
+    def gallery(self, which: Which = "ends", *, kept: bool = True, of: str = "") -> Any:
+        """Pictures of examples that stay, or go: the ends, the cut, or doubtful labels."""
+        return figures.gallery(self.run.examples, which, kept=kept, of=of).figure
+
+    def spread(self) -> Any:
+        """How many examples have which score, kept and dropped."""
+        return figures.spread(self.run.examples).figure
+
+    def places(self) -> Any:
+        """Every example in the plane of the two widest directions of its features."""
+        return figures.places(self.run.examples).figure
+
+    def finding(self) -> Any:
+        """How many of the wrong labels one meets, going through the examples by score."""
+        return figures.finding(self.run.examples).figure
+
+    def work(self) -> Any:
+        """Examples shown for choosing, and in training on all and on some."""
+        return figures.work(self.run.result).figure
+
 
 @dataclass(frozen=True)
 class SweepPlots:
@@ -111,6 +132,10 @@ class SweepPlots:
     def tradeoff(self) -> Any:
         """Accuracy against sparsity, every run a dot."""
         return figures.tradeoff([run.result for run in self.sweep.runs]).figure
+
+    def learned(self, *, steps: bool = True) -> Any:
+        """Accuracy against the share of examples kept; ``steps``: trained as long as on all."""
+        return figures.learned([run.result for run in self.sweep.runs], steps=steps).figure
 
     def when(self) -> Any:
         """Accuracy against the moment pruning begins, for runs of ``pl.moments()``."""

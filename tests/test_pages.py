@@ -27,6 +27,7 @@ PAGES = (
     "training",
     "lottery",
     "trees",
+    "data",
     "forecast",
     "schedules",
     "sweep",

@@ -109,6 +109,23 @@ def test_the_split_never_changes() -> None:
     assert len(first.digest) == 16
 
 
+def test_a_limit_keeps_classes_in_proportion_and_leaves_the_other_parts() -> None:
+    table = made()
+    whole, few = split(table), split(table, limit=30)
+    assert len(few.train.y) == len(few.rows) == 30
+    share = np.bincount(whole.train.y) / len(whole.train.y)
+    assert np.abs(np.bincount(few.train.y) - 30 * share).max() < 1
+    assert set(few.rows) < set(whole.rows)
+    assert np.array_equal(few.validation.y, whole.validation.y)
+    assert np.array_equal(few.rows, split(table, limit=30).rows)
+    assert set(split(table, limit=20).rows) < set(few.rows)
+    for much in (0, 60, 10**6):
+        assert np.array_equal(split(table, limit=much).rows, whole.rows)
+    assert sorted(split(table, limit=2).train.y) == [0, 1]
+    with pytest.raises(SpecError, match="limit must be at least 2, a row for each class"):
+        split(table, limit=1)
+
+
 def test_hopeless_data_are_refused() -> None:
     table = made()
     empty = replace(table, x=table.x[:0], y=table.y[:0])

@@ -17,6 +17,8 @@ from pages.ui.show import plain
 from prunelab import cards, engine, examples, treelab
 from prunelab.catalogue import catalogue, validate
 from prunelab.events import Epoch, Result
+from prunelab.figures.chosen import Chosen
+from prunelab.figures.chosen import chosen as chosen_from
 from prunelab.figures.leaves import Scores, scores_by_leaves
 from prunelab.spec import RunSpec, SpecError
 from prunelab.store import Missing, Store, StoreError
@@ -177,6 +179,18 @@ def tree(key: str, state: str) -> Mapping[str, NDArray[Any]] | None:
         return None
     with np.load(path, allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _arrays(path: Path, changed: int) -> dict[str, NDArray[Any]]:
+    with np.load(path, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def chosen(key: str, state: str) -> Chosen | None:
+    """Which examples a run kept, from its files; None while it has not chosen."""
+    path = folder(key) / "examples.npz"
+    return chosen_from(_arrays(path, path.stat().st_mtime_ns)) if path.exists() else None
 
 
 def tend(*, running: bool = False) -> None:

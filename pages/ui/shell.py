@@ -23,6 +23,7 @@ TITLES = {
     "training": "Training-time",
     "lottery": "Lottery",
     "trees": "Trees",
+    "data": "Data",
     "forecast": "Forecast",
     "schedules": "When to prune",
     "sweep": "Sweep",

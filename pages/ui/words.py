@@ -49,6 +49,8 @@ def verdict(result: Result) -> str:
     if result.status != "finished" or not result.recovered:
         return ""
     lost = _score(result.dense) - _score(result.recovered)
+    if result.unit == "examples":
+        return _of_examples(lost)
     if "pruned" in _stages(result) and _score(result.pruned) < _score(result.recovered) - 0.02:
         fell = accuracy(_score(result.pruned))
         return f"Right after the cut it was {fell}; training what was left brought the rest back."
@@ -57,6 +59,12 @@ def verdict(result: Result) -> str:
     if lost < 0.05:
         return "A small price. Look at the trade-off for where it becomes a large one."
     return "Too much was removed, or the wrong parts. Try less sparsity or another method."
+
+
+def _of_examples(lost: float) -> str:
+    if lost <= 0.005:
+        return "What went was hardly needed. Whether it was well chosen, random examples tell."
+    return "Something was needed of what went. Would random examples have done as well?"
 
 
 def _stages(result: Result) -> list[str]:

@@ -1,7 +1,8 @@
 """Finished runs that ship with PruneLab, so that the first pages show something real at once.
 
 ``python benchmarks/make_example.py`` makes a sweep from real runs, ``make_training.py`` runs of
-methods that prune while they train, ``make_race.py`` lottery tickets and their controls.
+methods that prune while they train, ``make_race.py`` lottery tickets and their controls,
+``make_data.py`` a choice of examples.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from prunelab.events import Result, fold, from_json
+from prunelab.events import Event, Result, fold, from_json
 from prunelab.spec import RunSpec
 
 KEY = "example"
+DATA = "example-data"
 FOLDER = Path(__file__).parent / "files"
 TRAINING = ("rigl", "movement", "variational-dropout", "l0")
 RACE_KNOBS = {"rewind_epoch": 1, "rate": 0.2}
@@ -43,6 +45,8 @@ def result(key: str = KEY) -> Result | None:
     """A run as if it came from the store; None for a key that is no example's."""
     if key == KEY:
         return example().result
+    if key == DATA:
+        return data()
     method = key.removeprefix(f"{KEY}-")
     return training(method) if key != method and method in TRAINING else None
 
@@ -66,6 +70,17 @@ def training(method: str) -> Result:
     """The run of a method that prunes while it trains, with its stills, read once."""
     told = _read(f"training-{method}")
     return replace(fold(map(from_json, told)), key=training_key(method))
+
+
+@functools.cache
+def data() -> Result:
+    """The run that chose examples, read once."""
+    return replace(fold(data_events()), key=DATA)
+
+
+def data_events() -> list[Event]:
+    """What that run told."""
+    return [from_json(event) for event in _read(DATA)]
 
 
 @functools.cache

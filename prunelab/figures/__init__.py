@@ -5,6 +5,7 @@ Every drawing function returns a ``Picture``: title, figure, alt text and the ta
 
 from prunelab.figures.beside import beside, stored
 from prunelab.figures.by_layer import heatmap, layer_table, layers
+from prunelab.figures.chosen import Chosen, chosen, finding, kept_table, places, spread
 from prunelab.figures.classes import confusion
 from prunelab.figures.comparison import tradeoff
 from prunelab.figures.cost import latency, macs, size
@@ -13,7 +14,9 @@ from prunelab.figures.curves import curve, live
 from prunelab.figures.film import NONE, badge, moments, names
 from prunelab.figures.film import turnover as came_and_went
 from prunelab.figures.foretold import exact, paths, survivors, verdict
+from prunelab.figures.gallery import Which, gallery, rows_table
 from prunelab.figures.histograms import histogram
+from prunelab.figures.learned import learned, work, work_numbers
 from prunelab.figures.leaves import leaf_curve, live_leaves, scores_by_leaves
 from prunelab.figures.look import (
     PALETTES,
@@ -38,12 +41,13 @@ from prunelab.figures.when import courses, when
 from prunelab.figures.worked import worked
 
 __all__ = [
-    "NONE", "PALETTES", "UNMOVED", "Picture", "Theme", "accuracy", "ahead", "badge", "begun",
-    "beside", "boundary", "came_and_went", "cells", "confusion", "count", "course", "courses",
-    "curve", "degrees", "exact", "gates", "heatmap", "histogram", "is_baseline", "lane_table",
-    "latency", "layer_table", "layers", "leaf_curve", "live", "live_leaves", "macs",
-    "medal_table", "moments", "movement", "movement_numbers", "names", "paths", "percent",
-    "pixels", "race", "ribbons", "rules", "scores_by_leaves", "size", "stored", "strokes",
+    "NONE", "PALETTES", "UNMOVED", "Chosen", "Picture", "Theme", "Which", "accuracy", "ahead",
+    "badge", "begun", "beside", "boundary", "came_and_went", "cells", "chosen", "confusion",
+    "count", "course", "courses", "curve", "degrees", "exact", "finding", "gallery", "gates",
+    "heatmap", "histogram", "is_baseline", "kept_table", "lane_table", "latency", "layer_table",
+    "layers", "leaf_curve", "learned", "live", "live_leaves", "macs", "medal_table", "moments",
+    "movement", "movement_numbers", "names", "paths", "percent", "pixels", "places", "race",
+    "ribbons", "rows_table", "rules", "scores_by_leaves", "size", "spread", "stored", "strokes",
     "survivors", "taken_for", "topology", "tradeoff", "tree", "turnover", "values", "verdict",
-    "weights", "when", "worked",
+    "weights", "when", "work", "work_numbers", "worked",
 ]  # fmt: skip

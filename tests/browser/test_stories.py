@@ -21,6 +21,7 @@ PAGES = (
     *("trees", "trees?view=All+rules"),
     *("training", "training?view=Topology", "training?method=movement&view=Movement"),
     *("training?method=l0&view=Gates", "lottery"),
+    *("data", "data?run=example-data", "data?run=example-data&view=Map"),
 )
 
 

@@ -1,0 +1,114 @@
+"""Data: which examples a model needs, seen one by one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from pages.ui import controls, desk, live, press, restore, shell, show, words
+from pages.ui.chosen import TABS, show_gallery
+from prunelab import examples
+from prunelab.events import Result
+from prunelab.figures import accuracy, count
+from prunelab.spec import RunSpec
+
+USUAL = {"method": "aum", "model": "mlp", "sparsity": 0.7}
+UNIT = "examples"
+
+
+def main() -> None:
+    known = desk.known()
+    methods = [name for name, e in known["methods"].items() if e["units"] == [UNIT]]
+    with st.sidebar:
+        spec = controls.choose(known, _start(methods), methods)
+        press.run_button(spec)
+    key = press.shown(spec)
+    result = desk.result(key) if key else None
+    if key and result is None:
+        show.missing(key)
+    elif result is None:
+        _empty()
+    elif result.status in desk.ACTIVE:
+        live.watch(result.key)
+    else:
+        _finished(result, spec)
+
+
+def _start(methods: list[str]) -> RunSpec:
+    start = restore.start()
+    return start if start.method in methods else replace(start, **USUAL, knobs={})
+
+
+def _empty() -> None:
+    st.title("Which examples does a model need?")
+    show.empty(
+        "What you will see",
+        "A model is trained on all examples. A method gives each of them a score, the highest "
+        "stay, and the same model is trained again on those alone. You see who stays and who goes, "
+        "what that costs, and whether examples drawn at random would have done as well.",
+    )
+    st.page_link(
+        shell.page("data"), label="Look at a finished run first", icon=":material/visibility:",
+        query_params={"run": examples.DATA},
+    )  # fmt: skip
+    st.markdown("For example AUM on digits, which came with PruneLab:")
+    show_gallery(examples.data())
+
+
+def _finished(result: Result, spec: RunSpec) -> None:
+    st.title(words.headline(result))
+    _origin(result, spec)
+    if result.status == "failed":
+        show.failed(result)
+        return
+    if result.unit != UNIT:
+        st.info("This run removed no examples. Choose a method on the left, press Run.")
+        return
+    for warning in result.warnings:
+        st.caption(show.plain(warning))
+    _metrics(result)
+    places = st.tabs(list(TABS), key="view", on_change="rerun", bind="query-params")
+    for place, view in zip(places, TABS.values(), strict=True):
+        if place.open:
+            with place:
+                view(result)
+
+
+def _origin(result: Result, spec: RunSpec) -> None:
+    """Whose run this is, where it is not that of the controls."""
+    if result.key == examples.DATA:
+        st.info("This run came with PruneLab. Press Run for one of your own.")
+    elif result.spec != spec.to_json():
+        st.info("The controls have changed since this run. Press Run to see theirs.")
+    if result.status == "cancelled":
+        st.info("Someone stopped this run; what it had found by then is below. Run goes on.")
+
+
+def _metrics(result: Result) -> None:
+    with st.container(key="few-metrics"):
+        left, whole, fewer, again = st.columns(4)
+    of = result.sparsity.get("of") or 0
+    left.metric("Examples kept", count(sum(row["kept"] for row in result.layers)),
+                f"of {count(of)}", delta_color="off", delta_arrow="off")  # fmt: skip
+    if "accuracy" not in result.recovered:
+        return
+    whole.metric("Trained on all", accuracy(result.dense["accuracy"]),
+                 help="Test accuracy of the model that learned from every example.")  # fmt: skip
+    if not result.plan:
+        fewer.metric("Trained on those kept", accuracy(result.recovered["accuracy"]))
+        return
+    fewer.metric(
+        "For as many epochs", accuracy(result.pruned["accuracy"]),
+        help="The same first values, trained on those that stay: a shorter training, as every "
+        "epoch is shorter.",
+    )  # fmt: skip
+    if result.settings.get("recover") == "equal-steps":
+        again.metric(
+            "For as many steps", accuracy(result.recovered["accuracy"]),
+            help="Those that stay, repeated until the training is as long as on all: what the "
+            "examples are worth, whatever the time.",
+        )  # fmt: skip
+
+
+shell.show(main)

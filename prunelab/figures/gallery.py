@@ -1,0 +1,150 @@
+"""Examples as pictures, side by side: what stays and what goes."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from prunelab.figures.chosen import Chosen, rows_of
+from prunelab.figures.look import PALETTES, Picture, Theme, count, layout
+from prunelab.harmless import label
+
+Which = Literal["ends", "cut", "contradicted"]
+MOST, ACROSS = 24, 6
+GAP = 0.42  # of a picture, for the words below it
+LONG = 12  # letters of a class name below a picture
+
+
+def gallery(
+    found: Chosen,
+    which: Which = "ends",
+    *,
+    kept: bool = True,
+    of: str = "",
+    theme: Theme = "light",
+) -> Picture:
+    """Pictures of examples that stay, or go: those at the end, at the cut, or of doubtful label.
+
+    Raises:
+        ValueError: the examples are no images, or none is like that.
+    """
+    if not found.pictured.size:
+        raise ValueError("These examples are rows of numbers; they are listed as a table.")
+    rows = chosen_rows(found, which, kept=kept, of=of)[:MOST]
+    side = "stay" if kept else "go"
+    if not len(rows):
+        where = f" of class {label(of)}" if of else ""
+        raise ValueError(f"No such example{where} is among those that {side}.")
+    title = _title(found, which, rows, kept=kept, of=of)
+    figure = _draw(found, rows, theme)
+    lines = math.ceil(len(rows) / ACROSS)
+    layout(figure, title, theme=theme, height=80 + 100 * lines)
+    axis = {"visible": False, "fixedrange": True}
+    figure.update_xaxes(**axis, constraintoward="left")
+    figure.update_yaxes(**axis, autorange="reversed", scaleanchor="x", constraintoward="top")
+    figure.update_layout(margin={"l": 0, "r": 0, "b": 8})
+    names = np.array(found.classes, dtype=object)
+    table = pd.DataFrame(
+        {
+            "row": found.row[rows], "class": names[found.label[rows]],
+            "model says": names[found.said[rows]], "score": found.score[rows],
+        }
+    )  # fmt: skip
+    return Picture(title, figure, f"Pictures of {len(rows)} examples. {title}.", table)
+
+
+def chosen_rows(
+    found: Chosen, which: Which = "ends", *, kept: bool = True, of: str = ""
+) -> NDArray[np.int64]:
+    """The examples of one side in the order that is asked for; images only where pictured."""
+    rows = found.pictured if found.pictured.size else np.arange(len(found.row))
+    rows = rows[found.kept[rows] == kept]
+    if of:
+        rows = rows[found.label[rows] == found.classes.index(of)]
+    if which == "contradicted":
+        rows = rows[found.contradicted[rows]]
+        order = -found.doubt[rows]
+    else:
+        order = found.score[rows] if kept == (which == "cut") else -found.score[rows]
+    ordered: NDArray[np.int64] = rows[np.argsort(order, kind="stable")]
+    return ordered
+
+
+def rows_table(
+    found: Chosen, which: Which = "ends", *, kept: bool = True, of: str = ""
+) -> pd.DataFrame:
+    """The same examples as a table, for data that are no images."""
+    rows = chosen_rows(found, which, kept=kept, of=of)[:MOST]
+    names = np.array(found.classes, dtype=object)
+    table = rows_of(found, rows).drop(columns="kept")
+    table.insert(2, "model says", names[found.said[rows]])
+    return table
+
+
+def _title(found: Chosen, which: Which, rows: NDArray[np.int64], *, kept: bool, of: str) -> str:
+    side = "stay" if kept else "go"
+    total = int((found.kept == kept).sum())
+    words = {
+        "ends": "highest score" if kept else "lowest score",
+        "cut": "just above the cut" if kept else "just below the cut",
+        "contradicted": "the model says another class",
+    }[which]
+    where = f", class {label(of)}" if of else ""
+    return f"{count(total)} {side}: {words}{where}"
+
+
+def _draw(found: Chosen, rows: NDArray[np.int64], theme: Theme) -> go.Figure:
+    p = PALETTES[theme]
+    place = {int(row): n for n, row in enumerate(found.pictured)}
+    pictures = found.pictures[[place[int(row)] for row in rows]]
+    high, wide = pictures.shape[1:3]
+    step_y, step_x = math.ceil(high * (1 + GAP)), math.ceil(wide * 1.12)
+    lines = math.ceil(len(rows) / ACROSS)
+    sheet = np.tile(_rgb(p.paper), (lines * step_y, ACROSS * step_x, 1)).astype(np.uint8)
+    figure = go.Figure()
+    for n, (row, picture) in enumerate(zip(rows, pictures, strict=True)):
+        top, left = n // ACROSS * step_y, n % ACROSS * step_x
+        sheet[top : top + high, left : left + wide] = _coloured(picture, theme)
+        colour = p.warn if found.contradicted[row] or found.wrong[row] else p.muted
+        figure.add_annotation(
+            x=left + wide / 2 - 0.5, y=top + high - 0.5, yanchor="top", showarrow=False,
+            text=_words(found, int(row)), font={"size": 12, "color": colour},
+        )  # fmt: skip
+        if found.wrong[row]:
+            figure.add_shape(
+                type="rect", x0=left - 0.5, x1=left + wide - 0.5, y0=top - 0.5, y1=top + high - 0.5,
+                line={"color": p.warn, "width": 2},
+            )  # fmt: skip
+    figure.add_trace(go.Image(z=sheet, hoverinfo="skip"))
+    return figure
+
+
+def _words(found: Chosen, row: int) -> str:
+    """Its label; and what the model says where that is another."""
+    given, said = (_short(found.classes[n]) for n in (found.label[row], found.said[row]))
+    return given if given == said else f"{given} · says {said}"
+
+
+def _short(name: str) -> str:
+    text = name if len(name) <= LONG else name[: LONG - 1] + "…"
+    return label(text)
+
+
+def _coloured(picture: NDArray[np.uint8], theme: Theme) -> NDArray[np.uint8]:
+    """Grey from the paper to the ink of the theme; colours as they are."""
+    if picture.ndim == 3:
+        return picture
+    p = PALETTES[theme]
+    low, high = _rgb(p.grid), _rgb(p.ink)
+    share = picture[..., None] / 255.0
+    mixed: NDArray[np.uint8] = np.round(low + share * (high - low)).astype(np.uint8)
+    return mixed
+
+
+def _rgb(colour: str) -> NDArray[np.float64]:
+    return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], dtype=np.float64)
