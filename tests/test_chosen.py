@@ -131,8 +131,8 @@ def test_galleries_begin_where_they_say(found, kept):
     ends, cut = (found.score[sides[which][0]] for which in ("ends", "cut"))
     assert ends == (of_side.max() if kept else of_side.min())
     assert cut == (of_side.min() if kept else of_side.max())
-    doubtful = chosen_rows(found, "contradicted", kept=kept)
-    assert found.contradicted[doubtful].all()
+    doubtful = chosen_rows(found, "doubtful", kept=kept)
+    assert found.contradicted[doubtful[0]]
     assert (np.diff(found.doubt[doubtful]) <= 0).all()
     one = chosen_rows(found, "ends", kept=kept, of="3")
     assert (found.label[one] == 3).all()
@@ -156,9 +156,9 @@ def test_a_gallery_draws_the_pixels_of_its_examples(found):
 
 
 def test_a_gallery_without_such_examples_says_so(found):
-    none = found._replace(said=found.label)
+    none = found._replace(kept=np.ones_like(found.kept))
     with pytest.raises(ValueError, match="No such example of class 3 is among those that go"):
-        figures.gallery(none, "contradicted", kept=False, of="3")
+        figures.gallery(none, "doubtful", kept=False, of="3")
 
 
 def test_the_histogram_counts_every_example_once(found):

@@ -54,7 +54,7 @@ def test_what_stays_is_beside_what_goes(store, ran):  # noqa: F811
     assert any("754 go: lowest score" in w for w in words)
     app = show("data", which="At the cut", **{"class": "3"})
     assert all(w.endswith("the cut, class 3.") for w in alts(app))
-    assert any("contradicted" in c.value for c in show("data", which="Doubtful labels").code)
+    assert any("doubtful" in c.value for c in show("data", which="Doubtful labels").code)
 
 
 def test_without_a_run_one_sees_what_there_will_be(store):  # noqa: F811

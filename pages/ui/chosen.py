@@ -19,7 +19,7 @@ from prunelab.harmless import csv
 from prunelab.spec import RunSpec, sweep
 
 WHICH: dict[figures.Which, str] = {
-    "ends": "The extremes", "cut": "At the cut", "contradicted": "Doubtful labels",
+    "ends": "The extremes", "cut": "At the cut", "doubtful": "Doubtful labels",
 }  # fmt: skip
 KEPT = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
 USUAL = (0.1, 0.3, 0.5)

@@ -14,7 +14,7 @@ from prunelab.figures.chosen import Chosen, rows_of
 from prunelab.figures.look import PALETTES, Picture, Theme, count, layout
 from prunelab.harmless import label
 
-Which = Literal["ends", "cut", "contradicted"]
+Which = Literal["ends", "cut", "doubtful"]
 MOST, ACROSS = 24, 6
 GAP = 0.42  # of a picture, for the words below it
 LONG = 12  # letters of a class name below a picture
@@ -66,8 +66,7 @@ def chosen_rows(
     rows = rows[found.kept[rows] == kept]
     if of:
         rows = rows[found.label[rows] == found.classes.index(of)]
-    if which == "contradicted":
-        rows = rows[found.contradicted[rows]]
+    if which == "doubtful":
         order = -found.doubt[rows]
     else:
         order = found.score[rows] if kept == (which == "cut") else -found.score[rows]
@@ -92,7 +91,7 @@ def _title(found: Chosen, which: Which, rows: NDArray[np.int64], *, kept: bool, 
     words = {
         "ends": "highest score" if kept else "lowest score",
         "cut": "just above the cut" if kept else "just below the cut",
-        "contradicted": "the model says another class",
+        "doubtful": "the labels the model doubts most",
     }[which]
     where = f", class {label(of)}" if of else ""
     return f"{count(total)} {side}: {words}{where}"

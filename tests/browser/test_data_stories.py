@@ -25,7 +25,7 @@ def test_examples_are_chosen_seen_and_taken_along(page, server):
     expect(page.get_by_text("323 stay: highest score")).to_be_visible()
     expect(page.locator(".js-plotly-plot")).to_have_count(2)
     page.get_by_text("Doubtful labels").click()
-    expect(page.get_by_text(re.compile("stay: the model says another class"))).to_be_visible()
+    expect(page.get_by_text(re.compile("stay: the labels the model doubts most"))).to_be_visible()
     ready(page)
     shot(page, "data-doubtful-1440-light")
     page.get_by_role("tab", name="Wrong labels").click()
