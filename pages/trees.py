@@ -16,7 +16,7 @@ from prunelab.treelab import Grown
 
 MODEL, RULE = "decision-tree", "cost-complexity"
 START = RunSpec(data="moons", model=MODEL, method=RULE)
-TABS = ("One tree", "All rules", "Trees beside nets")
+TABS = ("One tree", "All rules", "Forests", "Trees beside nets")
 
 
 def main() -> None:
@@ -130,6 +130,7 @@ def _body(tree: Grown, spec: RunSpec, folder: Path, notes: tuple[str, ...]) -> N
         views = (
             lambda: one_tree.show_tree(tree, chosen, spec, folder),
             lambda: rules.show_rules(tree, spec, folder),
+            lambda: rules.show_forests(spec, folder),
             lambda: beside.show_beside(spec),
         )
         places = st.tabs(TABS, key="view", on_change="rerun", bind="query-params")
@@ -154,6 +155,8 @@ def _title(tree: Grown, chosen: Chosen) -> str:
     if view == TABS[1]:
         return "Which rule finds the tree one needs?"
     if view == TABS[2]:
+        return "Many trees: how few are enough?"
+    if view == TABS[3]:
         return "A tree or a network: what must be stored?"
     return tree_words.headline(tree, chosen.seen)
 

@@ -99,7 +99,7 @@ sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests")!r}]
 from test_pages import PAGES, show
 for page in PAGES:
     show(page)
-for view in ("All rules", "Trees beside nets"):
+for view in ("All rules", "Forests", "Trees beside nets"):
     show("trees", view=view)
 show("lab", run={SPEC.key!r})
 print(sorted({{"torch", "sklearn", "dask", "distributed", "plotly.express"}} & set(sys.modules)))

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
-from prunelab import aside, processes, treelab
+from prunelab import aside, figures, processes, treelab
 from prunelab.parts import Parts, split
 from prunelab.registry import DATASETS
 from prunelab.spec import RunSpec, SpecError
 from prunelab.treelab import orders
 from prunelab.treelab.subtree import counted
-from prunelab.trees import OptimalSubtrees, PruningPath, PruningPathCV, cut, growth, splits
+from prunelab.trees import (
+    OptimalSubtrees,
+    PruningPath,
+    PruningPathCV,
+    cut,
+    ensembles,
+    fresh,
+    growth,
+    splits,
+)
 
 SPECS = {
     "moons": RunSpec(data="moons", model="decision-tree", method="cost-complexity",
@@ -26,20 +36,35 @@ SPECS = {
 SHIPPED = RunSpec(data="moons", model="decision-tree", method="cost-complexity")
 
 
+def pair(part):
+    rows = fresh.rows(part)
+    return rows.x, rows.y
+
+
+@contextmanager
+def small():
+    """Forests of few trees: what they tell is checked, not how good they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ensembles, "TREES", 5)
+        patch.setattr(ensembles, "STAGES", 4)
+        yield
+
+
 class Case:
     """A spec's tree twice: as arrays on disk, and as scikit-learn's own."""
 
     def __init__(self, spec, folder):
         self.spec, self.folder = spec, folder
-        self.notes = growth.write(spec, folder, lambda *_: None)
+        with small():
+            self.notes = growth.write(spec, folder, lambda *_: None)
         self.tree = treelab.grown(folder)
         self.parts: Parts = split(DATASETS[spec.data].function(**spec.data_knobs))
-        self.model = growth._grown(spec, self.parts.train)
-        self.x, self.y = growth._pair(self.parts.validation)
+        self.model = growth._grown(spec, fresh.rows(self.parts.train))
+        self.x, self.y = pair(self.parts.validation)
 
     def path(self, rule):
         return PruningPath(
-            self.model, self.x, self.y, rule, train=growth._pair(self.parts.train)
+            self.model, self.x, self.y, rule, train=pair(self.parts.train)
         )  # fmt: skip
 
     def cut(self, splitting):
@@ -78,7 +103,7 @@ def test_a_step_of_the_slider_is_the_tree_scikit_learn_would_have(case, rule):
         assert (seen.leaves, seen.nodes) == (pruned.get_n_leaves(), pruned.tree_.node_count)
         assert seen.depth == pruned.get_depth()
         assert seen.validation == pytest.approx(pruned.score(case.x, case.y), abs=1e-12)
-        assert seen.train == pytest.approx(pruned.score(*growth._pair(case.parts.train)))
+        assert seen.train == pytest.approx(pruned.score(*pair(case.parts.train)))
         np.testing.assert_array_equal(seen.confusion, path.confusion(step))
         np.testing.assert_array_equal(seen.there, path.kept(step))
 
@@ -96,7 +121,7 @@ def test_cuts_by_hand_are_the_trees_scikit_learn_would_have(case):
         told = case.tree.label[seen.answer[case.model.apply(case.x)]]
         np.testing.assert_array_equal(told, pruned.predict(case.x))
         rows = counted(case.tree, treelab.test_counts(case.folder), np.flatnonzero(seen.leaf))
-        test = growth._pair(case.parts.test_once())
+        test = pair(case.parts.test_once())
         assert np.trace(rows) / rows.sum() == pytest.approx(pruned.score(*test), abs=1e-12)
 
 
@@ -162,7 +187,7 @@ def test_thresholds_are_in_the_units_of_the_data(case):
 
 def test_folds_are_those_of_cross_validation(case):
     folds = treelab.cross_validated(case.folder)
-    told = PruningPathCV(case.model, *growth._pair(case.parts.train), cv=growth.FOLDS)
+    told = PruningPathCV(case.model, *pair(case.parts.train), cv=growth.FOLDS)
     np.testing.assert_array_equal(folds.scores, told.fold_scores)
     assert treelab.one_se_cv(folds) == (told.best_alpha, told.one_se_alpha)
 
@@ -175,6 +200,37 @@ def test_rules_agree_where_nothing_is_cut_and_own_answers_are_on_the_way(case):
     decided = np.array([name in growth.DECIDES for name in found.rules])
     assert not np.isnan(found.own[decided]).any()
     assert np.isnan(found.own[~decided]).all()
+
+
+def test_forests_and_boosting_stand_beside_the_tree_at_common_sizes(case):
+    found = treelab.compared(case.folder, "ensembles")
+    named = dict(zip(found.rules, found.scores, strict=True))
+    split = fresh.splits(case.parts, many=ensembles.SPLITS, most=ensembles.MOST)[0]
+    tree = growth._grown(case.spec, split.grow)
+    with small():
+        ways = ensembles.ways(tree, split)
+    assert list(ways) == list(named)
+    assert ways["one tree"].scores[0] == tree.score(split.judge.x, split.judge.y)
+    whole = [ways[name] for name in (*ensembles.thinned(), "forest, one α")]
+    assert len({(way.leaves[0], round(way.scores[0], 9)) for way in whole}) == 1  # one forest
+    fewer, smaller = ways["fewer-stages"], ways["boosting, smaller stages"]
+    assert (fewer.leaves[0], fewer.scores[0]) == (smaller.leaves[0], smaller.scores[0])
+    for name, way in ways.items():
+        assert (np.diff(way.leaves) <= 0).all()
+        for stop, score in zip(found.leaves, named[name][0], strict=True):
+            fits = np.flatnonzero(way.leaves <= stop)
+            assert np.isnan(score) or score == way.scores[fits[0]]
+            assert not np.isnan(score) or not len(fits) or stop > way.leaves[0]
+
+
+def test_a_way_without_a_size_in_common_is_told_by_its_own_answer():
+    own = np.array([[[7.0, 0.8], [9.0, 0.9]], [[np.nan] * 2] * 2])
+    scores = np.array([[[np.nan, 0.8], [np.nan, np.nan]], [[0.5, 0.6], [0.5, 0.8]]])
+    found = treelab.Compared(("own", "all"), np.array([1, 8]), scores, own)
+    picture = figures.rules(found, noun="way")
+    assert picture.title == "own is ahead: 85.0\u00a0% with 8 leaves"
+    assert picture.table["best mean"].tolist() == pytest.approx([0.85, 0.7])
+    assert figures.rules(found, shown=["all"]).title == "all is ahead: 70.0\u00a0% with 8 leaves"
 
 
 def test_the_boundary_is_what_the_pruned_tree_predicts(tmp_path):
@@ -272,7 +328,7 @@ def test_the_shipped_tree_is_the_one_that_would_be_grown(tmp_path):
     assert folder.parent == orders.SHIPPED
     assert json.loads((folder / aside.PROGRESS).read_text()) == {"state": "ready"}
     growth.write(SHIPPED, tmp_path, lambda *_: None)
-    for file in ("tree", "cv", "rules", "test"):
+    for file in ("tree", "cv", "rules", "ensembles", "test"):
         with np.load(folder / f"{file}.npz") as old, np.load(tmp_path / f"{file}.npz") as new:
             assert set(old.files) == set(new.files)
             for name in old.files:

@@ -129,6 +129,17 @@ def test_all_rules_are_on_one_plot(store):  # noqa: F811
     assert "Means of 5 splits" in alts(app)[0]
 
 
+def test_forests_and_boosting_are_on_one_plot(store):  # noqa: F811
+    app = show("trees", view="Forests")
+    (chart,) = specs(app)
+    lines = {t["name"] for t in chart["data"] if t["mode"] == "lines"}
+    assert {"one tree", "forest, one α", "thin-reduced-error", "fewer-stages"} <= lines
+    assert "Means of 3 splits" in alts(app)[0]
+    assert any("already averages the noise away" in c.value for c in app.caption)
+    words = {e.label.split("**")[1] for e in app.expander if "**" in e.label}
+    assert {"one tree", "thin-margin", "boosting, smaller stages"} <= words
+
+
 def test_trees_stand_beside_nets(store):  # noqa: F811
     app = show("trees", view="Trees beside nets")
     assert app.button(key="missing").label == "Run the 10 that are missing"

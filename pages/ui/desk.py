@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import streamlit as st
@@ -252,11 +252,11 @@ def _scores(folder: Path, rule: str, files: int) -> Scores:
     return scores_by_leaves(tree, rule, folds)
 
 
-def compared(folder: Path) -> Compared | None:
-    """Every rule on fresh splits; None while they are being tried."""
-    return _compared(folder, pieces(folder))
+def compared(folder: Path, what: Literal["rules", "ensembles"]) -> Compared | None:
+    """Every rule, or forests and boosting, on fresh splits; None while they are being tried."""
+    return _compared(folder, what, pieces(folder))
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
-def _compared(folder: Path, files: int) -> Compared | None:
-    return treelab.compared(folder)
+def _compared(folder: Path, what: Literal["rules", "ensembles"], files: int) -> Compared | None:
+    return treelab.compared(folder, what)

@@ -1,7 +1,8 @@
-"""All rules on one plot: what each finds on fresh splits, and what each believes."""
+"""All ways on one plot: what each rule or forest finds on fresh splits, and what it believes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -9,12 +10,37 @@ import streamlit as st
 from pages.ui import desk, shell, show, tree_words
 from prunelab import figures
 from prunelab.spec import RunSpec
-from prunelab.treelab import Grown
+from prunelab.treelab import Compared, Grown
+
+USUAL = (
+    *("one tree", "forest, one α", "forest, own rows", "thin-reduced-error", "thin-random"),
+    *("fewer-stages", "boosting, smaller stages"),
+)
+WAYS = {
+    "one tree": (
+        "Minimal cost-complexity pruning of a single tree, to compare with.",
+        "Left of its best it is over-pruned, right of it it knows noise by heart.",
+    ),
+    "forest, one α": (
+        "Every tree of the forest is cut at the same α, as if grown with it.",
+        "The whole curve comes from one forest (`prunelab.trees.forest_curve`).",
+    ),
+    "forest, own rows": (
+        "Every tree is pruned on the rows it was not grown on, those out of its bag.",
+        "Reduced-error pruning (`prunelab.trees.prune_on_own_rows`): one answer, so a mark and no "
+        "line. Trees that are best alone need not be best together.",
+    ),
+    "boosting, smaller stages": (
+        "Every stage loses the same share of its splits, the weakest first.",
+        "What becomes a leaf gets the Newton step of its rows (`prunelab.trees.prune_boosting`). "
+        "Later stages were fitted to what earlier ones left over, so only the whole is scored.",
+    ),
+}
 
 
 def show_rules(tree: Grown, spec: RunSpec, folder: Path) -> None:
     """Accuracy over leaves of every rule, means over splits."""
-    found = desk.compared(folder)
+    found = desk.compared(folder, "rules")
     if found is None:
         st.info("The rules are still being tried, or could not be on these data.")
         return
@@ -23,29 +49,61 @@ def show_rules(tree: Grown, spec: RunSpec, folder: Path) -> None:
         for name, path in tree.paths.items()
         if path.decides or figures.is_baseline(name) or name == spec.method
     ]
+    _lines(found, usual, spec, "rule")
+    st.caption(
+        f"Lines are means of {_splits(found)} random splits: each grows its own tree, lets rules "
+        "that want one see a pruning set, and scores on rows nobody has seen. Marks are where a "
+        "rule stops by itself, the whisker is the sd of the splits. Random cuts are what a rule "
+        "has to beat."
+    )
+    _beliefs("What each rule does", found.rules, {})
+
+
+def show_forests(spec: RunSpec, folder: Path) -> None:
+    """Accuracy over the leaves of all trees, of a forest and of boosting, means over splits."""
+    found = desk.compared(folder, "ensembles")
+    if found is None:
+        st.info("Forests are still being grown, or could not be on these data.")
+        return
+    _lines(found, USUAL, spec, "way")
+    st.caption(
+        f"A forest of 50 trees and 40 stages of boosting, on {_splits(found)} random splits of at "
+        "most 5,000 rows. Size counts the leaves of all trees. The right end of a line is nothing "
+        "pruned, the left end few or small trees. A forest already averages the noise away: "
+        "pruning makes it smaller, seldom better. Trees taken out at random are what an order of "
+        "the trees has to beat."
+    )
+    _beliefs("What each way does", found.rules, WAYS)
+
+
+def _lines(found: Compared, usual: Sequence[str], spec: RunSpec, noun: str) -> None:
     shown = st.pills(
-        "Rules", list(found.rules), selection_mode="multi", default=usual, key="rules",
-        bind="query-params",
+        f"{noun.title()}s", list(found.rules), selection_mode="multi", default=list(usual),
+        key=f"{noun}s", bind="query-params",
     )  # fmt: skip
-    splits = found.scores.shape[1]
-    last = "figures.rules(treelab.compared(folder)).figure"
+    called = ("", "") if noun == "rule" else (", 'ensembles'", f", noun={noun!r}")
+    last = f"figures.rules(treelab.compared(folder{called[0]}){called[1]}).figure"
     show.picture(
-        lambda: figures.rules(found, theme=shell.theme(), shown=shown or usual),
-        "rules",
+        lambda: figures.rules(found, theme=shell.theme(), shown=shown or usual, noun=noun),
+        f"{noun}s",
         python=tree_words.python(spec, last),
     )
-    st.caption(
-        f"Lines are means of {splits} random splits: each grows its own tree, lets rules that want "
-        "one see a pruning set, and scores on rows nobody has seen. Marks are where a rule stops "
-        "by itself, the whisker is the sd of the splits. Random cuts are what a rule has to beat."
-    )
-    _beliefs(list(found.rules))
 
 
-def _beliefs(names: list[str]) -> None:
+def _splits(found: Compared) -> int:
+    return int(found.scores.shape[1])
+
+
+def _beliefs(title: str, names: Sequence[str], more: Mapping[str, tuple[str, str]]) -> None:
     known = desk.known()["methods"]
-    st.header("What each rule does", anchor=False)
-    for name in (name for name in names if name in known):
-        source = f" ({known[name]['paper']})" if known[name]["paper"] else ""
-        with st.expander(f"**{name}**: {known[name]['summary']}"):
-            st.markdown(show.plain(known[name]["doc"] + source))
+    st.header(title, anchor=False)
+    for name in names:
+        if name in more:
+            summary, doc = more[name]
+        elif name in known:
+            source = f" ({known[name]['paper']})" if known[name]["paper"] else ""
+            summary, doc = known[name]["summary"], show.plain(known[name]["doc"] + source)
+        else:
+            continue
+        with st.expander(f"**{name}**: {summary}"):
+            st.markdown(doc)

@@ -24,10 +24,13 @@ from prunelab.figures.look import (
 from prunelab.treelab import Compared
 
 
-def rules(found: Compared, *, theme: Theme = "light", shown: Sequence[str] = ()) -> Picture:
-    """Accuracy over leaves of every rule, on rows it has not pruned with; own answers ringed.
+def rules(
+    found: Compared, *, theme: Theme = "light", shown: Sequence[str] = (), noun: str = "rule"
+) -> Picture:
+    """Accuracy over leaves of every rule, on rows it has not pruned with; own answers marked.
 
-    Lines are means over the splits; the whisker is their deviation at a rule's own answer.
+    Lines are means over the splits; the whisker is their deviation at a rule's own answer. ``noun``
+    is what the lines are called where they are no rules.
     """
     names = [name for name in found.rules if not shown or name in shown]
     styles, figure = strokes(names, theme), go.Figure()
@@ -37,28 +40,36 @@ def rules(found: Compared, *, theme: Theme = "light", shown: Sequence[str] = ())
         figure.add_trace(_mean(name, found.leaves, mean, style))
         if not np.isnan(found.own[place]).all():
             figure.add_trace(_own(name, found.own[place], style, PALETTES[theme]))
-    title = _best_rule(found, names)
+    title = _best_rule(found, names, noun)
     layout(figure, title, theme=theme, height=520)
-    _axes(figure, found, names)
+    _axes(figure, found, names, noun)
     figure.update_layout(hovermode="closest", margin_t=100, legend={"y": 1.01})
-    alt = f"Line chart of {len(names)} rules. {title}. Means of {found.scores.shape[1]} splits."
+    alt = f"Line chart of {len(names)} {noun}s. {title}. Means of {found.scores.shape[1]} splits."
     return Picture(title, figure, alt, rules_table(found, names))
 
 
-def _axes(figure: go.Figure, found: Compared, names: Sequence[str]) -> None:
+def _axes(figure: go.Figure, found: Compared, names: Sequence[str], noun: str) -> None:
     """From two leaves on; the height is for where the rules differ, not for the first splits."""
     most = float(found.leaves[-1])
     means = found.scores[[found.rules.index(n) for n in names]].mean(1)
-    late = means[:, found.leaves >= min(4, most)]
-    pad = 0.12 * float(late.max() - late.min()) + 0.01
+    late = np.concatenate([_late(found.leaves, mean) for mean in means])
+    low, high = float(np.nanmin(late)), float(np.nanmax(late))
+    pad = 0.12 * (high - low) + 0.01
     figure.update_xaxes(
         type="log", title_text="leaves (doubling)", tickvals=doublings(most),
         range=[np.log10(min(2, most)) - 0.03, np.log10(most) + 0.03],
     )  # fmt: skip
     figure.update_yaxes(
-        title_text="accuracy on rows no rule has seen", tickformat=".0%",
-        range=[late.min() - pad, late.max() + pad],
+        title_text=f"accuracy on rows no {noun} has seen", tickformat=".0%",
+        range=[low - pad, high + pad],
     )  # fmt: skip
+
+
+def _late(leaves: Any, mean: Any) -> Any:
+    """The scores of a line from four times its smallest size on."""
+    known = ~np.isnan(mean)
+    first = leaves[known][:1].sum()
+    return mean[known & (leaves >= min(4 * first, leaves[known][-1:].sum()))]
 
 
 def _mean(name: str, leaves: Any, mean: Any, style: Stroke) -> go.Scatter:
@@ -84,25 +95,29 @@ def _own(name: str, own: Any, style: Stroke, p: Palette) -> go.Scatter:
     )  # fmt: skip
 
 
-def _best_rule(found: Compared, names: Sequence[str]) -> str:
+def _best_rule(found: Compared, names: Sequence[str], noun: str) -> str:
     """The highest mean, unless others are within the deviation between splits."""
     peaks: Mapping[str, tuple[float, float, int]] = {n: _peak(found, n) for n in names}
     real = [n for n in names if not is_baseline(n)]
     if not real:
-        return "Cuts at random: what every rule has to beat"
+        return f"Cuts at random: what every {noun} has to beat"
     top = max(real, key=lambda n: peaks[n][0])
     mean, sd, leaves = peaks[top]
     near = sum(peaks[n][0] >= mean - sd for n in real) - 1
     if near:
-        many = f"{near} other rules are" if near > 1 else "1 other rule is"
+        many = f"{near} other {noun}s are" if near > 1 else f"1 other {noun} is"
         return f"{top} peaks at {accuracy(mean)} with {leaves} leaves; {many} within its sd"
     return f"{top} is ahead: {accuracy(mean)} with {leaves} leaves"
 
 
 def _peak(found: Compared, name: str) -> tuple[float, float, int]:
-    scores = found.scores[found.rules.index(name)]
-    place = int(scores.mean(0).argmax())
-    return float(scores.mean(0)[place]), float(scores[:, place].std(ddof=1)), found.leaves[place]
+    """Its best mean with the deviation there; where no size is common to the splits, its own."""
+    scores, own = (part[found.rules.index(name)] for part in (found.scores, found.own))
+    mean = scores.mean(0)
+    if np.isnan(mean).all():
+        return float(own[:, 1].mean()), float(own[:, 1].std(ddof=1)), round(own[:, 0].mean())
+    place = int(np.nanargmax(mean))
+    return float(mean[place]), float(scores[:, place].std(ddof=1)), int(found.leaves[place])
 
 
 def rules_table(found: Compared, names: Sequence[str]) -> pd.DataFrame:

@@ -109,9 +109,12 @@ class CrossValidated:
 
 @dataclass(frozen=True)
 class Compared:
-    """Every rule on fresh splits: scores (rules, splits, leaves), and each rule's own answer."""
+    """Ways to prune on fresh splits: scores (ways, splits, leaves), and each way's own answer.
+
+    Scores are NaN where a way has no such size, answers where it leaves the choice open.
+    """
 
     rules: tuple[str, ...]
     leaves: NDArray[np.int64]
     scores: Numbers
-    own: Numbers  # (rules, splits, 2): leaves and score; NaN where a rule leaves the choice open
+    own: Numbers  # (ways, splits, 2): leaves and score

@@ -10,7 +10,7 @@ from prunelab.files import home as default_home
 from prunelab.spec import RunSpec, SpecError
 
 __all__ = ["State", "look", "place", "start", "stop"]
-FORMAT = 1  # of the arrays; another number grows the trees anew
+FORMAT = 2  # of the arrays; another number grows the trees anew
 SHIPPED = Path(__file__).parents[1] / "examples" / "trees"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,9 +36,9 @@ def cross_validated(folder: Path) -> CrossValidated | None:
     return None if found is None else CrossValidated(found["alphas"], found["fold_scores"])
 
 
-def compared(folder: Path) -> Compared | None:
-    """Every rule on fresh splits; None while it is not there."""
-    found = _arrays(folder / "rules.npz")
+def compared(folder: Path, what: Literal["rules", "ensembles"] = "rules") -> Compared | None:
+    """Every rule, or a forest and boosting, on fresh splits; None while it is not there."""
+    found = _arrays(folder / f"{what}.npz")
     if found is None:
         return None
     names = tuple(map(str, found["rules"]))

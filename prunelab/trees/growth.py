@@ -7,25 +7,26 @@ has its tree while cross-validation and the other rules still go on.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import train_test_split
 
 from prunelab.parts import Part, Parts
 from prunelab.registry import METHODS, MODELS
 from prunelab.spec import RunSpec
 from prunelab.subject import parts_of
+from prunelab.trees import ensembles
 from prunelab.trees.counts import Rows, Sets, class_counts, fallen
 from prunelab.trees.family import Family, family, swept
+from prunelab.trees.fresh import NONE, Split, Way, rows, splits, table, told
 from prunelab.trees.optimal import OptimalSubtrees
 from prunelab.trees.path import swept_scores
 from prunelab.trees.path_cv import PruningPathCV
 from prunelab.trees.prune import scores_of
-from prunelab.trees.structure import Numbers, depths
+from prunelab.trees.structure import depths
 
 Arrays = dict[str, NDArray[Any]]
 Tell = Callable[[str, float], None]
@@ -34,8 +35,6 @@ DECIDES = ("error-based", "mdl", "minimum-error", "pessimistic-error", "reduced-
 CROSSED = "cost-complexity"  # whose thresholds are cross-validated
 CELLS = 140  # a side of the grid on which a boundary is drawn
 DOTS = 700  # examples of each part drawn over it
-STOPS = 48  # leaf counts at which rules are compared
-MANY = 20_000  # rows from which fewer splits are compared
 FOLDS = 5
 
 
@@ -53,7 +52,7 @@ def write(spec: RunSpec, folder: Path, tell: Tell) -> list[str]:
     tell("Reading the data", 0.05)
     parts = parts_of(spec.data, spec.data_knobs)
     tell("Growing the tree", 0.15)
-    model = _grown(spec, parts.train)
+    model = _grown(spec, rows(parts.train))
     save(
         folder / "tree.npz", {**_tree(model, parts), **_paths(model, parts), **_plane(model, parts)}
     )
@@ -62,9 +61,10 @@ def write(spec: RunSpec, folder: Path, tell: Tell) -> list[str]:
     steps: tuple[tuple[str, str, Callable[[], Arrays]], ...] = (
         ("cv.npz", "Cross-validating", lambda: _cross_validated(spec, parts)),
         ("rules.npz", "Trying every rule on fresh splits", lambda: _compared(spec, parts, tell)),
+        ("ensembles.npz", "Growing forests", lambda: _ensembles(spec, parts, tell)),
     )
-    for place, (name, doing, compute) in enumerate(steps):
-        tell(doing, 0.35 + 0.15 * place)
+    for (name, doing, compute), share in zip(steps, (0.35, 0.5, 0.75), strict=True):
+        tell(doing, share)
         try:
             save(folder / name, compute())
         except ValueError as impossible:  # a class too rare for every fold or split to have it
@@ -79,27 +79,14 @@ def save(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     partial.replace(path)
 
 
-def _flat(part: Part) -> Part:
-    return Part(np.ascontiguousarray(part.x.reshape(len(part.x), -1)), part.y)
-
-
-def _grown(spec: RunSpec, train: Part) -> Any:
+def _grown(spec: RunSpec, train: Rows) -> Any:
     build = MODELS[spec.model].function
     model = build(train.x.shape[1:], int(train.y.max()) + 1, **spec.model_knobs)
-    return model.set_params(random_state=spec.seed).fit(*_pair(train))
-
-
-def _pair(part: Part) -> tuple[Any, Any]:
-    flat = _flat(part)
-    return flat.x, flat.y
-
-
-def _rows(part: Part) -> Rows:
-    return Rows(*_pair(part))
+    return model.set_params(random_state=spec.seed).fit(train.x, train.y)
 
 
 def _counts(model: Any, part: Part) -> NDArray[np.int32]:
-    return np.rint(fallen(model, model, _rows(part)).sums[0]).astype(np.int32)
+    return np.rint(fallen(model, model, rows(part)).sums[0]).astype(np.int32)
 
 
 def _tree(model: Any, parts: Parts) -> Arrays:
@@ -140,12 +127,12 @@ def _pixels(shape: tuple[int, ...]) -> list[str]:
 
 def _paths(model: Any, parts: Parts) -> Arrays:
     """What every rule makes of this tree: each node's birth and death on its path, and the α's."""
-    rows = Sets(_rows(parts.train), _rows(parts.validation))
+    sets = Sets(rows(parts.train), rows(parts.validation))
     found: Arrays = {"rules": np.array(rules(), dtype=str)}
     found["labels"] = np.array([METHODS[name].label for name in rules()], dtype=str)
     found["refits"] = np.array(CROSSED)
     found["decides"] = np.array([name in DECIDES for name in rules()])
-    paths = [family(model.tree_, scores_of(model, name, rows)) for name in rules()]
+    paths = [family(model.tree_, scores_of(model, name, sets)) for name in rules()]
     found["birth"] = np.array([path.birth for path in paths], np.int32)
     found["death"] = np.array([path.death for path in paths], np.int32)
     for name, path in zip(rules(), paths, strict=True):
@@ -179,64 +166,41 @@ def _plane(model: Any, parts: Parts) -> Arrays:
 
 def _cross_validated(spec: RunSpec, parts: Parts) -> Arrays:
     """Scores of every α of cost-complexity in every fold of the training rows."""
-    estimator = _grown(spec, parts.train)
-    found = PruningPathCV(estimator, *_pair(parts.train), cv=FOLDS, method=CROSSED)
+    train = rows(parts.train)
+    found = PruningPathCV(_grown(spec, train), train.x, train.y, cv=FOLDS, method=CROSSED)
     return {"alphas": found.alphas, "fold_scores": found.fold_scores}
 
 
 def _compared(spec: RunSpec, parts: Parts, tell: Tell) -> Arrays:
-    """Every rule on fresh splits of all rows but the test rows.
-
-    Each has three parts: one to grow on, one for rules that want a pruning set, one that only
-    scores.
-    """
-    both = _pair(parts.train), _pair(parts.validation)
-    x, y = (np.concatenate(pair) for pair in zip(*both, strict=True))
-    seeds = range(3 if len(y) > MANY else 5)
-    trials = []
-    for seed in seeds:
-        tell(f"Trying every rule: split {seed + 1} of {len(seeds)}", 0.5 + 0.5 * seed / len(seeds))
-        trials.append(list(_trial(spec, Part(x, y), seed)))
-    most = max(int(leaves[0]) for trial in trials for leaves, _, _ in trial)
-    stops = np.unique(np.rint(np.geomspace(1, most, STOPS)).astype(int))
-    scores = [[_at(*one[:2], stops) for one in trial] for trial in trials]
-    own = [[_own(*one) for one in trial] for trial in trials]
-    return {
-        "rules": np.array(rules(), dtype=str),
-        "leaves": stops,
-        "scores": np.array(scores).transpose(1, 0, 2),
-        "own": np.array(own).transpose(1, 0, 2),
-    }
+    """Every rule on fresh splits."""
+    some = told(splits(parts), tell, "Trying every rule", (0.5, 0.75))
+    return table([_trial(spec, split) for split in some])
 
 
-def _trial(
-    spec: RunSpec, pool: Part, seed: int
-) -> Iterator[tuple[NDArray[np.int64], Numbers, int]]:
-    """For each rule: leaves and score along its path, and where on it its own answer is or -1."""
-    rest, judge = _parted(pool, 0.2, seed)
-    grow, prune = _parted(rest, 0.25, seed)
-    model = _grown(spec, grow)
-    sets, seen = Sets(_rows(grow), _rows(prune)), fallen(model, model, _rows(judge))
+def _trial(spec: RunSpec, split: Split) -> dict[str, Way]:
+    """Each rule's path with its scores, and where on it the rule's own answer is."""
+    model = _grown(spec, split.grow)
+    sets, seen = Sets(split.grow, split.prune), fallen(model, model, split.judge)
+    found = {}
     for name in rules():
-        scores = scores_of(model, name, sets, seed=seed)
+        scores = scores_of(model, name, sets, seed=split.seed)
         path: Family = family(model.tree_, scores)
         leaves = swept(path, np.ones(model.tree_.node_count)).astype(np.int64)
-        kept = int((scores > 0).sum()) + 1
-        own = int(np.flatnonzero(leaves <= kept)[0]) if name in DECIDES else -1
-        yield leaves, swept_scores(model, path, seen), own
+        told_right = swept_scores(model, path, seen)
+        own = NONE
+        if name in DECIDES:
+            place = int(np.flatnonzero(leaves <= (scores > 0).sum() + 1)[0])
+            own = float(leaves[place]), float(told_right[place])
+        found[name] = Way(leaves, told_right, own)
+    return found
 
 
-def _parted(part: Part, share: float, seed: int) -> tuple[Part, Part]:
-    rest, other = train_test_split(
-        np.arange(len(part.y)), test_size=share, stratify=part.y, random_state=seed
+def _ensembles(spec: RunSpec, parts: Parts, tell: Tell) -> Arrays:
+    """A forest and boosting beside the tree, on fresh splits of not too many rows."""
+    some = told(
+        splits(parts, many=ensembles.SPLITS, most=ensembles.MOST),
+        tell,
+        "Growing forests",
+        (0.75, 1.0),
     )
-    return Part(part.x[rest], part.y[rest]), Part(part.x[other], part.y[other])
-
-
-def _at(leaves: NDArray[np.int64], scores: Numbers, stops: NDArray[np.int64]) -> Numbers:
-    """The score of the largest tree of the path with at most so many leaves."""
-    return np.asarray(scores[np.searchsorted(-leaves, -stops)])
-
-
-def _own(leaves: NDArray[np.int64], scores: Numbers, place: int) -> tuple[float, float]:
-    return (np.nan, np.nan) if place < 0 else (float(leaves[place]), float(scores[place]))
+    return table([ensembles.ways(_grown(spec, split.grow), split) for split in some])

@@ -18,7 +18,7 @@ LONG = RunSpec(epochs=900, seed=1)
 CARD = "methods?find-methods=snip&worked-open-snip=true"
 PAGES = (
     *("", "lab", "lab?run=example", "forecast", "schedules", "sweep", "runs", "methods", CARD),
-    *("trees", "trees?view=All+rules"),
+    *("trees", "trees?view=All+rules", "trees?view=Forests"),
     *("training", "training?view=Topology", "training?method=movement&view=Movement"),
     *("training?method=l0&view=Gates", "lottery"),
     *("data", "data?run=example-data", "data?run=example-data&view=Map"),
