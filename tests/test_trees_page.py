@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from test_pages import SPEC, alts, finish, show, specs, store  # noqa: F401 - a fixture among them
 
+import prunelab as pl
 from pages.ui import cuts, desk, shell
-from prunelab import engine, treelab
+from prunelab import engine, figures, treelab
 from prunelab.catalogue import CatalogueError
 from prunelab.events import Pruned
 from prunelab.spec import RunSpec
@@ -157,6 +158,23 @@ def test_stored_trees_and_nets_share_a_plot(store):  # noqa: F811
     (chart,) = specs(show("trees", view="Trees beside nets"))
     names = {t["name"] for t in chart["data"] if t["mode"] == "lines"}
     assert names == {"decision-tree, cost-complexity", "mlp, magnitude"}
+
+
+def test_runs_of_trees_and_nets_meet_on_the_plot(home):
+    told = {"data": "moons", "baselines": False, "progress": False}
+    results = []
+    for model, method in (("decision-tree", "cost-complexity"), ("mlp", "magnitude")):
+        runs = pl.sweep(
+            model=model, method=[method], sparsity=[0.5, 0.9], epochs=2, recover_epochs=1, **told
+        )
+        results += [run.result for run in runs]
+    picture = figures.beside(results)
+    families = picture.table.groupby("family")["size"]
+    assert families.count().to_dict() == {"decision-tree, cost-complexity": 3, "mlp, magnitude": 3}
+    (tree, net) = (families.max()[name] for name in families.groups)
+    assert tree == results[0].dense["nodes"]
+    assert net == results[-1].dense["nonzero"]
+    assert tree < net
 
 
 def test_other_data_wait_for_the_button(store, monkeypatch):  # noqa: F811

@@ -54,7 +54,8 @@ def _choices(known: dict[str, Any], spec: RunSpec) -> tuple[str, str, int, Any]:
         for name, entry in known["models"].items()
         if "network" in entry["traits"] and not fits_data(known, name, spec.data)
     ]
-    left, middle, right, last = st.columns(4, vertical_alignment="bottom")
+    with st.container(key="few-beside"):
+        left, middle, right, last = st.columns(4, vertical_alignment="bottom")
     start = nets.index(USUAL) if USUAL in nets else 0
     net = left.selectbox("Network", nets, start, key="net", bind="query-params")
     methods = [m for m in known["methods"] if not fits(known, m, net)]
