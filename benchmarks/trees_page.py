@@ -1,9 +1,10 @@
-"""How long the Trees page takes from a move of the slider until tree and boundary are drawn anew.
+"""How long the Trees page takes from a move of the slider until all it shows is drawn anew.
 
     python benchmarks/trees_page.py [--rounds 40]
 
 Needs a Chromium (``make browser``). Times are the browser's own: from the key press to the first
-frame with the new tree (and boundary, where there is one), and to that with the server's numbers.
+frame with the new tree (and boundary, where there is one), with its numbers, its mistakes and the
+ring on the curves, and to that with the headline, which the server writes.
 """
 
 from __future__ import annotations
@@ -34,29 +35,34 @@ LARGE = {"rows": 26_500, "noise": 0.3}
 WATCH = """() => {
   const roots = [];
   for (const one of document.querySelectorAll("*")) if (one.shadowRoot) roots.push(one.shadowRoot);
-  const number = document.querySelector("[data-testid=stMetricValue]");
   const begin = () => Object.assign(window, { began: performance.now(), seen: {} });
   document.addEventListener("keydown", begin, true);
   const see = (what) => new MutationObserver(() => {
     requestAnimationFrame(() => (window.seen[what] ??= performance.now() - window.began));
   });
   const all = { childList: true, subtree: true, characterData: true };
-  for (const root of roots) see("picture").observe(root, all);
-  see("numbers").observe(number, all);
+  const parts = { tally: "numbers", taken: "mistakes", ring: "ring" };
+  for (const root of roots) {
+    const part = Object.keys(parts).find((name) => root.querySelector(`.${name}`));
+    see(parts[part] ?? "picture").observe(root, { ...all, attributes: part === "ring" });
+  }
+  see("headline").observe(document.querySelector("h1"), all);
 }"""
 
 
 def moved(page: Page, url: str, rounds: int) -> dict[str, list[float]]:
-    """Milliseconds until the picture, and until the numbers, of each of several moves."""
+    """Milliseconds until each thing that moves is drawn, for each of several moves."""
     page.goto(url)
     ready(page)
     page.wait_for_timeout(1500)
     page.evaluate(WATCH)
     page.locator("[data-testid=stMain] [data-testid=stSlider] input[type=range]").first.focus()
-    times: dict[str, list[float]] = {"picture": [], "numbers": []}
+    shown = ("picture", "numbers", "mistakes", "ring", "headline")
+    times: dict[str, list[float]] = {what: [] for what in shown}
     for turn in range(rounds + 3):
         page.keyboard.press("ArrowLeft" if turn % 10 < 5 else "ArrowRight")
-        page.wait_for_function("window.seen.picture && window.seen.numbers", timeout=20_000)
+        seen = f"{list(shown)}.every((what) => window.seen[what])"
+        page.wait_for_function(seen, timeout=20_000)
         for what, found in page.evaluate("window.seen").items():
             times[what].append(found)
         page.wait_for_timeout(150)  # until the server has nothing more to say

@@ -26,8 +26,21 @@ def tree():
     return treelab.grown(treelab.place(MOONS))
 
 
+def sent(app, name):
+    """What a component of the page was given to draw."""
+    (one,) = (c for c in app.get("bidi_component") if c.proto.component_name.endswith(name))
+    return json.loads(one.proto.json or one.proto.mixed.json)
+
+
 def metrics(app):
-    return {m.label: m.value.replace("\u00a0", " ") for m in app.metric}
+    data = sent(app, "tally")
+    found = data["found"]
+    return {
+        "Leaves": f"{found['size']} of {data['full']['size']}",
+        found.get("label", data["label"]): found["second"],
+        "Training rows right": f"{100 * found['train']:.1f} %",
+        "Validation rows right": f"{100 * found['validation']:.1f} %",
+    }
 
 
 def title(app):
@@ -92,6 +105,8 @@ def test_a_cut_by_hand_changes_all_and_is_undone(store, tree):  # noqa: F811
     seen = treelab.seen(tree, treelab.toggle(tree, cuts.base(tree, place), int(tree.left[0])))
     assert metrics(app)["Leaves"] == f"{seen.leaves} of {tree.leaves}"
     assert metrics(app)["By hand"] == "1 change"
+    assert sent(app, "taken")["found"]["confusion"] == seen.confusion.ravel().tolist()
+    assert sent(app, "ring")["found"]["size"] == seen.leaves
     assert any(c.value.startswith("By hand:") for c in app.caption)
     app.button(key="undo").click().run()
     assert metrics(app) == before

@@ -21,6 +21,11 @@ class Place(NamedTuple):
     rule: str
     leaves: int
 
+    @property
+    def of(self) -> str:
+        """What pictures in the browser are of; another means the server's answer is due."""
+        return f"{self.tree} {self.rule}"
+
 
 class Chosen(NamedTuple):
     """The subtree shown, and how it differs from the slider's."""
@@ -29,6 +34,7 @@ class Chosen(NamedTuple):
     splitting: Bools
     seen: Seen
     by_hand: tuple[int, ...]
+    threshold: str  # of the rule at this place; empty where no rule has one
 
 
 def choose(tree: Grown, place: Place) -> Chosen:
@@ -37,7 +43,7 @@ def choose(tree: Grown, place: Place) -> Chosen:
     splitting = base(tree, place)
     for node in hand:
         splitting = treelab.toggle(tree, splitting, node)
-    return Chosen(place, splitting, treelab.seen(tree, splitting), hand)
+    return Chosen(place, splitting, treelab.seen(tree, splitting), hand, threshold(tree, place))
 
 
 def base(tree: Grown, place: Place) -> Bools:
@@ -46,6 +52,19 @@ def base(tree: Grown, place: Place) -> Bools:
         return treelab.optimal(tree, min(max(1, place.leaves), tree.leaves))
     found = treelab.steps(tree, place.rule)
     return treelab.kept(tree, place.rule, treelab.at_leaves(found, place.leaves))
+
+
+def threshold(tree: Grown, place: Place) -> str:
+    """The rule's parameter where the slider stands: α for cost-complexity."""
+    if place.rule not in tree.paths:
+        return ""
+    found = treelab.steps(tree, place.rule)
+    return written(float(found.alphas[treelab.at_leaves(found, place.leaves)]))
+
+
+def written(threshold: float) -> str:
+    """A threshold in words short enough for a large number."""
+    return f"{threshold:.3g}"
 
 
 def by_hand(place: Place) -> tuple[int, ...]:

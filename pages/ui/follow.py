@@ -20,18 +20,26 @@ _component = st.components.v2.component(
 
 def slider(tree: Grown, place: cuts.Place) -> None:
     """Give the browser the tree and the path of its rule, once for all positions of the slider."""
-    _component(data=_known(tree, place.tree, place.rule), key="follow", height=1)
+    _component(data=_known(tree, place.of, place.rule), key="follow", height=1)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _known(_tree: Grown, name: str, rule: str) -> dict[str, Any]:
+def _known(_tree: Grown, of: str, rule: str) -> dict[str, Any]:
     known = {
-        "of": f"{name} {rule}",
+        "of": of,
         "left": _tree.left.tolist(),
         "right": _tree.right.tolist(),
         "label": _tree.label.tolist(),
+        "wrong": _tree.wrong[0].astype(int).tolist(),
+        "rows": int(_tree.train[0].sum()),
+        "seen": _tree.validation.ravel().tolist(),
+        "classes": len(_tree.classes),
     }
     if rule == cuts.EVERY:
         return known | {"start": _tree.share_start.tolist(), "shares": _tree.shares.tolist()}
-    leaves = treelab.steps(_tree, rule).leaves
-    return known | {"leaves": leaves.tolist(), "birth": _tree.paths[rule].birth.tolist()}
+    found = treelab.steps(_tree, rule)
+    return known | {
+        "leaves": found.leaves.tolist(),
+        "thresholds": [cuts.written(alpha) for alpha in found.alphas],
+        "birth": _tree.paths[rule].birth.tolist(),
+    }

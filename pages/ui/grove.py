@@ -43,7 +43,7 @@ def picture(
         data=_nodes(tree, found, ids)
         | {
             "tree": place.tree,
-            "of": f"{place.tree} {place.rule}",
+            "of": place.of,
             "leaves": place.leaves,
             "whole": whole,
             "classes": list(tree.classes),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
-from pages.ui import cuts, desk, follow, grove, plane, shell, show, tree_words
+from pages.ui import cuts, desk, follow, grove, plane, shell, show, tally, tree_words
 from prunelab import figures, treelab
 from prunelab.figures import accuracy, count
 from prunelab.figures.leaves import Scores, scores_table, scores_title
@@ -51,7 +49,8 @@ def show_tree(tree: Grown, chosen: cuts.Chosen, spec: RunSpec, folder: Path) -> 
     path = chosen.place.rule if chosen.place.rule in tree.paths else next(iter(tree.paths))
     scores = desk.scores(folder, path)
     _controls(tree, chosen, scores)
-    _numbers(tree, chosen, scores)
+    _verdict(chosen, scores)
+    tally.numbers(tree, chosen, scores)
     if tree.plane is None:
         _picture(tree, chosen, spec)
     else:
@@ -81,8 +80,9 @@ def _controls(tree: Grown, chosen: cuts.Chosen, scores: Scores) -> None:
         rule, slider = st.columns([1, 3], gap="large", vertical_alignment="bottom")
     rule.selectbox(
         "Rule", [*tree.paths, cuts.EVERY], key="rule", bind="query-params", on_change=cuts.clear,
-        help="Who decides what goes first. “Best of each size” is the subtree of fewest training "
-        "errors with exactly so many leaves; those need not lie within each other.",
+        help="Who decides what goes first: splits that score above its threshold stay. “Best of "
+        "each size” is the subtree of fewest training errors with exactly so many leaves; those "
+        "need not lie within each other.",
     )  # fmt: skip
     slider.slider(
         "Leaves", 1, tree.leaves, chosen.place.leaves, key=cuts.LEAVES, bind="query-params",
@@ -117,36 +117,9 @@ _HELP = {
 }
 
 
-def _numbers(tree: Grown, chosen: cuts.Chosen, scores: Scores) -> None:
+def _verdict(chosen: cuts.Chosen, scores: Scores) -> None:
     word, meaning = tree_words.verdict(chosen.seen, scores)
     st.markdown(f"**{word}.** {show.plain(meaning)}")
-    with st.container(key="few-metrics"):
-        leaves, alpha, train, held = st.columns(4)
-    leaves.metric("Leaves", f"{count(chosen.seen.leaves)} of {count(tree.leaves)}")
-    alpha.metric(*_threshold(tree, chosen), help="Splits that score above it stay.")
-    train.metric("Training rows right", accuracy(chosen.seen.train))
-    change = 100 * (chosen.seen.validation - float(scores.validation[0]))
-    flat = abs(change) < 0.05
-    held.metric(
-        "Validation rows right",
-        accuracy(chosen.seen.validation),
-        "as the full tree" if flat else f"{change:+.1f} against the full tree",
-        delta_color="off" if flat else "normal",
-        delta_arrow="off" if flat else "auto",
-    )
-
-
-def _threshold(tree: Grown, chosen: cuts.Chosen) -> tuple[str, str]:
-    """What the rule's parameter is here: α for cost-complexity."""
-    if chosen.by_hand:
-        n = len(chosen.by_hand)
-        return "By hand", f"{n} change{'s' if n > 1 else ''}"
-    if chosen.place.rule not in tree.paths:
-        return "Depth", count(chosen.seen.depth)
-    found = treelab.steps(tree, chosen.place.rule)
-    alpha = float(found.alphas[treelab.at_leaves(found, chosen.place.leaves)])
-    label = tree.paths[chosen.place.rule].label
-    return label[:1].upper() + label[1:], f"{alpha:.3g}"
 
 
 def _picture(tree: Grown, chosen: cuts.Chosen, spec: RunSpec) -> None:
@@ -172,11 +145,12 @@ def _picture(tree: Grown, chosen: cuts.Chosen, spec: RunSpec) -> None:
 
 def _curves(chosen: cuts.Chosen, scores: Scores, spec: RunSpec) -> None:
     show.finding(scores_title(scores), "curves")
-    here = (chosen.seen.leaves, chosen.seen.validation)
-    st.echarts_chart(
-        figures.live_leaves(scores, theme=shell.theme(), here=here), height=HIGH, key="curves",
-        theme=None, alt=f"Line chart. {scores_title(scores)}.",
-    )  # fmt: skip
+    with st.container(key="over-curves"):
+        st.echarts_chart(
+            figures.live_leaves(scores, theme=shell.theme()), height=HIGH, key="curves",
+            theme=None, alt=f"Line chart. {scores_title(scores)}.",
+        )  # fmt: skip
+        tally.ring(chosen, scores)
     st.caption(
         "Left of the best: over-pruned, both curves fall. Right of it: under-pruned, the training "
         "curve climbs on and new rows gain nothing."
@@ -188,7 +162,7 @@ def _curves(chosen: cuts.Chosen, scores: Scores, spec: RunSpec) -> None:
 def _mistakes(tree: Grown, chosen: cuts.Chosen, spec: RunSpec) -> None:
     show.finding(taken_title(tree.classes, chosen.seen.confusion), "mistakes")
     if len(tree.classes) <= CELLS:
-        st.html(_cells(tree.classes, chosen.seen.confusion))
+        tally.mistakes(tree, chosen)
     else:
         st.caption("Too many classes to draw each; the numbers are below.")
     last = "seen = treelab.seen(tree, treelab.optimal(tree, 5))\n"
@@ -197,29 +171,6 @@ def _mistakes(tree: Grown, chosen: cuts.Chosen, spec: RunSpec) -> None:
         taken_table(tree.classes, chosen.seen.confusion), "mistakes",
         python=tree_words.python(spec, last),
     )  # fmt: skip
-
-
-def _cells(classes: tuple[str, ...], table: NDArray[np.int64]) -> str:
-    """The confusion as a table: it changes in place, and a screen reader can walk it."""
-    shares = table / np.maximum(1, table.sum(1, keepdims=True))
-    names = [html.escape(name) for name in classes]
-    head = "".join(f'<th scope="col">{name}</th>' for name in names)
-    rows = "".join(
-        f'<tr><th scope="row">{names[i]}</th>'
-        + "".join(_cell(int(table[i, j]), shares[i, j], i == j) for j in range(len(names)))
-        + "</tr>"
-        for i in range(len(names))
-    )
-    small = " small" if len(names) > 6 else ""
-    return (
-        f'<table class="taken{small}"><caption>Validation rows: true class down, answer across'
-        f"</caption><thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table>"
-    )
-
-
-def _cell(number: int, share: float, right: bool) -> str:
-    kind = "right" if right else "wrong"
-    return f'<td class="{kind}" style="--share:{100 * share:.0f}%">{number or "·"}</td>'
 
 
 def _test(tree: Grown, chosen: cuts.Chosen, folder: Path) -> None:

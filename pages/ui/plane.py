@@ -32,7 +32,7 @@ def picture(tree: Grown, found: Seen, place: Place) -> None:
     cells = answers(tree, found)
     _component(
         data={
-            "of": f"{place.tree} {place.rule}",
+            "of": place.of,
             "leaves": place.leaves,
             "answers": "".join(_DIGITS[cells.ravel() % len(_DIGITS)]),
             "grid": plane.grid.ravel().tolist(),

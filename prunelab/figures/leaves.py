@@ -26,6 +26,9 @@ from prunelab.treelab.steps import at_alpha, steps
 Numbers = NDArray[np.float64]
 
 
+MARGINS = {"left": 54, "right": 20, "top": 58, "bottom": 46}  # around the live curves, in pixels
+
+
 class Scores(NamedTuple):
     """Shares right over leaves, from the full tree to the root; ``cv`` is (leaves, mean, sd)."""
 
@@ -115,12 +118,16 @@ def _line(x: Any, y: Any, name: str, colour: str, dash: str) -> go.Scatter:
     )  # fmt: skip
 
 
-def live_leaves(
-    found: Scores, *, theme: Theme = "light", here: tuple[int, float] | None = None
-) -> dict[str, Any]:
-    """The same curves as ECharts options: they stay in place while a slider moves ``here``."""
-    p = PALETTES[theme]
-    top, low = _range(found)
+def frame(found: Scores) -> dict[str, int]:
+    """Where ``live_leaves`` draws: margins in pixels, the most leaves, the scores it spans."""
+    least = 100 * min(found.validation.min(), found.train.min())
+    low = int(10 * np.floor(min(least, 95) / 10))
+    return {**MARGINS, "most": int(max(2, found.leaves[0])), "low": low, "high": 100}
+
+
+def live_leaves(found: Scores, *, theme: Theme = "light") -> dict[str, Any]:
+    """The same curves as ECharts options; a page draws over them where its slider is."""
+    p, within = PALETTES[theme], frame(found)
     series = [
         _pen("training rows", found.leaves, found.train, p.methods[1], "dotted"),
         _pen("validation rows", found.leaves, found.validation, p.accent, "solid"),
@@ -129,8 +136,6 @@ def live_leaves(
         series.insert(0, _pen("cross-validation", *found.cv[:2], p.muted, "dashed"))
     series[-1]["markPoint"] = _marks(found, p)
     series[-1]["z"] = 5
-    if here:
-        series.append(_here(here, low, p))
     return {
         "textStyle": {"fontFamily": FONT, "color": p.muted},
         "animation": False,
@@ -140,25 +145,20 @@ def live_leaves(
             "textStyle": {"color": p.muted, "fontSize": 13},
             "data": [one["name"] for one in series if one["name"]],
         },
-        "grid": {"left": 54, "right": 20, "top": 58, "bottom": 46},
+        "grid": MARGINS,
         "xAxis": {
-            "type": "log", "logBase": 2, "min": 1, "max": int(max(2, found.leaves[0])),
+            "type": "log", "logBase": 2, "min": 1, "max": within["most"],
             "name": "leaves", "nameLocation": "middle", "nameGap": 28,
             "axisLabel": {"color": p.muted, "showMaxLabel": True, "hideOverlap": True},
             "axisLine": {"lineStyle": {"color": p.grid}}, "splitLine": {"show": False},
         },
         "yAxis": {
             "name": "% right", "nameTextStyle": {"color": p.muted, "align": "left"},
-            "min": low, "max": top, "axisLabel": {"color": p.muted},
+            "min": within["low"], "max": within["high"], "axisLabel": {"color": p.muted},
             "splitLine": {"lineStyle": {"color": p.grid}}, "splitNumber": 4,
         },
         "series": series,
     }  # fmt: skip
-
-
-def _range(found: Scores) -> tuple[int, int]:
-    least = 100 * min(found.validation.min(), found.train.min())
-    return 100, int(10 * np.floor(min(least, 95) / 10))
 
 
 def _pen(name: str, x: Any, y: Any, colour: str, dash: str) -> dict[str, Any]:
@@ -187,18 +187,3 @@ def _marks(found: Scores, p: Palette) -> dict[str, Any]:
     }  # fmt: skip
     style = {"color": p.accent, "borderColor": p.paper, "borderWidth": 1.5}
     return {"symbol": "diamond", "symbolSize": 14, "data": data, "label": label, "itemStyle": style}
-
-
-def _here(here: tuple[int, float], low: int, p: Palette) -> dict[str, Any]:
-    """Where the slider is: a ring at the subtree's own score, and a line from it to the axis."""
-    leaves, score = here
-    ends = [{"coord": [leaves, round(100 * score, 2)]}, {"coord": [leaves, low]}]
-    line = {
-        "symbol": "none", "silent": True, "label": {"show": False},
-        "lineStyle": {"color": p.ink, "type": "solid", "width": 1.5}, "data": [ends],
-    }  # fmt: skip
-    return {
-        "type": "line", "name": "", "data": [[leaves, round(100 * score, 2)]], "symbol": "circle",
-        "symbolSize": 13, "z": 6, "itemStyle": {"color": p.ink, "borderColor": p.paper,
-        "borderWidth": 2}, "markLine": line, "tooltip": {"show": False},
-    }  # fmt: skip

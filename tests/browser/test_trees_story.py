@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from driving import ready, shot
 from playwright.sync_api import expect
+
+from pages.ui import cuts
+from prunelab import treelab
+from prunelab.spec import RunSpec
+
+MOONS = RunSpec(data="moons", model="decision-tree", method="cost-complexity")
 
 
 def headline(page):
@@ -56,6 +63,40 @@ def test_the_pictures_follow_the_slider_before_the_server_answers(page):
         page.keyboard.press("ArrowLeft")
         expect(leaves(page)).to_have_count(left)
     expect(headline(page)).to_contain_text("17 of 59 leaves")
+
+
+FOUND = """leaves => new Promise((done) => {
+  const look = () => {
+    const { leaves: at, size, second, train, validation, confusion } = window.prunelabTree ?? {};
+    if (at === leaves) done({ size, second, train, validation, confusion });
+    else setTimeout(look, 10);
+  };
+  look();
+})"""
+
+
+def test_what_the_browser_computes_is_what_the_server_says(page, server):
+    tree = treelab.grown(treelab.place(MOONS, server.home))
+    for rule in ("cost-complexity", "best of each size"):
+        page.goto(f"/trees?leaves=20&rule={rule.replace(' ', '+')}")
+        ready(page)
+        slider(page).focus()
+        for leaves in (19, 18, 17):
+            page.keyboard.press("ArrowLeft")
+            place = cuts.Place("", rule, leaves)
+            seen = treelab.seen(tree, cuts.base(tree, place))
+            assert page.evaluate(FOUND, leaves) == {
+                "size": seen.leaves,
+                "second": cuts.threshold(tree, place) or str(seen.depth),
+                "train": pytest.approx(seen.train),
+                "validation": pytest.approx(seen.validation),
+                "confusion": seen.confusion.ravel().tolist(),
+            }
+            numbers = page.locator(".tally dd")
+            expect(numbers.nth(0)).to_have_text(f"{seen.leaves} of {tree.leaves}")
+            expect(numbers.nth(3)).to_contain_text(f"{100 * seen.validation:.1f}\u00a0%")
+            cells = [str(count or "·") for count in seen.confusion.ravel()]
+            expect(page.locator(".taken td.right, .taken td.wrong")).to_have_text(cells)
 
 
 def test_a_table_of_one_s_own_is_grown(page, tmp_path):
