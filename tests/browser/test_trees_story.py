@@ -42,6 +42,7 @@ def test_a_tree_is_grown_slid_cut_and_compared(page):
     expect(headline(page)).to_contain_text("One leaf")
     page.get_by_role("button", name="Best on validation", exact=True).click()
     expect(headline(page)).not_to_contain_text("One leaf")
+    ready(page)
     before = headline(page).inner_text()
     page.get_by_role("treeitem").first.click()
     expect(page.get_by_text(re.compile("By hand: .* fewer"))).to_be_visible()
