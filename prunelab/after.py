@@ -57,7 +57,7 @@ def distillation(
         x, y = examples
         with torch.no_grad(), evaluating(dense):
             wanted = softmax(dense(x) / temperature, 1)
-        soft = kl_div(log_softmax(logits / temperature, 1), wanted, reduction="batchmean")
+        soft = kl_div(log_softmax(logits / temperature, 1), wanted, reduction="sum") / y.numel()
         return (1 - teaching) * cross_entropy(logits, y) + teaching * temperature**2 * soft
 
     return loss

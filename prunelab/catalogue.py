@@ -105,6 +105,8 @@ def fits(known: Mapping[str, Any], method: str, model: str) -> str:
     missing = [need for need in chosen["needs"] if need not in traits]
     if not missing and unit_of(known, method, model):
         return ""
+    if not missing and "language model" in traits and "examples" in chosen["units"]:
+        return f"{method} keeps examples by their classes, which the text of {model} does not have."
     needs = missing or sorted({n for u in chosen["units"] for n in known["units"][u]["needs"]})
     return f"{method} needs a {' and a '.join(needs)}; {model} is a {' and a '.join(traits)}."
 
@@ -113,14 +115,26 @@ def fits_data(known: Mapping[str, Any], model: str, data: str) -> str:
     """Why a model cannot learn from a data set, as a sentence; empty if it can."""
     traits = known["datasets"][data]["traits"]
     missing = [need for need in known["models"][model]["needs"] if need not in traits]
-    return f"{model} needs {' and '.join(missing)}; {data} has none." if missing else ""
+    if missing:
+        return f"{model} needs {' and '.join(missing)}; {data} has none."
+    has = known["models"][model]["traits"]
+    wanted = [need for need in known["datasets"][data]["needs"] if need not in has]
+    return f"{data} needs a {' and a '.join(wanted)}; {model} is none." if wanted else ""
 
 
 def unit_of(known: Mapping[str, Any], method: str, model: str) -> str:
     """The unit a method removes from a model: the first of its units that fits, or empty."""
     traits = set(known["models"][model]["traits"])
     units = known["methods"][method]["units"]
-    return next((u for u in units if set(known["units"][u]["needs"]) <= traits), "")
+    kinds = known["units"]
+    return next(
+        (
+            u
+            for u in units
+            if set(kinds[u]["needs"]) <= traits and not set(kinds[u]["unless"]) & traits
+        ),
+        "",
+    )
 
 
 def recoveries(known: Mapping[str, Any], model: str, unit: str) -> tuple[str, ...]:

@@ -234,7 +234,7 @@ def _pruned(result: Result, event: Pruned) -> dict[str, Any]:
 
 def _measured(result: Result, event: Measured) -> dict[str, Any]:
     """Test numbers keep their plain names; those of the validation part say so."""
-    of_data = () if event.part == "test" else ("accuracy", "loss", "confusion")
+    of_data = () if event.part == "test" else ("accuracy", "loss", "perplexity", "confusion")
     values = {f"validation_{k}" if k in of_data else k: v for k, v in event.values.items()}
     return {event.stage: {**getattr(result, event.stage), **values}}
 

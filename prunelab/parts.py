@@ -17,9 +17,12 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Part:
-    """Examples ``x`` (n, ...) float32 and their classes ``y`` (n,) int64."""
+    """Examples ``x`` (n, ...) float32 and their classes ``y`` (n,) int64.
 
-    x: NDArray[np.float32]
+    Of text, both are tokens (n, positions) int64, and ``y`` is the token after each of ``x``.
+    """
+
+    x: NDArray[Any]
     y: NDArray[np.int64]
 
 
@@ -27,10 +30,11 @@ class Part:
 class Table:
     """What a data set's loader returns; ``test`` where the source fixes its own test part.
 
-    ``x`` is (n, features), or (n, channels, height, width) for images.
+    ``x`` is (n, features), (n, channels, height, width) for images, or of text (n, positions)
+    tokens with those that follow as ``y``, in reading order.
     """
 
-    x: NDArray[np.float32]
+    x: NDArray[Any]
     y: NDArray[np.int64]
     classes: tuple[str, ...]
     features: tuple[str, ...] = ()
@@ -79,6 +83,8 @@ def split(
         SpecError: data nothing can be learned from, or fewer rows than classes asked for; the
             message says what is wrong.
     """
+    if table.y.ndim == 2:
+        return _in_order(table, flip, limit)
     check(table)
     digest = _digest(table)
     if table.test is None:
@@ -111,6 +117,29 @@ def split(
         wrong=wrong >= 0,
         mean=mean[0],
         deviation=deviation[0],
+    )
+
+
+def _in_order(table: Table, flip: float, limit: int) -> Parts:
+    """Text is cut where it stands: what is tested comes after all that was learned from."""
+    if flip:
+        raise SpecError("flip puts labels of classes wrong; a text has none. Leave it at 0.")
+    count = len(table.y)
+    first, second = round(0.8 * count), round(0.9 * count)
+    rows = np.arange(first)
+    if 0 < limit < first:
+        rows = np.sort(np.random.default_rng(0).permutation(first)[:limit])
+    return Parts(
+        classes=table.classes,
+        features=table.features,
+        train=Part(table.x[rows], table.y[rows]),
+        validation=Part(table.x[first:second], table.y[first:second]),
+        _test=Part(table.x[second:], table.y[second:]),
+        digest=_digest(table),
+        rows=rows,
+        wrong=np.zeros(len(rows), dtype=bool),
+        mean=np.zeros(1),
+        deviation=np.ones(1),
     )
 
 

@@ -239,16 +239,27 @@ def dataset(
     source: str,
     epochs: int = 30,
     download: bool = False,
+    needs: Iterable[str] = (),
     **facts: Any,
 ) -> Callable[..., Any]:
-    """Register ``load(*, knobs) -> Table`` (see ``prunelab.parts``) with its card."""
+    """Register ``load(*, knobs) -> Table`` (see ``prunelab.parts``) with its card.
+
+    ``needs`` is what a model must have to learn from it.
+    """
     card = {"title": title, "licence": licence, "source": source, "download": download}
+    card |= {"needs": frozenset(needs)}
     return _decorator(DATASETS, {"traits": frozenset(traits), "epochs": epochs, **card, **facts})
 
 
-def unit(*, needs: Iterable[str], noun: str, structured: bool = False) -> Callable[..., Any]:
-    """Register a kind of unit: a function without arguments that returns its ``Unit`` record."""
-    facts = {"needs": frozenset(needs), "noun": noun, "structured": structured}
+def unit(
+    *, needs: Iterable[str], noun: str, structured: bool = False, unless: Iterable[str] = ()
+) -> Callable[..., Any]:
+    """Register a kind of unit: a function without arguments that returns its ``Unit`` record.
+
+    ``needs`` is what a model must have, ``unless`` what it must not.
+    """
+    fitting = {"needs": frozenset(needs), "unless": frozenset(unless)}
+    facts = {**fitting, "noun": noun, "structured": structured}
     return _decorator(UNITS, facts)
 
 

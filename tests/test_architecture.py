@@ -19,7 +19,7 @@ DESK = {
     "__main__", "space", "limits", "storage", "turns", "told", "log", "journal", "patience",
     "migrations", "operations", "backup", "treelab",
     "packing", "lottery", "presets", "plots",
-    "cards", "foresight", "timing", "aside",
+    "cards", "foresight", "timing", "aside", "texts",
 }  # fmt: skip
 # What a part of the bench may know beside plain data; a name stands for its whole package.
 MAY = {
@@ -34,6 +34,7 @@ MAY = {
         "cover",
         "filters",
         "masks",
+        "pagerank",
         "parts",
         "probes",
         "ranking",
@@ -47,7 +48,7 @@ MAY = {
         "units",
     },
     "models": {"registry", "spec"},
-    "datasets": {"registry", "parts", "spec", "files", "npz", "downloads"},
+    "datasets": {"registry", "parts", "spec", "files", "npz", "downloads", "texts"},
 }
 FILES = sorted((ROOT / "prunelab").rglob("*.py"))
 PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py"))]

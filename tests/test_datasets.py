@@ -20,7 +20,8 @@ from prunelab.registry import DATASETS
 from prunelab.spec import SpecError
 
 OWN = ("arrays", "table")
-OFFLINE = [name for name in DATASETS if not DATASETS[name].download and name not in OWN]
+TEXTS = [name for name in DATASETS if "text" in DATASETS[name].traits]
+OFFLINE = [name for name in DATASETS if not DATASETS[name].download and name not in (*OWN, *TEXTS)]
 FETCHED = [name for name in DATASETS if DATASETS[name].download]
 
 
@@ -58,7 +59,8 @@ def test_every_data_set_has_a_card(name: str) -> None:
     assert entry.licence
     assert entry.source
     assert entry.epochs >= 1
-    assert entry.traits <= {"images", "table"}
+    assert entry.traits <= {"images", "table", "text"}
+    assert entry.needs == ({"language model"} if "text" in entry.traits else set())
 
 
 @pytest.mark.parametrize("name", OFFLINE)

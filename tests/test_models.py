@@ -11,7 +11,8 @@ from prunelab.probes import weights
 from prunelab.registry import MODELS
 from prunelab.spec import SpecError
 
-NETWORKS = [name for name in MODELS if "network" in MODELS[name].traits]
+LANGUAGE = [name for name in MODELS if "language model" in MODELS[name].traits]
+NETWORKS = [n for n in MODELS if "network" in MODELS[n].traits and n not in LANGUAGE]
 IMAGES = [name for name in NETWORKS if "convolutional" in MODELS[name].traits]
 
 

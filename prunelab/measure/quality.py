@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -17,7 +18,9 @@ BATCH = 1024
 def quality(net: nn.Module, part: Part, classes: int) -> dict[str, Any]:
     """Accuracy (0..1), mean cross-entropy (nats) and confusion counts, rows the true class.
 
-    The network is left as it was found, in training or evaluation mode.
+    Of a language model they are of the next token, and beside them is the perplexity, exp(loss):
+    windows as the part has them, each token predicted from those before it in its window. The
+    network is left as it was found, in training or evaluation mode.
     """
     device = next(net.parameters()).device
     training = net.training
@@ -29,12 +32,24 @@ def quality(net: nn.Module, part: Part, classes: int) -> dict[str, Any]:
         y = torch.from_numpy(part.y[start : start + BATCH]).to(device)
         logits = net(x)
         total += float(cross_entropy(logits, y, reduction="sum"))
-        cells = y * classes + logits.argmax(1)
+        cells = (y * classes + logits.argmax(1)).flatten()
         confusion += torch.bincount(cells.cpu(), minlength=classes * classes)
     net.train(training)
     table = confusion.reshape(classes, classes)
+    loss = total / part.y.size
+    text = {"perplexity": perplexity(loss)} if part.y.ndim == 2 else {}
     return {
-        "accuracy": int(table.trace()) / len(part.y),
-        "loss": total / len(part.y),
+        "accuracy": int(table.trace()) / part.y.size,
+        "loss": loss,
+        **text,
         "confusion": table.tolist(),
     }
+
+
+def perplexity(loss: float) -> float:
+    """Among how many tokens a model with this loss wavers; infinite where that overflows.
+
+    >>> round(perplexity(math.log(7)), 9)
+    7.0
+    """
+    return math.exp(loss) if loss < 700 else math.inf

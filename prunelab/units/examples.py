@@ -14,7 +14,7 @@ from prunelab.parts import Part
 from prunelab.registry import Unit, unit
 
 
-@unit(needs=(), noun="examples")
+@unit(needs=(), noun="examples", unless={"language model"})
 def examples() -> Unit:
     """Rows of the training part, class by class."""
     return Unit(shapes=_shapes, keep=_keep, rows=_rows)
