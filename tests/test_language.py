@@ -358,3 +358,17 @@ def test_what_does_not_fit_a_text_is_said_beforehand():
     assert fits(known, "llm-rank", "decoder") == ""
     with pytest.raises(SpecError, match="keeps examples by their classes"):
         validate(replace(SPEC, method="el2n"))
+
+
+def test_kernels_count_by_their_sums():
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(2, 6, 3), nn.ReLU(), nn.Conv2d(6, 4, 3), nn.Flatten(), nn.Linear(4 * 16, 3)
+    ).eval()
+    x = torch.randn(5, 2, 8, 8)
+    first = next(iter(METHODS["llm-rank"].function(net, x, seed=0).values()))
+    with torch.no_grad():
+        p = x.transpose(0, 1).flatten(1).norm(dim=1)
+        active = net[:2](x).transpose(0, 1).flatten(1).norm(dim=1)
+    expected = by_formula(net[0].weight.detach().abs().sum((2, 3)), p, active, 0.9, 0.5)
+    assert (first / 6).tolist() == pytest.approx(expected, abs=1e-6)

@@ -19,7 +19,7 @@ from prunelab.registry import Range, method
     paper="Hoffmann et al. 2024, arXiv:2410.13299",
     label="weighted PageRank",
     baseline="random-filter",
-    subjects=("mlp", "lenet-5"),
+    subjects=("mlp",),
     needs={"network"},
 )
 def llm_rank(  # noqa: PLR0913 - each is a knob of its card

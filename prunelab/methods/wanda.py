@@ -19,7 +19,7 @@ from prunelab.registry import Range, method
     scope="uniform",
     paper="Sun et al. 2023, arXiv:2306.11695, equation 1",
     label="place of |w| · ‖x‖ in its row",
-    subjects=("lenet-300-100", "lenet-5"),
+    subjects=("lenet-300-100",),
     needs={"network"},
 )
 def wanda(
