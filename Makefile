@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/python
 
-.PHONY: setup dev app test slow lint notebooks docs reproduce bench browser system clean
+.PHONY: setup dev app test slow lint notebooks docs reproduce bench site browser system clean
 
 setup: .venv/ready
 
@@ -54,5 +54,9 @@ bench: dev
 	$(RUN) benchmarks/responsiveness.py
 	$(RUN) benchmarks/load.py
 
+site: dev
+	$(RUN) -m sphinx -W -q -b html docs site
+	@echo "The documentation: site/index.html"
+
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv build site docs/reference *.egg-info

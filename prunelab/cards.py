@@ -71,11 +71,12 @@ def _example(example: Mapping[str, Any]) -> list[str]:
         return [f"  {example['why']}"]
     lines = []
     for number, step in enumerate(example["steps"], 1):
-        lines += [f"  {number}. {step['title']}: {step['text']}", *_grid(step), ""]
+        lines += [f"  {number}. {step['title']}: {step['text']}", *grid(step), ""]
     return lines
 
 
-def _grid(step: Mapping[str, Any]) -> list[str]:
+def grid(step: Mapping[str, Any]) -> list[str]:
+    """The numbers of a step as lines of text; what is pruned stands in brackets."""
     if step["kind"] == "table":
         rows = [step["columns"], *step["rows"]]
     else:
