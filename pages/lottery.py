@@ -9,7 +9,8 @@ import streamlit as st
 
 from pages.ui import controls, desk, fleet, shell, show, ticket
 from prunelab import examples, figures
-from prunelab.lottery import DENSE, LANES, TICKET, Arrival, Starter, arrivals, starters
+from prunelab.controls import DENSE
+from prunelab.lottery import LANES, TICKET, Arrival, Starter, arrivals, starters
 from prunelab.spec import RunSpec
 
 METHOD = "lottery-ticket"

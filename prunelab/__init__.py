@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from prunelab.catalogue import catalogue
     from prunelab.experiment import prune
     from prunelab.foresight import forecast
-    from prunelab.notebook import load, race, run, sweep
+    from prunelab.notebook import load, race, run, stored, sweep
     from prunelab.spec import RunSpec, SpecError
     from prunelab.subset import ExamplePruner
     from prunelab.timing import moments
@@ -24,6 +24,7 @@ _HOMES = {
     "run": "prunelab.notebook",
     "sweep": "prunelab.notebook",
     "load": "prunelab.notebook",
+    "stored": "prunelab.notebook",
     "race": "prunelab.notebook",
     "prune": "prunelab.experiment",
     "forecast": "prunelab.foresight",
@@ -44,6 +45,7 @@ __all__ = [
     "prune",
     "race",
     "run",
+    "stored",
     "sweep",
 ]
 

@@ -1,4 +1,4 @@
-"""The command line: prunelab list, run, sweep, show, export, check, docs, app, doctor, store."""
+"""The command line: prunelab list, run, sweep, show, referee, export, app and the others."""
 
 from __future__ import annotations
 
@@ -48,13 +48,7 @@ def parser() -> argparse.ArgumentParser:
     one = _command(commands, "sweep", _sweep, "every combination of comma lists, and random")
     spec_flags(one, lists=True)
     one.add_argument("--out", type=Path, metavar="DIR", help="write the table and the figure there")
-    one = _command(commands, "show", _show, "a stored run, or the card of a method")
-    one.add_argument("key", help="the name of a run, as run and the app print it, or of a method")
-    one.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
-    one = _command(commands, "export", _export, "a stored run as files to take along")
-    one.add_argument("key", help="its name, as run and the app print it")
-    one.add_argument("to", type=Path, metavar="DEST", help="a new folder, or a new file: x.zip")
-    one.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    _stored_commands(commands)
     one = _command(commands, "check", _check, "the laws on a method file of your own")
     one.add_argument("file", type=Path)
     one.add_argument("--model", help="only on this model; otherwise on every small one it fits")
@@ -67,6 +61,22 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
     _store_commands(commands.add_parser("store", help="look after the stored runs"))
     return top
+
+
+def _stored_commands(commands: Any) -> None:
+    """What there is to do with runs that have ended."""
+    one = _command(commands, "show", _show, "a stored run, or the card of a method")
+    one.add_argument("key", help="the name of a run, as run and the app print it, or of a method")
+    one.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    one = _command(commands, "export", _export, "a stored run as files to take along")
+    one.add_argument("key", help="its name, as run and the app print it")
+    one.add_argument("to", type=Path, metavar="DEST", help="a new folder, or a new file: x.zip")
+    one.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    one = _command(commands, "referee", _referee, "grade stored runs as a comparison, A to F")
+    one.add_argument("keys", nargs="*", metavar="KEY", help="runs; otherwise all that fit")
+    for name in ("data", "model", "method"):
+        one.add_argument(f"--{name}", help=f"only runs of this {name}")
+    one.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
 
 
 def _store_commands(top: argparse.ArgumentParser) -> None:
@@ -119,12 +129,13 @@ def _run(given: argparse.Namespace) -> int:
 
 def _sweep(given: argparse.Namespace) -> int:
     from prunelab import notebook
+    from prunelab.summaries import summary
 
     chosen = fields(given, lists=True)
     done = notebook.sweep(
         preset=given.preset, progress=not given.quiet, again=given.again, **chosen
     )
-    rows = notebook.summary(run.result for run in done)
+    rows = summary(run.result for run in done)
     if given.out:
         given.out.mkdir(parents=True, exist_ok=True)
         (given.out / "sweep.csv").write_text(csv(done.table), encoding="utf-8")
@@ -155,6 +166,22 @@ def _export(given: argparse.Namespace) -> int:
     done = notebook.load(given.key).export(given.to)
     told = {"path": str(done.path), "bytes": done.size, "files": done.files, "error": done.error}
     print(json.dumps(told | {"notes": done.notes}) if given.json else str(done))
+    return 0
+
+
+def _referee(given: argparse.Namespace) -> int:
+    from prunelab import notebook
+
+    names = ("data", "model", "method")
+    filters = {name: getattr(given, name) for name in names if getattr(given, name)}
+    judged = notebook.stored(*given.keys, **filters).referee
+    if not given.json:
+        print(judged)
+        return 0
+    rules = [
+        {**f._asdict(), "missing": [spec.to_json() for spec in f.missing]} for f in judged.findings
+    ]
+    print(json.dumps({"grade": judged.grade, "rules": rules}))
     return 0
 
 
@@ -231,12 +258,13 @@ def _load(given: argparse.Namespace) -> int:
 
 
 def _print(result: Any, as_json: bool) -> None:
-    from prunelab import figures, notebook
+    from prunelab import figures
+    from prunelab.summaries import sentence
 
     if as_json:
         print(json.dumps(plain(result)))
         return
-    print(f"{result.key}\n{notebook.sentence(result)}")
+    print(f"{result.key}\n{sentence(result)}")
     if result.layers:
         print(figures.layer_table(result).to_string(index=False))
 

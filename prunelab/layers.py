@@ -7,6 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 from safetensors import safe_open
+from safetensors.numpy import load_file
 
 from prunelab.spec import SpecError
 
@@ -35,3 +36,16 @@ def _read(path: Path, name: str) -> NDArray[Any]:
             raise KeyError(name)
         array: NDArray[Any] = file.get_tensor(name)
         return array
+
+
+def kept_units(folder: Path) -> dict[str, NDArray[Any]]:
+    """The masks of a run by layer: 1 stays.
+
+    Raises:
+        ValueError: the run kept no masks.
+    """
+    path = folder / "masks.safetensors"
+    if not path.exists():
+        raise ValueError(f"The run {folder.name} kept no masks.")
+    masks: dict[str, NDArray[Any]] = load_file(path)
+    return masks

@@ -32,7 +32,6 @@ Last = Finished | Failed | Cancelled
 _ENDS: dict[type, State] = {Finished: "finished", Failed: "failed", Cancelled: "cancelled"}
 _HEAVY: dict[str, Any] = {
     "settings": {},
-    "manifest": {},
     "layers": (),
     "epochs": (),
     "masks": (),

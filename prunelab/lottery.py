@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from prunelab.controls import DENSE, small_dense
 from prunelab.events import Result
 from prunelab.spec import RunSpec
 
@@ -22,7 +23,6 @@ LANES = {
     "one shot": "All pruned at once, then set back to early values: what are the rounds worth?",
     "small dense": "A narrower network with as many weights and no holes, trained from scratch.",
 }
-DENSE = ("lenet-300-100", "mlp")  # what a narrower perceptron can stand in for
 
 
 class Starter(NamedTuple):
@@ -91,13 +91,8 @@ def starters(
 
 
 def _in_lane(spec: RunSpec, lane: str, epochs: int) -> RunSpec:
-    if lane == "small dense":
-        wide = spec.model_knobs.get("widths", "64-32") if spec.model == "mlp" else "300-100"
-        knobs = dict(spec.model_knobs) | {"widths": wide, "share": 1 - spec.sparsity}
-        return replace(
-            spec, model="mlp", model_knobs=knobs, method="magnitude", sparsity=0.0, knobs={},
-            recover="none",
-        )  # fmt: skip
+    if lane == "small dense" and (narrow := small_dense(spec)):
+        return narrow
     if lane == "one shot":
         return replace(spec, knobs={**spec.knobs, "rate": max(0.05, spec.sparsity)})
     recover = {

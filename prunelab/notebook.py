@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import statistics
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,10 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from prunelab import figures, imports, presets
+from prunelab import fair, figures, imports, presets
 from prunelab.catalogue import catalogue, own_knobs, validate, with_baselines
 from prunelab.events import Epoch, Event, Result, Started, fold
-from prunelab.figures.means import Point, points
 from prunelab.files import keep_file
 from prunelab.local import follow
 from prunelab.lottery import LANES, Arrival, Starter, arrivals, starters
@@ -26,6 +24,7 @@ from prunelab.plots import Plots, RacePlots, SweepPlots
 from prunelab.spec import RunSpec, SpecError
 from prunelab.spec import sweep as combinations
 from prunelab.store import Store
+from prunelab.summaries import sentence, summary
 
 if TYPE_CHECKING:
     from prunelab.export import Export
@@ -111,6 +110,18 @@ class Sweep:
     def table(self) -> pd.DataFrame:
         """Mean and spread over the seeds, one row for each method and sparsity."""
         return pd.DataFrame(summary(run.result for run in self.runs))
+
+    @property
+    def referee(self) -> fair.Judgement:
+        """A grade for these runs as a comparison, and each rule that is broken."""
+        return fair.referee((run.result for run in self.runs), catalogue())
+
+    def against(self, other: str = "random", quality: str = "accuracy") -> pd.DataFrame:
+        """Every method against one of them, seed by seed: gap, interval, p after Holm."""
+        rows = fair.table(run.result for run in self.runs)
+        more = fair.QUALITIES[quality].more
+        found = fair.compared(rows, other, value=quality, more=more)
+        return pd.DataFrame([one._asdict() | {"said": one.said} for one in found])
 
     @property
     def plot(self) -> SweepPlots:
@@ -245,6 +256,20 @@ def load(key: str) -> Run:
     return Run(store.result(key), store, store.folder(key))
 
 
+def stored(*keys: str, limit: int = 1000, **filters: str) -> Sweep:
+    """Finished runs of the store side by side: by name, or by data, model and method.
+
+    Raises:
+        SpecError: none is there.
+    """
+    store = Store()
+    chosen: dict[str, Any] = filters | ({"key": list(keys)} if keys else {})
+    rows = store.runs(limit=limit, state="finished", **chosen)
+    if not rows:
+        raise SpecError("No finished run in this store is what you asked for.")
+    return Sweep(tuple(load(row.key) for row in reversed(rows)))
+
+
 def combine(fields: Mapping[str, Any]) -> list[RunSpec]:
     """The specs of fields of which some are lists of values; each method gets the knobs it has."""
     lists = {
@@ -258,40 +283,6 @@ def combine(fields: Mapping[str, Any]) -> list[RunSpec]:
     base = RunSpec(**{name: value for name, value in fields.items() if name not in lists})
     specs = combinations(base, **lists)
     return own_knobs(specs, catalogue()) if len(lists.get("method", ())) > 1 else specs
-
-
-def summary(results: Iterable[Result]) -> list[dict[str, Any]]:
-    """Accuracy on the test part by method and sparsity: mean, sample deviation, number of seeds.
-
-    Runs of one method that differ in more than the seed are several lines, named by what differs.
-    """
-    groups: dict[tuple[str, float], list[Point]] = {}
-    for point in points(results):
-        groups.setdefault((point.series, point.asked), []).append(point)
-    rows = []
-    for (method, asked), found in sorted(groups.items()):
-        after = [p.accuracy for p in found]
-        rows.append(
-            {
-                "method": method,
-                "asked": asked,
-                "sparsity": statistics.fmean(p.sparsity for p in found),
-                "accuracy": statistics.fmean(after),
-                "sd": statistics.stdev(after) if len(after) > 1 else None,
-                "seeds": len(after),
-                "dense": statistics.fmean(p.dense for p in found),
-            }
-        )
-    return rows
-
-
-def sentence(result: Result) -> str:
-    """What came out, in words."""
-    if result.status != "finished":
-        return f"{result.status} {result.reason}".strip()
-    gone = figures.percent(result.sparsity["achieved"])
-    before, after = (figures.accuracy(s["accuracy"]) for s in (result.dense, result.recovered))
-    return f"{gone} of {result.sparsity['of']:,} {result.unit} gone, accuracy {before} → {after}"
 
 
 def _load(run: Run, stage: str) -> Any:

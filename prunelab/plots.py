@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from prunelab import figures
+from prunelab import fair, figures
 from prunelab.figures import Which
-from prunelab.layers import layer_arrays
+from prunelab.layers import kept_units, layer_arrays
 from prunelab.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -136,6 +136,31 @@ class SweepPlots:
     def learned(self, *, steps: bool = True) -> Any:
         """Accuracy against the share of examples kept; ``steps``: trained as long as on all."""
         return figures.learned([run.result for run in self.sweep.runs], steps=steps).figure
+
+    def compare(self, x: str = "compression", y: str = "accuracy") -> Any:
+        """Any quality against any cost, with the front that nothing beats."""
+        rows = fair.table(run.result for run in self.sweep.runs)
+        axes = (fair.axis(x), fair.axis(y))
+        return figures.compare(rows, x, y, axes).figure
+
+    def gaps(self, other: str = "random") -> Any:
+        """How far each method is from another, with its interval, filled where beyond chance."""
+        rows = fair.table(run.result for run in self.sweep.runs)
+        return figures.gaps(fair.compared(rows, other)).figure
+
+    def damage(self, sparsity: float | None = None) -> Any:
+        """Which classes pay, method by method."""
+        found, classes = fair.by_series([run.result for run in self.sweep.runs], sparsity)
+        return figures.damage(found, classes).figure
+
+    def agreement(self, sparsity: float | None = None) -> Any:
+        """How much of what two methods keep is the same."""
+        runs = {run.key: run for run in self.sweep.runs}
+        found, _ = fair.by_series([run.result for run in runs.values()], sparsity)
+        first = {name: results[0] for name, results in found.items()}
+        masks = {name: kept_units(runs[result.key].folder) for name, result in first.items()}
+        kept = 1 - min(float(result.sparsity["achieved"]) for result in first.values())
+        return figures.agreement(fair.jaccard(masks), fair.by_chance(kept)).figure
 
     def when(self) -> Any:
         """Accuracy against the moment pruning begins, for runs of ``pl.moments()``."""

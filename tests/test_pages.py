@@ -31,6 +31,7 @@ PAGES = (
     "forecast",
     "schedules",
     "sweep",
+    "compare",
     "runs",
     "methods",
 )

@@ -15,9 +15,9 @@ from prunelab import figures
 from prunelab.events import Epoch, Finished, Pruned, fold
 from prunelab.experiment import run
 from prunelab.figures.when import costs
-from prunelab.notebook import summary
 from prunelab.schedules import cubic
 from prunelab.spec import RunSpec, SpecError, sweep
+from prunelab.summaries import summary
 from prunelab.timing import MOMENTS, WAYS, course, moments, timing
 
 BASE = RunSpec(

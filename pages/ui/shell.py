@@ -27,6 +27,7 @@ TITLES = {
     "forecast": "Forecast",
     "schedules": "When to prune",
     "sweep": "Sweep",
+    "compare": "Compare",
     "runs": "Runs",
     "methods": "Library",
 }

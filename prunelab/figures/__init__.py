@@ -7,6 +7,7 @@ from prunelab.figures.beside import beside, stored
 from prunelab.figures.by_layer import heatmap, layer_table, layers
 from prunelab.figures.chosen import Chosen, chosen, finding, kept_table, places, spread
 from prunelab.figures.classes import confusion
+from prunelab.figures.compare import agreement, compare, damage, gaps
 from prunelab.figures.comparison import tradeoff
 from prunelab.figures.cost import latency, macs, size
 from prunelab.figures.course import begun, course
@@ -29,6 +30,7 @@ from prunelab.figures.look import (
     strokes,
 )
 from prunelab.figures.matrix import weights
+from prunelab.figures.means import points
 from prunelab.figures.movement import UNMOVED, movement, movement_numbers
 from prunelab.figures.plane import boundary, taken_for
 from prunelab.figures.race import ahead, lane_table, medal_table, race
@@ -41,12 +43,13 @@ from prunelab.figures.when import courses, when
 from prunelab.figures.worked import worked
 
 __all__ = [
-    "NONE", "PALETTES", "UNMOVED", "Chosen", "Picture", "Theme", "Which", "accuracy", "ahead",
-    "badge", "begun", "beside", "boundary", "came_and_went", "cells", "chosen", "confusion",
-    "count", "course", "courses", "curve", "degrees", "exact", "finding", "gallery", "gates",
-    "heatmap", "histogram", "is_baseline", "kept_table", "lane_table", "latency", "layer_table",
-    "layers", "leaf_curve", "learned", "live", "live_leaves", "macs", "medal_table", "moments",
-    "movement", "movement_numbers", "names", "paths", "percent", "pixels", "places", "race",
+    "NONE", "PALETTES", "UNMOVED", "Chosen", "Picture", "Theme", "Which", "accuracy",
+    "agreement", "ahead", "badge", "begun", "beside", "boundary", "came_and_went", "cells",
+    "chosen", "compare", "confusion", "count", "course", "courses", "curve", "damage",
+    "degrees", "exact", "finding", "gallery", "gaps", "gates", "heatmap", "histogram",
+    "is_baseline", "kept_table", "lane_table", "latency", "layer_table", "layers", "leaf_curve",
+    "learned", "live", "live_leaves", "macs", "medal_table", "moments", "movement",
+    "movement_numbers", "names", "paths", "percent", "pixels", "places", "points", "race",
     "ribbons", "rows_table", "rules", "scores_by_leaves", "size", "spread", "stored", "strokes",
     "survivors", "taken_for", "topology", "tradeoff", "tree", "turnover", "values", "verdict",
     "weights", "when", "work", "work_numbers", "worked",

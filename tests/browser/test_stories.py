@@ -17,7 +17,8 @@ SPEC = RunSpec(epochs=6, recover_epochs=3)
 LONG = RunSpec(epochs=900, seed=1)
 CARD = "methods?find-methods=snip&worked-open-snip=true"
 PAGES = (
-    *("", "lab", "lab?run=example", "forecast", "schedules", "sweep", "runs", "methods", CARD),
+    *("", "lab", "lab?run=example", "forecast", "schedules", "sweep", "compare", "runs"),
+    *("methods", CARD),
     *("trees", "trees?view=All+rules", "trees?view=Forests"),
     *("training", "training?view=Topology", "training?method=movement&view=Movement"),
     *("training?method=l0&view=Gates", "lottery"),

@@ -1,0 +1,207 @@
+"""What a comparison says: its grade, what is missing, what is beyond chance, who pays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui import desk, fleet, shell, show
+from prunelab import fair, figures
+from prunelab.controls import controls, small_dense
+from prunelab.events import Result
+from prunelab.fair import Case, Finding, Judgement
+from prunelab.layers import kept_units
+from prunelab.spec import RunSpec
+
+Add = Callable[[tuple[RunSpec, ...], tuple[str, ...]], None]
+WORDS = {
+    "A": "Every rule is kept.",
+    "B": "Sound; what is missing would not change much.",
+    "C": "One rule that matters is broken, or several small ones.",
+    "D": "Too much is missing to build on it.",
+    "E": "Little can be concluded from these runs.",
+    "F": "Nothing can be concluded from these runs.",
+}
+
+
+def grade(judged: Judgement) -> None:
+    """The grade as a large letter, and how many rules are kept."""
+    kept = sum(f.holds for f in judged.findings)
+    letter, words = st.columns([1, 7], vertical_alignment="center")
+    letter.html(f'<p class="grade {judged.grade}">{judged.grade}</p>')
+    words.markdown(f"**{WORDS[judged.grade]}**")
+    words.markdown(f"{kept} of {len(judged.findings)} rules of fair comparison are kept.")
+
+
+def broken(judged: Judgement, *, add: Add) -> None:
+    """Each broken rule with what to do, and a button that starts what is missing."""
+    for finding in judged.broken:
+        with st.container(border=True, key=f"card-{finding.name.replace(' ', '-')}"):
+            text, button = st.columns([3, 1], vertical_alignment="center")
+            small = "" if finding.must else " (a small point)"
+            text.markdown(f"**{finding.title}**{small}")
+            text.markdown(show.plain(f"{finding.said} {finding.todo}"))
+            text.caption(finding.source)
+            if finding.missing:
+                with button:
+                    _button(finding, add)
+
+
+def _button(finding: Finding, add: Add) -> None:
+    states = fleet.states(finding.missing)
+    new = tuple(s for s in finding.missing if states.get(s.key) not in (*desk.ACTIVE, "finished"))
+    many = len(new) > fleet.LIMIT
+    label = f"Add {len(new)} run{'s' if len(new) != 1 else ''}" if new else "On their way"
+    st.button(
+        label, key=f"add-{finding.name}", width="stretch", icon=":material/add:",
+        on_click=add, args=(new, finding.instead_of), disabled=not new or many,
+    )  # fmt: skip
+    if new:
+        st.caption("More than one form may start." if many else fleet.forecast(new).capitalize())
+
+
+def kept(judged: Judgement, python: str) -> None:
+    """All rules with their sources, a click away."""
+    with st.expander("All rules, and where they are written"):
+        st.markdown(
+            "A broken rule that matters costs 3, a small one 1. Nothing is an **A**, up to 2 a "
+            "**B**, 4 a **C**, 7 a **D**, 10 an **E**."
+        )
+        st.dataframe(judged.table, hide_index=True, key="rules")
+        show.twins(judged.table, "referee", python=python)
+
+
+def chance(rows: pd.DataFrame, python: str) -> None:
+    """Which differences are beyond chance."""
+    if rows["series"].nunique() < 2:
+        return
+    st.header("Is it more than luck?")
+    names = sorted(rows["series"].unique(), key=lambda n: (not figures.is_baseline(n), n))
+    other = st.selectbox("Compared with", names, key="against", width=320)
+    shown = rows[rows["asked"] > 0]
+    show.picture(
+        lambda: figures.gaps(fair.compared(shown, other), theme=shell.theme()),
+        "gaps",
+        python=f"{python}runs.plot.gaps({other!r})",
+    )
+    _whole(shown, other)
+    with st.expander("The test behind it"):
+        st.markdown(TEST)
+
+
+def _whole(rows: pd.DataFrame, other: str) -> None:
+    for one in fair.overall(rows, other)[:6]:
+        if one.seeds > 1:
+            ends = f"{100 * one.low:+.1f} to {100 * one.high:+.1f} points"
+            clear = "" if one.low > 0 or one.high < 0 else " **Not beyond chance.**"
+            line = f"Over all {one.points} sparsities **{show.plain(one.series)}** is"
+            st.markdown(f"{line} {ends} ahead of {show.plain(other)}.{clear}")
+
+
+TEST = """
+Runs with the same seed begin with the same values and see the examples in the same order. So they
+are compared **seed by seed**: the difference in each seed, its mean, and a 95 % t-interval of it
+(paired t-test). Looking at many differences finds some by luck; **Holm's correction** raises the
+p-values so that in 95 of 100 comparisons like this nothing is called a difference that is none.
+
+Over all sparsities together whole **seeds are drawn anew 9 999 times** (paired bootstrap), so that
+what one seed does at several sparsities stays together; the level is shared out over the lines.
+With fewer than five seeds a bootstrap is too sure of itself, and the wider t-interval is shown.
+
+"No difference found" is not "equal". The column *detectable* of the numbers says which gap so many
+seeds would find in four of five cases.
+"""
+
+
+def paid(results: Sequence[Result], python: str) -> None:
+    """Which classes lost most."""
+    st.header("Who paid?")
+    stops = _stops(results)
+    if not stops:
+        st.info("There is no sparsity that every line has run; choose fewer lines on the left.")
+        return
+    at = stops[-1]
+    if len(stops) > 1:
+        at = st.select_slider(
+            "Sparsity", stops, at, format_func=figures.percent, key="paid-at", width=480
+        )
+    found, _ = fair.by_series(list(results), at)
+    whole = {n: [w for r in rs if (w := desk.result(r.key))] for n, rs in found.items()}
+    classes = next((r.settings.get("classes", ()) for rs in whole.values() for r in rs), ())
+    show.picture(
+        lambda: figures.damage(whole, list(classes), theme=shell.theme()),
+        "damage",
+        python=f"{python}runs.plot.damage({at})",
+    )
+
+
+def agreement(results: Sequence[Result], python: str) -> None:
+    """How much of what methods keep is the same, at the sparsity chosen above."""
+    stops = _stops(results)
+    if len(stops) == 0:
+        return
+    at = st.session_state.get("paid-at", stops[-1])
+    found, _ = fair.by_series(list(results), at)
+    if len(found) < 2:
+        return
+    st.header("Do they keep the same?")
+    show.picture(lambda: _agreed(found), "agreement", python=f"{python}runs.plot.agreement({at})")
+
+
+def _agreed(found: dict[str, list[Result]]) -> figures.Picture:
+    seeds = set.intersection(*({r.spec.get("seed", 0) for r in rs} for rs in found.values()))
+    if not seeds:
+        raise ValueError("These lines share no seed, so their masks cannot be compared.")
+    first = {
+        name: next(r for r in rs if r.spec.get("seed", 0) == min(seeds))
+        for name, rs in found.items()
+    }
+    masks: dict[str, Any] = {n: kept_units(desk.folder(r.key)) for n, r in first.items()}
+    share = 1 - min(float(r.sparsity["achieved"]) for r in first.values())
+    return figures.agreement(fair.jaccard(masks), fair.by_chance(share), theme=shell.theme())
+
+
+def _stops(results: Sequence[Result]) -> list[float]:
+    """The sparsities that every line has run."""
+    lines: dict[str, set[float]] = {}
+    for point in figures.points(results):
+        if point.asked:
+            lines.setdefault(point.series, set()).add(point.asked)
+    return sorted(set.intersection(*lines.values())) if lines else []
+
+
+def rethinking(results: Sequence[Result]) -> None:
+    """Whether a small network would have done as well, had it been trained as long."""
+    case = Case.of(results, desk.known())
+    nets = {e.spec.method: e for e in case.own if e.network and not e.random}
+    if not nets:
+        return
+    st.header("Would a small network do as well?")
+    st.markdown(
+        "What is left may owe its accuracy to its shape, to the values it inherited, or to the "
+        "longer training. Controls change one of these at a time (Liu et al. 2019)."
+    )
+    left, right, _ = st.columns(3)
+    method = left.selectbox("Controls of", list(nets), key="controls-of")
+    mine = [e for e in case.own if e.spec.method == method]
+    at = right.selectbox(
+        "at", sorted({e.at for e in mine}, reverse=True), key="controls-at",
+        format_func=figures.percent,
+    )  # fmt: skip
+    base = next(e.spec for e in mine if e.at == at)
+    specs = [
+        spec
+        for seed in sorted({e.spec.seed for e in mine if e.at == at})
+        for spec in all_controls(replace(base, seed=seed)).values()
+    ]
+    fleet.start_button(specs, lambda _: False, key="start-controls", label="Run {} controls")
+
+
+def all_controls(spec: RunSpec) -> dict[str, RunSpec]:
+    """The controls of a run, with the narrower network where there is one."""
+    narrow = small_dense(spec)
+    return controls(spec) | ({"small dense": narrow} if narrow else {})
