@@ -31,9 +31,12 @@ def main() -> None:
         st.error(show.plain(damage or state.reason))
         st.markdown("**What to do.** Change the data or the settings on the left, or press Grow.")
     elif tree is not None:
-        if state.name == "growing":
-            _wait(folder, ready=True)
-        _body(tree, spec, folder, state.notes)
+        with st.container(key="above"):  # always there: what follows must not change its place
+            if state.name == "growing":
+                _wait(folder, ready=True)
+            for note in state.notes:
+                st.caption(show.plain(note))
+        _body(tree, spec, folder)
     elif state.name == "growing":
         _wait(folder, ready=False)
     else:
@@ -113,7 +116,7 @@ def _empty() -> None:
     )
 
 
-def _body(tree: Grown, spec: RunSpec, folder: Path, notes: tuple[str, ...]) -> None:
+def _body(tree: Grown, spec: RunSpec, folder: Path) -> None:
     if tree.leaves == 1:
         st.title("This tree is a single leaf")
         st.info(
@@ -121,8 +124,6 @@ def _body(tree: Grown, spec: RunSpec, folder: Path, notes: tuple[str, ...]) -> N
             "must hold, or allow more depth, on the left."
         )
         return
-    for note in notes:
-        st.caption(show.plain(note))
 
     def body() -> None:
         chosen = one_tree.now(tree, folder.name)

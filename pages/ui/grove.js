@@ -12,18 +12,25 @@ function make(kind, parent, attributes = {}, text = "") {
   return element;
 }
 
-function layout(data) {
+const LEVELS = [2, 3, 5, 8, 12];
+
+function layout(data, levels) {
   const shown = data.whole ? data.id.map(() => true) : data.there;
   const x = new Array(data.id.length).fill(0);
   const depth = new Array(data.id.length).fill(0);
   const order = [];
   const up = new Array(data.id.length).fill(-1);
+  const folded = {};
   const stack = [0];
   let slots = 0;
   while (stack.length) {
     const node = stack.pop();
     order.push(node);
-    const children = [data.right[node], data.left[node]].filter((c) => c >= 0 && shown[c]);
+    let children = [data.right[node], data.left[node]].filter((c) => c >= 0 && shown[c]);
+    if (levels && children.length && depth[node] === levels) {
+      if (data.there[node] && data.split[node]) folded[node] = endsBelow(data, node);
+      children = [];
+    }
     if (!children.length) x[node] = slots++ + 0.5;
     for (const child of children) {
       depth[child] = depth[node] + 1;
@@ -33,9 +40,14 @@ function layout(data) {
   }
   for (const node of [...order].reverse()) {
     const [l, r] = [data.left[node], data.right[node]];
-    if (l >= 0 && shown[l] && shown[r]) x[node] = (x[l] + x[r]) / 2;
+    if (l >= 0 && up[l] === node && up[r] === node) x[node] = (x[l] + x[r]) / 2;
   }
-  return { x, depth, up, order, slots, deep: Math.max(1, ...order.map((n) => depth[n])) };
+  return { x, depth, up, order, slots, folded, deep: Math.max(1, ...order.map((n) => depth[n])) };
+}
+
+function endsBelow(data, node) {
+  if (!data.there[node]) return 0;
+  return data.split[node] ? endsBelow(data, data.left[node]) + endsBelow(data, data.right[node]) : 1;
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -43,9 +55,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const view = root.querySelector(".window");
   const svg = root.querySelector("svg");
   const about = root.querySelector(".about");
-  const state = kept.get(root) ?? { zoom: 1, focus: 0, tree: "" };
+  const state = kept.get(root) ?? { zoom: 1, focus: 0, tree: "", levels: 0 };
   kept.set(root, state);
-  if (state.tree !== data.tree) Object.assign(state, { zoom: 1, focus: 0, tree: data.tree });
+  if (state.tree !== data.tree) Object.assign(state, { zoom: 1, focus: 0, tree: data.tree, levels: 0 });
 
   const rgb = getComputedStyle(root).color.match(/\d+/g).map(Number);
   const dark = rgb[0] + rgb[1] + rgb[2] > 380;
@@ -54,7 +66,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const colours = dark ? data.dark : data.light;
   const many = data.classes.length > colours.length;
   const colour = (node) => (many ? data.accent[dark ? 1 : 0] : colours[data.label[node]]);
-  let place = layout(data);
+  let place = layout(data, state.levels);
   const splits = (node) => data.there[node] && data.split[node];
 
   function words(node) {
@@ -125,6 +137,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
         if (fits && data.there[node]) make("text", group, { y: half + 14 }, fits);
       }
       make("rect", group, { x: -Math.max(6, reach), y: -13, width: 2 * Math.max(6, reach), height: 26, fill: "transparent", stroke: "none", style: "stroke:none;fill:transparent" });
+      if (place.folded[node]) make("text", group, { class: "fold", y: 22 }, `+${place.folded[node]}`);
       if (inner && data.there[node]) asked.push([node, py(node) - Math.min(reach, 3.5 + 6 * size(node)) - 6]);
       const path = (on) => {
         for (let n = node; place.up[n] >= 0; n = place.up[n]) lines[n].classList.toggle("onpath", on);
@@ -198,12 +211,27 @@ export default function ({ data, parentElement, setTriggerValue }) {
   entry(many ? "square: a leaf with its answer, circle: a question" : "square: leaf, circle: question");
   if (data.note) entry(data.note);
 
-  about.innerHTML = "Point at a node to read it. Click a split to cut it, a cut one to bring it back. Line width: how many examples pass.";
+  about.innerHTML = "Point at a node to read it. Click a split to cut it, a cut one to bring it back. Line width: how many examples pass. Below the levels shown, +n are leaves folded away.";
   const zoom = (factor) => {
     const middle = (view.scrollLeft + view.clientWidth / 2) / view.scrollWidth;
     state.zoom = factor ? Math.min(Math.max(1, state.zoom * factor), Math.max(1, (110 * place.slots) / view.clientWidth)) : 1;
     drawn();
     view.scrollLeft = middle * view.scrollWidth - view.clientWidth / 2;
+  };
+  const select = root.querySelector("select");
+  const deepest = layout(data, 0).deep;
+  select.replaceChildren();
+  for (const most of [0, ...LEVELS.filter((n) => n < deepest || n === state.levels)]) {
+    const option = document.createElement("option");
+    option.value = most;
+    option.textContent = most || "all";
+    option.selected = most === state.levels;
+    select.append(option);
+  }
+  select.onchange = () => {
+    state.levels = Number(select.value);
+    place = layout(data, state.levels);
+    zoom(0);
   };
   root.querySelector(".in").onclick = () => zoom(1.6);
   root.querySelector(".out").onclick = () => zoom(1 / 1.6);
@@ -219,7 +247,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       data.there = data.id.map((node) => Boolean(tree.there[node]));
       data.split = data.id.map((node) => Boolean(tree.there[node] && tree.splits[node]));
       data.leaves = tree.leaves;
-      place = layout(data);
+      place = layout(data, state.levels);
     }
     drawn();
   };

@@ -66,6 +66,24 @@ def test_the_pictures_follow_the_slider_before_the_server_answers(page):
     expect(headline(page)).to_contain_text("17 of 59 leaves")
 
 
+def test_a_large_tree_is_folded_below_a_level(page):
+    page.goto("/trees?leaves=40&rule=best+of+each+size")
+    ready(page)
+    expect(leaves(page)).to_have_count(40)
+    page.get_by_label("Levels").select_option("3")
+    folded = page.locator(".grove text.fold")
+    expect(folded.first).to_be_visible()
+    hidden = sum(int(text) for text in folded.all_text_contents())
+    assert leaves(page).count() + hidden == 40
+    assert page.locator(".grove .node").count() <= 15
+    slider(page).focus()
+    page.keyboard.press("ArrowLeft")
+    expect(headline(page)).to_contain_text("39 of 59 leaves")
+    assert leaves(page).count() + sum(int(text) for text in folded.all_text_contents()) == 39
+    page.get_by_label("Levels").select_option("0")
+    expect(leaves(page)).to_have_count(39)
+
+
 FOUND = """leaves => new Promise((done) => {
   const look = () => {
     const { leaves: at, size, second, train, validation, confusion } = window.prunelabTree ?? {};
