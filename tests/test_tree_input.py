@@ -22,6 +22,7 @@ from prunelab.trees import (
     boosting_scores,
     cut_at,
     forest_curve,
+    prune_and_relabel,
     prune_boosting,
     prune_on_own_rows,
     prune_tree,
@@ -43,6 +44,7 @@ NUMBER = DecisionTreeRegressor(random_state=0).fit(X, X[:, 0])
 ASKED: dict[str, tuple[Any, Any, str]] = {
     "prune_tree": (lambda m, x, y: prune_tree(m, "reduced-error", x, y), TREE, "xy"),
     "PruningPath": (PruningPath, TREE, "xy"),
+    "prune_and_relabel": (prune_and_relabel, TREE, "xy"),
     "OptimalSubtrees": (lambda m, x, y: OptimalSubtrees(m).tree(2), TREE, ""),
     "raise_subtrees": (raise_subtrees, TREE, "xy"),
     "cut_at": (lambda m, x, y: cut_at(m, [0]), TREE, ""),

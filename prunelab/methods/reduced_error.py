@@ -29,6 +29,7 @@ def reduced_error(model: Any, data: Any) -> Scores:
 
     It believes only rows the tree was not grown on. It goes wrong where rows are few: those held
     out are missed in growing, and a branch that none of them reaches is cut.
+    ``prunelab.trees.prune_and_relabel`` lets those rows say what leaves answer, too.
     """
     rows = held_out(data)
     scores = {}

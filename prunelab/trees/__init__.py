@@ -9,6 +9,7 @@ from prunelab.trees.path_cv import PruningPathCV
 from prunelab.trees.prune import prune_tree
 from prunelab.trees.raising import raise_subtrees
 from prunelab.trees.rebuild import cut, cut_at
+from prunelab.trees.relabel import prune_and_relabel
 from prunelab.trees.structure import (
     LEAF,
     STALE,
@@ -42,6 +43,7 @@ __all__ = [
     "forest_curve",
     "levels",
     "lift",
+    "prune_and_relabel",
     "prune_boosting",
     "prune_on_own_rows",
     "prune_tree",

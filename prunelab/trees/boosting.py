@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from prunelab.trees.binned import cut_binned
 from prunelab.trees.counts import codes_of
 from prunelab.trees.prune import scores_of
-from prunelab.trees.rebuild import cut
+from prunelab.trees.rebuild import cut, valued
 from prunelab.trees.rules import up
 from prunelab.trees.structure import Numbers, splits
 
@@ -108,7 +108,7 @@ def prune_boosting(
         kept = np.ones(len(scores), dtype=bool)
         # children have the higher ids, so on ties they go before their parents
         kept[np.lexsort((-splits(member.tree_), scores))[:gone]] = False
-        pruned.estimators_[stage, k] = cut(_valued(member, values), kept)
+        pruned.estimators_[stage, k] = cut(valued(member, values[:, None, None]), kept)
     return pruned
 
 
@@ -154,16 +154,6 @@ def _newton(tree: Any, at: Any, gradient: Numbers, hessian: Numbers, classes: in
     leaf = tree.children_left < 0
     values[leaf] = tree.value[leaf, 0, 0]
     return np.asarray(values)
-
-
-def _valued(member: Any, values: Numbers) -> Any:
-    """A copy of a tree with other values in its nodes."""
-    kind, arguments, state = member.tree_.__reduce__()
-    fresh = kind(*arguments)
-    fresh.__setstate__({**state, "values": np.ascontiguousarray(values[:, None, None])})
-    valued = copy.copy(member)
-    valued.tree_ = fresh
-    return valued
 
 
 def _targets(model: Any, x: Any, given: Any) -> NDArray[Any]:

@@ -11,7 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from prunelab.trees.structure import Bools, Indices, depths, levels, single, splits, survivors
+from prunelab.trees.structure import (
+    Bools,
+    Indices,
+    Numbers,
+    depths,
+    levels,
+    single,
+    splits,
+    survivors,
+)
 
 OF_A_LEAF = {"left_child": -1, "right_child": -1, "feature": -2, "threshold": -2.0}
 
@@ -36,6 +45,16 @@ def cut_at(member: Any, nodes: Iterable[int]) -> Any:
     if len(strange):
         raise ValueError(f"The tree has nodes 0 to {tree.node_count - 1}, got {strange[0]}.")
     return cut(member, ~np.isin(splits(tree), ids))
+
+
+def valued(member: Any, values: Numbers) -> Any:
+    """A copy of a fitted tree with other values in its nodes, (nodes, outputs, classes)."""
+    kind, arguments, state = member.tree_.__reduce__()
+    fresh = kind(*arguments)
+    fresh.__setstate__({**state, "values": np.ascontiguousarray(values)})
+    changed = copy.copy(member)
+    changed.tree_ = fresh
+    return changed
 
 
 def _rebuilt(tree: Any, there: Bools, splitting: Bools) -> Any:
