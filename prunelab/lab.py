@@ -97,7 +97,7 @@ def prune(job: Job, lab: Lab, choice: Choice, number: int, sparsity: float) -> I
     if not last:
         return
     yield from (Warned(message=note) for note in choice.notes)
-    empty = [r["name"] for r in table if r["kept"] == 0]
+    empty = [r["name"] for r in table if r["kept"] == 0 and not job.structured]
     lab.pruned = copy.deepcopy(shown(lab.net, lab.cover, lab.learner.course))
     live, outputs = (1, 1) if job.structured else reached(lab.pruned, job.parts.shape)
     if empty:

@@ -30,7 +30,8 @@ def snip(
 ) -> Scores:
     """Keep the weights whose removal would change the loss most, before training.
 
-    s = |∂L(c⊙w)/∂c| at c = 1, which is |w · ∂L/∂w|, on one batch.
+    s = |∂L(c⊙w)/∂c| at c = 1, which is |w · ∂L/∂w|, on one batch. Not to be confused with
+    ``snip-identity``, which has the same nickname and removes residual modules.
     Deviations: the network that is scored is the one that trains (the official code draws another);
     only weights are pruned, not biases; batch normalisation sees the batch and is then put back.
 

@@ -11,7 +11,7 @@ from torch.nn.functional import pad
 from prunelab.registry import Range, model
 
 IMAGES: dict[str, Any] = {
-    "traits": {"network", "convolutional", "batch-normalised network"},
+    "traits": {"network", "convolutional", "batch-normalised network", "residual network"},
     "needs": {"images"},
 }
 SGD: dict[str, Any] = {"optimizer": "sgd", "momentum": 0.9}

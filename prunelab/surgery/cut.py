@@ -88,7 +88,9 @@ def keep_indices(classes: Sequence[Class], masks: Mapping[str, Tensor]) -> Indic
     None stands for a dimension that stays whole.
     """
     indices: Indices = {}
-    for (name, dim), keep in kept(classes, masks).items():
+    places = kept(classes, masks)
+    _check_some(masks)
+    for (name, dim), keep in places.items():
         if not keep.all():
             dims = indices.setdefault(name, [])
             dims += [None] * (dim + 1 - len(dims))
@@ -169,6 +171,10 @@ def _check(classes: Sequence[Class], masks: Mapping[str, Tensor]) -> None:
                 f"The mask of {name} must be {sizes[name]} bools, "
                 f"got {mask.dtype} of shape {tuple(mask.shape)}."
             )
+
+
+def _check_some(masks: Mapping[str, Tensor]) -> None:
+    for name, mask in masks.items():
         if not mask.any():
             raise ValueError(
                 f"The mask of {name} must keep at least one of {len(mask)} units; "

@@ -36,6 +36,11 @@ def tried(net: nn.Module, example: Any, candidates: Sequence[Class]) -> Tried:
     fit, failed = _one_by_one(net, example, certain)
     twin = Twin(net, example, fit)
     good, failed_there = twin.separated(fit)
+    if failed_there:  # a wrong one that hid in the network itself has spoiled the twin
+        fit, alone = _alone(net, example, fit)
+        twin = Twin(net, example, fit)
+        good, failed_there = twin.separated(fit)
+        failed_there += alone
     exact, inexact, others = _doubted(net, example, twin, [c for c in candidates if c.doubt], good)
     order = {c.name: i for i, c in enumerate(candidates)}
     offered = sorted([*good, *exact], key=lambda c: order[c.name])
@@ -87,6 +92,14 @@ def _one_by_one(
         good, more = _greedily(good, lambda some: probe(net, example, some, _all_few(some)))
         failed += more
     return good, failed
+
+
+def _alone(
+    net: nn.Module, example: Any, classes: Sequence[Class]
+) -> tuple[list[Class], list[tuple[Class, str]]]:
+    """Which can go from a twin of their own, and why the others cannot."""
+    reasons = [(c, Twin(net, example, [c]).probe([c])) for c in classes]
+    return [c for c, why in reasons if not why], [(c, why) for c, why in reasons if why]
 
 
 def _greedily(

@@ -93,10 +93,14 @@ def _keep(
     data: Any,
     mask: Mapping[str, Tensor],
 ) -> nn.Module:
-    """Each removal is checked against the network with zeros instead."""
-    found = planned(net, data)
-    small, masked = shrink(found, net, mask), copy.deepcopy(net)
+    """Each removal is checked against the network with zeros instead.
+
+    A layer that loses all its units keeps one that is zero, as no layer can be empty.
+    """
+    found, masked = planned(net, data), copy.deepcopy(net)
     zero(masked, cover(found, masked, mask))
+    some = {name: m if m.any() else torch.arange(len(m)) == 0 for name, m in mask.items()}
+    small = shrink(found, masked, some)
     error = apart(masked, small, example_of(net, data))
     if not error <= TOLERANCE:
         raise RuntimeError(f"The network without its pruned {noun} differs by {error:.1e}.")
