@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from prunelab.probes import PRUNABLE
@@ -41,7 +42,7 @@ def _calls(net: nn.Module, example: Tensor) -> list[tuple[str, int, Tensor | Non
     hooks = [layer.register_forward_hook(_counter(counts, name)) for name, layer in layers.items()]
     modes = {module: module.training for module in net.modules()}
     try:
-        with quietly(), FlopCounterMode(display=False) as counter:
+        with quietly(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
             net.eval()(example[:1])
     finally:
         for hook in hooks:

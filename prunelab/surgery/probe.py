@@ -37,10 +37,9 @@ def tried(net: nn.Module, example: Any, candidates: Sequence[Class]) -> Tried:
     twin = Twin(net, example, fit)
     good, failed_there = twin.separated(fit)
     if failed_there:  # a wrong one that hid in the network itself has spoiled the twin
-        fit, alone = _alone(net, example, fit)
+        fit, failed = _alone(net, example, certain)
         twin = Twin(net, example, fit)
         good, failed_there = twin.separated(fit)
-        failed_there += alone
     exact, inexact, others = _doubted(net, example, twin, [c for c in candidates if c.doubt], good)
     order = {c.name: i for i, c in enumerate(candidates)}
     offered = sorted([*good, *exact], key=lambda c: order[c.name])
@@ -97,9 +96,13 @@ def _one_by_one(
 def _alone(
     net: nn.Module, example: Any, classes: Sequence[Class]
 ) -> tuple[list[Class], list[tuple[Class, str]]]:
-    """Which can go from a twin of their own, and why the others cannot."""
-    reasons = [(c, Twin(net, example, [c]).probe([c])) for c in classes]
-    return [c for c, why in reasons if not why], [(c, why) for c, why in reasons if why]
+    """Which can go from the network and from a twin of their own, and why the others cannot."""
+    good, failed = [], []
+    for c in classes:
+        fit, reason = _fitting(net, example, c, lambda v: Twin(net, example, [v]).probe([v]))
+        good += [] if reason else [fit]
+        failed += [(c, reason)] if reason else []
+    return good, failed
 
 
 def _greedily(
@@ -115,11 +118,13 @@ def _greedily(
     return good, failed
 
 
-def _fitting(net: nn.Module, example: Any, c: Class) -> tuple[Class, str]:
+def _fitting(
+    net: nn.Module, example: Any, c: Class, more: Callable[[Class], str] = lambda _: ""
+) -> tuple[Class, str]:
     """A class with those numbers of modules that follow it, and why it cannot go if it cannot."""
     first = ""
     for variant in _variants(c):
-        reason = probe(net, example, [variant], _all_few([variant]))
+        reason = probe(net, example, [variant], _all_few([variant])) or more(variant)
         if not reason:
             return variant, ""
         first = first or reason
