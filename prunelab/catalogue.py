@@ -18,18 +18,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from prunelab.choices import AFTER_TRAINING, EQUAL_STEPS, RECALIBRATED, RECOVERS, SCOPES
+from prunelab.choices import (
+    AFTER_TRAINING,
+    BUDGETS,
+    EQUAL_STEPS,
+    LIMITS,
+    RECALIBRATED,
+    RECOVERS,
+    SCOPES,
+)
 from prunelab.files import find, home
 from prunelab.registry import unknown
 from prunelab.spec import RunSpec, Scalar, SpecError, check_kinds
-
-LIMITS = {
-    "seed": (0, 2**31 - 1),
-    "epochs": (1, 1000),
-    "recover_epochs": (1, 1000),
-    "batch_size": (1, 65536),
-    "floor": (0, 10**6),
-}
 
 
 class CatalogueError(RuntimeError):
@@ -95,6 +95,7 @@ def describe() -> dict[str, Any]:
         "scopes": SCOPES,
         "recovers": RECOVERS,
         "recovery_knobs": recovery,
+        "budgets": BUDGETS,
         "broken": broken,
     }
 
@@ -178,9 +179,28 @@ def validate(spec: RunSpec, known: Mapping[str, Any] | None = None) -> None:
             f"{spec.recover} is for a trained network, but {spec.method} prunes before training; "
             f"choose another recovery or another method."
         )
+    _whole_units(spec, known)
     check_knobs(f"method {spec.method}", spec.knobs, knobs_of_run(known, spec))
     check_knobs(f"model {spec.model}", spec.model_knobs, known["models"][spec.model]["knobs"])
     check_knobs(f"data set {spec.data}", spec.data_knobs, known["datasets"][spec.data]["knobs"])
+
+
+def _whole_units(spec: RunSpec, known: Mapping[str, Any]) -> None:
+    """A budget and multiples are for units that are really removed, all at once."""
+    if not spec.budget and spec.round_to == 1:
+        return
+    entry = known["methods"][spec.method]
+    unit = known["units"][unit_of(known, spec.method, spec.model)]
+    once = entry["when"] == "trained" and entry["schedule"] == "one-shot"
+    if not (unit["structured"] and once):
+        raise SpecError(
+            f"budget and round_to are for methods that remove whole units of a trained network at "
+            f"once; {spec.method} does not."
+        )
+    if spec.budget:
+        _known("budget", spec.budget, BUDGETS)
+        if spec.layers:
+            raise SpecError("Give either a budget or the sparsity of each layer, not both.")
 
 
 def knobs_of_run(known: Mapping[str, Any], spec: RunSpec) -> list[dict[str, Any]]:

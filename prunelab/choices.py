@@ -1,4 +1,4 @@
-"""What can follow pruning, and how sparsity is spread over layers: names and what they mean."""
+"""What can follow pruning, and how sparsity is spread over layers: names and bounds."""
 
 EQUAL_STEPS = "equal-steps"
 RECOVERS = {
@@ -25,3 +25,17 @@ SCOPES = {
 }
 RECALIBRATED = ("recalibrate", "recalibrate-finetune")
 AFTER_TRAINING = (*RECALIBRATED, "distill")
+BUDGETS = {
+    "params": "The sparsity is the share of the parameters that go.",
+    "macs": "The sparsity is the share of the multiply-adds that go.",
+    "bytes": "The sparsity is the share of the bytes that go.",
+    "latency": "The sparsity is the share of the time that goes, as measured here.",
+}
+LIMITS = {
+    "seed": (0, 2**31 - 1),
+    "epochs": (1, 1000),
+    "recover_epochs": (1, 1000),
+    "batch_size": (1, 65536),
+    "floor": (0, 10**6),
+    "round_to": (1, 1024),
+}

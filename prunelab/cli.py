@@ -21,6 +21,8 @@ FIELDS: dict[str, tuple[Any, str]] = {
     "sparsity": (float, "share of the prunable units to remove, 0 <= s < 1"),
     "scope": (str, "global, uniform, uniform-plus, er, erk or lamp"),
     "floor": (int, "keep at least so many units of every layer"),
+    "budget": (str, "what the sparsity is a share of: params, macs, bytes or latency"),
+    "round-to": (int, "keep a multiple of so many units in every layer"),
     "recover": (str, "none, finetune, rewind or reinit"),
     "seed": (int, "of everything random"),
     "epochs": (int, "of the dense training"),

@@ -15,6 +15,7 @@ import sklearn
 import torch
 
 import prunelab
+from prunelab.budgets import WORDS, meet, rounded
 from prunelab.catalogue import describe, recoveries, unit_of, validate
 from prunelab.masks import Masks, Scores, allocate, select
 from prunelab.parts import Parts
@@ -27,6 +28,7 @@ from prunelab.subject import parts_of
 from prunelab.training import Learner, Recipe, seeded
 
 RETRAIN_LR = 0.1  # Han et al. 2015: retrain at a tenth of the learning rate
+BATCH = 64  # of a budget of time
 LONGEST = 2  # Liu et al. 2019: scratch-B trains at most twice as long
 
 
@@ -91,7 +93,29 @@ class Job:
             warnings.simplefilter("always", Note)
             spec = replace(self.spec, sparsity=sparsity)
             scores = dict(score(self.method, self.unit, model, self.parts, spec, watched))
-        return self.select(scores, sparsity, within, tuple(str(w.message) for w in heard))
+        notes = tuple(str(w.message) for w in heard)
+        if self.spec.budget:
+            return self._within_budget(model, scores, sparsity, notes)
+        return self.select(scores, sparsity, within, notes)
+
+    def _within_budget(
+        self, model: Any, scores: Scores, sparsity: float, notes: tuple[str, ...]
+    ) -> Choice:
+        """As few units go as the budget allows; the sparsity is a share of its cost."""
+        units, kind = sum(s.numel() for s in scores.values()), self.spec.budget
+        met = meet(
+            kind,
+            sparsity,
+            units,
+            lambda share: self.select(scores, share).mask,
+            lambda mask: self.unit.keep(model, self.parts, mask),
+            torch.from_numpy(self.parts.validation.x[:BATCH]).to(device()),
+        )
+        gone = sum(int((~m).sum()) for m in met.mask.values())
+        note = (
+            f"{gone} of {units} {self.unit_entry.noun} go: {met.after:.1%} of {WORDS[kind]} stay."
+        )
+        return Choice(scores=scores, mask=met.mask, notes=(*notes, note), asked=gone / units)
 
     def select(
         self,
@@ -109,9 +133,14 @@ class Job:
             floor=max(int(self.structured), self.spec.floor),
             layers=self.layers_at(sparsity),
         )
+        asked = None
+        if self.spec.round_to > 1:
+            sizes = {name: s.numel() for name, s in scores.items()}
+            keep = rounded(keep, sizes, self.spec.round_to)
+            asked = 1 - sum(keep.values()) / sum(sizes.values())
         whole = self.method.whole_ties
         mask = select(scores, keep, within=within or None, whole_ties=whole)
-        return Choice(scores=scores, mask=mask, notes=notes)
+        return Choice(scores=scores, mask=mask, notes=notes, asked=asked)
 
     def again(self, scores: Scores, mask: Masks) -> Masks:
         """As many of each group as stay now, chosen anew by other scores."""
@@ -156,6 +185,7 @@ class Choice:
     scores: Scores
     mask: Masks
     notes: tuple[str, ...] = ()
+    asked: float | None = None  # the sparsity of units, where that is not the one asked for
 
 
 def prepare(spec: RunSpec) -> Job:

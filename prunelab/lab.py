@@ -89,7 +89,7 @@ def prune(job: Job, lab: Lab, choice: Choice, number: int, sparsity: float) -> I
     yield Pruned(
         round=number,
         rounds=len(job.steps),
-        asked=job.asked(choice.scores, sparsity),
+        asked=job.asked(choice.scores, sparsity) if choice.asked is None else choice.asked,
         kept=sum(r["kept"] for r in table),
         of=sum(r["units"] for r in table),
         layers=[{**r, "threshold": _threshold(r["name"], choice)} for r in table],

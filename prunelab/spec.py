@@ -28,7 +28,9 @@ class RunSpec:
     layer by layer instead. An empty ``scope`` or ``recover`` and a None mean "as the method, the
     model and the data set recommend". Knobs are what else a method, model or data set lets one set.
     ``weights`` names a file of one's own that takes the place of the dense training. ``floor``
-    keeps at least so many units of every layer, where the sparsity leaves as many.
+    keeps at least so many units of every layer, where the sparsity leaves as many. With a
+    ``budget`` the sparsity is a share of parameters, multiply-adds, bytes or time instead of units;
+    ``round_to`` keeps a multiple of so many units in every layer.
     """
 
     data: str = "digits"
@@ -38,6 +40,8 @@ class RunSpec:
     layers: Mapping[str, float] = field(default_factory=dict)
     scope: str = ""
     floor: int = 0
+    budget: str = ""
+    round_to: int = 1
     recover: str = ""
     seed: int = 0
     epochs: int | None = None

@@ -43,7 +43,7 @@ def choose(known: Mapping[str, Any], start: RunSpec, among: Sequence[str] = ()) 
     epochs = preset(known, data, model)
     with st.expander("More settings"):
         asked |= knobs.ask(method, entry["knobs"][OPEN:], start.knobs)
-        more = _training(known, model, start)
+        more = _training(known, model, start) | _budget(known, method, model, start)
         seed = st.number_input(
             "Seed", 0, 2**31 - 1, start.seed, key="seed", bind="query-params",
             help="Two runs with the same seed give the same numbers.",
@@ -194,6 +194,25 @@ def _training(known: Mapping[str, Any], model: str, start: RunSpec) -> dict[str,
     found |= {"scope": scope or "", "optimizer": optimizer or ""}
     found |= {"floor": floor} if floor else {}
     return found | ({"epochs": epochs} if epochs else {})
+
+
+def _budget(known: Mapping[str, Any], method: str, model: str, start: RunSpec) -> dict[str, Any]:
+    """What the sparsity is a share of, for methods that remove whole units at once."""
+    entry, unit = known["methods"][method], known["units"][unit_of(known, method, model)]
+    once = entry["when"] == "trained" and entry["schedule"] == "one-shot"
+    if not (unit["structured"] and once and "network" in unit["needs"]):
+        return {}
+    budgets = list(known["budgets"])
+    budget = st.selectbox(
+        "Budget", budgets, budgets.index(start.budget) if start.budget else None, key="budget",
+        bind="query-params", placeholder=f"share of the {unit['noun']}",
+        help="  \n".join(f"**{name}**: {text}" for name, text in known["budgets"].items()),
+    )  # fmt: skip
+    multiple = st.number_input(
+        "Keep a multiple of", 1, 1024, start.round_to, key="round_to", bind="query-params",
+        help="Hardware likes widths such as 8 or 16: a few more units stay.",
+    )  # fmt: skip
+    return {"budget": budget or "", "round_to": int(multiple)}
 
 
 def _data_knobs(data: str, asked: list[Mapping[str, Any]], start: RunSpec) -> dict[str, Any]:
