@@ -1,0 +1,101 @@
+"""Structured methods at the same cost: accuracy with a spread over seeds, and what is smaller.
+
+python benchmarks/structured_table.py [--seeds 5] [--write]
+
+Every run of a seed starts from the same dense network and fine-tunes as long; the sparsity is the
+share of the filters of every layer. With --write the table goes into docs/structured.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from prunelab.events import Failed, fold
+from prunelab.experiment import run
+from prunelab.spec import RunSpec
+
+DOCS = Path(__file__).parents[1] / "docs" / "structured.md"
+BEGIN, END = "<!-- table: accuracy -->\n", "<!-- end -->"
+BASE = RunSpec(
+    data="digits",
+    model="resnet-narrow",
+    sparsity=0.5,
+    scope="uniform",
+    epochs=20,
+    recover_epochs=10,
+)
+METHODS = (
+    "random-filter", "l1-filter", "l2-filter", "fpgm", "taylor", "apoz", "thinet", "hrank",
+    "effective-rank",
+)  # fmt: skip
+CONTROLS = (("l1-filter", "scratch-e"), ("l1-filter", "distill"), ("l1-filter", "recalibrate"))
+
+
+def main() -> None:
+    """Print the table, or write it where it is shown."""
+    asked = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    asked.add_argument("--seeds", type=int, default=5)
+    asked.add_argument("--write", action="store_true")
+    given = asked.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        lines = list(table(range(given.seeds), Path(folder)))
+    text = "\n".join(lines)
+    print(text)
+    if given.write:
+        old = DOCS.read_text(encoding="utf-8")
+        before, rest = old.split(BEGIN)
+        DOCS.write_text(
+            before + BEGIN + text + "\n" + END + rest.split(END, 1)[1], encoding="utf-8"
+        )
+
+
+def table(seeds: Sequence[int], dense: Path) -> Iterator[str]:
+    """The rows: a method or a control each."""
+    yield (
+        f"{BASE.data}, {BASE.model}, {BASE.sparsity:.0%} of the filters, {len(seeds)} seeds, "
+        f"{BASE.epochs} epochs dense and {BASE.recover_epochs} after pruning; accuracy in % on the "
+        f"test part, mean ± standard deviation.\n"
+    )
+    yield "| method | recovered by | right after | recovered | parameters | multiply-adds |"
+    yield "|---|---|---|---|---|---|"
+    first = [(method, "finetune") for method in METHODS]
+    for number, (method, recover) in enumerate([*first, *CONTROLS]):
+        spec = replace(BASE, method=method, recover=recover)
+        found = [_result(replace(spec, seed=seed), dense) for seed in seeds]
+        if number == 0:
+            yield _row("dense", "", "", [r.dense for r in found])
+        after = _spread([r.pruned["accuracy"] for r in found])
+        yield _row(method, recover, after, [r.recovered for r in found])
+
+
+def _row(method: str, recover: str, after: str, measured: Sequence[Any]) -> str:
+    first = measured[0]
+    accuracy = _spread([m["accuracy"] for m in measured])
+    return (
+        f"| {method} | {recover} | {after} | {accuracy} | {first['params']:,} | "
+        f"{first['macs']['shipped']:,} |"
+    )
+
+
+def _result(spec: RunSpec, dense: Path) -> Any:
+    events = list(run(spec, dense=dense))
+    if isinstance(events[-1], Failed):
+        raise SystemExit(events[-1].reason)
+    return fold(events)
+
+
+def _spread(values: Sequence[float]) -> str:
+    percent = [100 * v for v in values]
+    return f"{statistics.mean(percent):.1f} ± {statistics.stdev(percent):.1f}"
+
+
+if __name__ == "__main__":
+    main()
