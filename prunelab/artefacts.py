@@ -17,8 +17,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from prunelab import given, imports
-from prunelab.catalogue import check_knobs
 from prunelab.events import Epoch, Event, Result, from_json, to_json
+from prunelab.knobs import check_knobs
 from prunelab.own import trees
 from prunelab.registry import MODELS, UNITS
 from prunelab.room import affordable

@@ -9,7 +9,6 @@ import functools
 import hashlib
 import inspect
 import json
-import math
 import os
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from prunelab.choices import (
     SCOPES,
 )
 from prunelab.files import find, home
+from prunelab.knobs import check_knobs
 from prunelab.registry import unknown
 from prunelab.spec import RunSpec, Scalar, SpecError, check_kinds
 
@@ -272,34 +272,6 @@ def _numbers(spec: RunSpec) -> None:
             raise SpecError(f"{name} must be a whole number from {low} to {high}, got {value!r}.")
     if spec.lr is not None and not (isinstance(spec.lr, int | float) and 0 < spec.lr <= 10):
         raise SpecError(f"lr must be above 0 and at most 10, got {spec.lr!r}.")
-
-
-def check_knobs(owner: str, given: Mapping[str, Any], knobs: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse settings that their owner does not have, or values out of bounds.
-
-    Raises:
-        SpecError: such a setting; it says what is near or what is possible.
-    """
-    known = {knob["name"]: knob for knob in knobs}
-    for name, value in given.items():
-        if name not in known:
-            raise SpecError(unknown(f"knob of the {owner}", name, known))
-        _knob(known[name], value)
-
-
-def _knob(knob: Mapping[str, Any], value: Any) -> None:
-    name, kind = knob["name"], knob["kind"]
-    if kind == "choice":
-        if value not in knob["choices"]:
-            choices = ", ".join(map(str, knob["choices"]))
-            raise SpecError(f"{name} must be one of {choices}, got {value!r}.")
-        return
-    kinds: dict[str, Any] = {"bool": bool, "int": int, "float": (int, float), "text": str}
-    if not isinstance(value, kinds[kind]) or (isinstance(value, bool) and kind != "bool"):
-        raise SpecError(f"{name} must be a {kind}, got {value!r}.")
-    low, high = knob["low"], knob["high"]
-    if low is not None and not (math.isfinite(value) and low <= value <= high):
-        raise SpecError(f"{name} must be from {low} to {high}, got {value!r}.")
 
 
 def _known(kind: str, name: str, names: Any, broken: Mapping[str, str] | None = None) -> None:

@@ -14,7 +14,8 @@ import torch
 from prunelab import artefacts, run_network, run_tree
 from prunelab.events import Cancelled, Event, Failed, Finished, Started, fold
 from prunelab.files import forget_checkpoint
-from prunelab.job import Job, manifest, prepare, score
+from prunelab.job import Job, prepare, score
+from prunelab.manifest import manifest
 from prunelab.masks import allocate, removed, select
 from prunelab.registry import METHODS, MODELS, UNITS
 from prunelab.spec import RunSpec, SpecError

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
-import platform
 import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import numpy as np
-import sklearn
 import torch
 
-import prunelab
 from prunelab.budgets import WORDS, meet, rounded
 from prunelab.catalogue import describe, recoveries, unit_of, validate
 from prunelab.masks import Masks, Scores, allocate, select
@@ -271,22 +267,6 @@ def call(
     extra = {k: v for k, v in given.items() if k in names}
     knobs = {k: v for k, v in spec.knobs.items() if k in wanted}
     return method.function(model, parts, **extra, **knobs)
-
-
-def manifest(job: Job) -> dict[str, Any]:
-    """What a second machine needs to know to get the same numbers."""
-    return {
-        "prunelab": prunelab.__version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "scikit-learn": sklearn.__version__,
-        "numpy": np.__version__,
-        "platform": platform.platform(),
-        "device": str(device()),
-        "threads": torch.get_num_threads(),
-        "seed": job.spec.seed,
-        "data": job.parts.digest,
-    }
 
 
 def device() -> torch.device:

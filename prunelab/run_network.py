@@ -17,11 +17,12 @@ from prunelab.cover import Cover
 from prunelab.events import Event, Measured
 from prunelab.files import CHECKPOINT
 from prunelab.histograms import weights_histogram
-from prunelab.job import Job, device, manifest
+from prunelab.job import Job, device
 from prunelab.keep_examples import keep_examples
 from prunelab.keep_examples import plan as plan_of_examples
 from prunelab.lab import Lab, piece, prune, state, validated
 from prunelab.learn import train_and_prune
+from prunelab.manifest import manifest
 from prunelab.measure.latency import latency
 from prunelab.measure.macs import ideal_macs, macs
 from prunelab.measure.quality import quality

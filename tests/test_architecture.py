@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 HEAVY = {"torch", "sklearn", "distributed", "dask", "skops", "safetensors.torch"}
 DESK = {
     "__init__", "spec", "events", "store", "database", "row", "ledger", "catalogue", "engine",
-    "choices", "files", "figures", "layers", "local", "notebook", "cli", "docs", "launch",
+    "choices", "knobs", "files", "figures", "layers", "local", "notebook", "cli", "docs", "launch",
     "registry",
     "schedules", "parts", "examples", "processes", "own", "harmless", "imports", "export", "npz",
     "__main__", "space", "limits", "storage", "turns", "told", "log", "journal", "patience",
