@@ -106,6 +106,11 @@ def test_missing_values_where_the_tree_was_grown_without_are_refused() -> None:
     assert PruningPath(TREE, X, Y, train=(X, Y)).scores[0] == 1.0
     holed = DecisionTreeClassifier(random_state=0).fit(HOLE, Y)
     assert PruningPath(holed, HOLE, Y, train=(HOLE, Y)).scores[0] == holed.score(HOLE, Y)
+    late = DecisionTreeClassifier(random_state=0).fit(_sparse(X), Y)
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        PruningPath(late, _sparse(HOLE), Y, train=(_sparse(X), Y))
+    with pytest.raises(ValueError, match="X has 3 features"):
+        PruningPath(TREE, X[:, :3], Y, train=(X, Y))
     with pytest.raises(ValueError, match="Input X contains NaN"):  # scikit-learn's own rule
         PruningPath(DecisionTreeClassifier(splitter="random", monotonic_cst=None).fit(X, Y),
                     _sparse(HOLE), Y)  # fmt: skip

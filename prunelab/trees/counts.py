@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.base import is_classifier
 
 from prunelab.trees.rules import up
@@ -109,7 +110,9 @@ def refuse_new_holes(train: Any, x: Any) -> None:
     Raises:
         ValueError: a feature has missing values in ``x`` and none in the rows grown on.
     """
-    known, new = (np.isnan(_dense(rows)).any(0) for rows in (train, x))
+    if issparse(train) or issparse(x):
+        return  # scikit-learn takes no missing values there
+    known, new = (np.isnan(np.asarray(rows, np.float64)).any(0) for rows in (train, x))
     if known.shape != new.shape:
         return  # other features: refused by scikit-learn, with its own words
     strange = np.flatnonzero(new & ~known)
@@ -117,11 +120,6 @@ def refuse_new_holes(train: Any, x: Any) -> None:
         raise ValueError(
             f"Feature {strange[0]} has missing values, and the tree was grown without any there."
         )
-
-
-def _dense(rows: Any) -> NDArray[Any]:
-    rows = rows.toarray() if hasattr(rows, "toarray") else rows
-    return np.asarray(rows, dtype=np.float64)
 
 
 def _sums(

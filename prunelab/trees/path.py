@@ -43,7 +43,8 @@ class PruningPath:
     ) -> None:
         rows = held_out(Sets(validation=Rows(x, y, sample_weight)))
         grown = Rows(*train) if train else rows
-        refuse_new_holes(grown.x, rows.x)
+        if train:
+            refuse_new_holes(grown.x, rows.x)
         self.dense, self.method, self.knobs = single(tree), method, knobs
         self.split_scores = scores_of(tree, method, Sets(grown, rows), seed=seed, **knobs)
         self._family = family(tree.tree_, self.split_scores)
