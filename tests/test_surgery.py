@@ -151,6 +151,61 @@ def test_li_table_1():
     assert pruned((0.6, 0.3, 0.1), {16, 18, 20, 34, 38, 54}) == (90_907_264, 735_712)
 
 
+def vgg_16(x):
+    """VGG-16 for small images, as Li et al. have it."""
+    layers, ins = [], 3
+    for width in (64, 64, "M", 128, 128, "M", *[256] * 3, "M", *[512] * 3, "M", *[512] * 3, "M"):
+        if width == "M":
+            layers.append(nn.MaxPool2d(2))
+        else:
+            layers += [nn.Conv2d(ins, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU()]
+            ins = width
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(512, 512), nn.BatchNorm1d(512), nn.ReLU(),
+                         nn.Linear(512, 10))  # fmt: skip
+
+
+def test_li_vgg_16_a():
+    x = torch.randn(1, 3, 32, 32)
+    net = vgg_16(x)
+    assert sum(macs(net, x).values()) == 313_463_808
+    convolutions = [n for n, layer in net.named_modules() if isinstance(layer, nn.Conv2d)]
+    halved = {convolutions[i] for i in (0, *range(7, 13))}
+    found = plan(net, x)
+    masks = {
+        c.name: torch.arange(c.size) < c.size // (2 if c.name in halved else 1)
+        for c in found.classes
+    }
+    small = shrink(found, net, masks)
+    assert sum(macs(small, x).values()) == 206_279_680
+
+
+def test_hrank_resnet_56_outputs_only_and_real():
+    net, x = MODELS["resnet-56"].function((3, 32, 32), 10), torch.randn(1, 3, 32, 32)
+    rates = [0.1, *[0.6] * 35, 0.0, 0.0, *[0.6] * 6, *[0.4] * 3, *[0.1, 0.4] * 4]
+    names = ["conv1"] + [
+        f"stage{s}.{b}.conv{c}" for s in (1, 2, 3) for b in range(9) for c in (1, 2)
+    ]
+    counted = macs(net, x)
+    kept = {
+        n: 1 - int(w * r) / w
+        for n, r in zip(names, rates, strict=True)
+        for w in [net.get_submodule(n).out_channels]
+    }
+    assert round(sum(counted[n] * kept[n] for n in names) + counted["fc"]) == 62_715_520
+    found = plan(net, x)
+    masks = {
+        n: torch.arange(w) < round(w * kept[n])
+        for n in names
+        for w in [net.get_submodule(n).out_channels]
+        if n.endswith("conv1") and n != "conv1"
+    }
+    small = shrink(found, net, masks)
+    real = macs(small, x)
+    shared = [n for n in names if n not in masks]  # zero maps of what shortcuts add stay alive
+    total = sum(real[n] * (kept[n] if n in shared else 1) for n in names) + real["fc"]
+    assert round(total) == 48_443_968
+
+
 def test_networks_of_several_inputs():
     class Two(nn.Module):
         def __init__(self):

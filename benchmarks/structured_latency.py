@@ -1,0 +1,70 @@
+"""Time of a prediction with half of the filters gone, dense and small in turn: the ratio of pairs.
+
+python benchmarks/structured_latency.py
+
+One thread. An interval is that of the median ratio by order statistics, 95 %.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from prunelab.experiment import prune
+from prunelab.registry import MODELS
+
+PAIRS, CALLS = 60, 5
+CASES = (("lenet-5", (1, 28, 28)), ("resnet-narrow", (1, 28, 28)), ("resnet-20", (3, 32, 32)))
+
+
+def main() -> None:
+    """Print one line for each network and batch."""
+    torch.set_num_threads(1)
+    print("| network | batch | dense, ms | small, ms | times faster (95 % interval) |")
+    print("|---|---|---|---|---|")
+    for name, shape in CASES:
+        torch.manual_seed(0)
+        net = MODELS[name].function(shape, 10).eval()
+        small = prune(net, "l1-filter", 0.5, torch.randn(2, *shape), scope="uniform").eval()
+        for batch in (1, 64):
+            print(line(name, net, small, torch.randn(batch, *shape)))
+
+
+def line(name: str, net: nn.Module, small: nn.Module, x: torch.Tensor) -> str:
+    """Both in turn, one row of the table."""
+    pairs = []
+    for number in range(PAIRS + 3):
+        order = (net, small) if number % 2 else (small, net)
+        times = {id(one): timed(one, x) for one in order}
+        pairs.append((times[id(net)], times[id(small)]))
+    pairs = pairs[3:]  # the first ones warm up
+    ratios = sorted(a / b for a, b in pairs)
+    low, high = interval(ratios)
+    dense, less = (1000 * statistics.median(p[i] for p in pairs) for i in (0, 1))
+    ratio = statistics.median(ratios)
+    return f"| {name} | {len(x)} | {dense:.2f} | {less:.2f} | {ratio:.2f} ({low:.2f}–{high:.2f}) |"
+
+
+def timed(net: nn.Module, x: torch.Tensor) -> float:
+    """Seconds of a call, the mean of a few."""
+    with torch.inference_mode():
+        start = time.perf_counter()
+        for _ in range(CALLS):
+            net(x)
+    return (time.perf_counter() - start) / CALLS
+
+
+def interval(ordered: Sequence[float]) -> tuple[float, float]:
+    """The order statistics between which the median lies, 95 %."""
+    n = len(ordered)
+    reach = math.ceil(0.98 * math.sqrt(n))
+    return ordered[max(0, (n - 1) // 2 - reach)], ordered[min(n - 1, n // 2 + reach)]
+
+
+if __name__ == "__main__":
+    main()
