@@ -1,0 +1,187 @@
+"""Read a language model from a folder or by its hub name; save it so that others can read it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from prunelab.files import home
+from prunelab.own import folder as layout
+from prunelab.spec import SpecError
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+FILES = ("*.safetensors", "*.json", "*.model", "*.txt")  # all that is ever fetched from a hub
+ROOM = 1.2  # of the weights, that must be free
+
+
+class Language(NamedTuple):
+    """A model with the tokenizer that belongs to it."""
+
+    model: Any
+    tokenizer: Any
+
+    def tokens(self, text: str) -> Tensor:
+        """The text in the model's own tokens, (n,).
+
+        Raises:
+            SpecError: an empty text, or tokens that the model does not have.
+        """
+        if not text.strip():
+            raise SpecError("The text is empty.")
+        with _quiet():
+            ids = torch.tensor(self.tokenizer(text, add_special_tokens=False).input_ids)
+        rows = self.model.get_input_embeddings().weight.shape[0]
+        if len(ids) and int(ids.max()) >= rows:
+            raise SpecError(
+                f"The tokenizer made token {int(ids.max())}, but the model has {rows}: they do "
+                f"not belong together."
+            )
+        return ids
+
+    def calibration(self, text: str, sequences: int, length: int, seed: int = 0) -> Tensor:
+        """Sequences drawn from a text without overlap, (sequences, length).
+
+        Raises:
+            SpecError: a text that is too short for them.
+        """
+        ids = self.tokens(text)
+        there = len(ids) // length
+        if there < sequences:
+            raise SpecError(
+                f"The calibration text has {len(ids):,} tokens, which is {there} sequences of "
+                f"{length}; {sequences} are wanted. Give a longer text or ask for fewer."
+            )
+        chance = torch.Generator().manual_seed(seed)
+        chosen = torch.randperm(there, generator=chance)[:sequences]
+        return ids[: there * length].view(there, length)[chosen]
+
+
+def read(place: str | Path, *, dtype: str = "float32", device: str = "cpu") -> Language:
+    """A causal language model and its tokenizer; no code of the folder runs, no pickle is read.
+
+    Raises:
+        SpecError: no such folder or name, remote code, pickled or missing weights, a model that
+            does not fit into memory, a tokenizer of another model.
+    """
+    transformers = _transformers()
+    if dtype not in DTYPES:
+        raise SpecError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r}.")
+    folder = _located(place)
+    classes = transformers.models.auto.modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    found = layout.read(folder, {name: name for name in _names(classes)})
+    _affordable(found.parameters, DTYPES[dtype], device)
+    with _quiet():
+        model, told = transformers.AutoModelForCausalLM.from_pretrained(
+            folder,
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            dtype=DTYPES[dtype],
+            output_loading_info=True,
+        )
+        tokenizer = _tokenizer(transformers, folder)
+    _whole(folder, told)
+    rows = model.get_input_embeddings().weight.shape[0]
+    if len(tokenizer) > rows:
+        raise SpecError(
+            f"The tokenizer of {folder.name} has {len(tokenizer)} tokens, its model {rows}: they "
+            f"do not belong together."
+        )
+    return Language(model.to(device).eval(), tokenizer)
+
+
+def save(language: Language, folder: Path) -> None:
+    """Write a model and its tokenizer; plain transformers loads them."""
+    with _quiet():
+        language.model.save_pretrained(folder)
+        language.tokenizer.save_pretrained(folder)
+
+
+def _tokenizer(transformers: Any, folder: Path) -> Any:
+    try:
+        return transformers.AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SpecError(
+            f"{folder.name} has no tokenizer that can be read: {error!s:.200}"
+        ) from error
+
+
+def _whole(folder: Path, told: Mapping[str, Any]) -> None:
+    """Every tensor of the model must have come from the files."""
+    missing = sorted(told["missing_keys"])
+    strange = [str(one[0]) for one in told["mismatched_keys"]]
+    if missing or strange:
+        first = (missing + strange)[0]
+        raise SpecError(
+            f"{folder.name} lacks {len(missing) + len(strange)} tensors of its model, or has them "
+            f"in another shape: {first} first."
+        )
+
+
+def _located(place: str | Path) -> Path:
+    """A local folder, or what a hub has under that name, without anything pickled."""
+    path = Path(place).expanduser()
+    if path.is_dir() or len(path.parts) > 2 or isinstance(place, Path):
+        return path
+    from huggingface_hub import snapshot_download
+
+    try:
+        here = home() / "hub" / str(place).replace("/", "--")  # files themselves, no links
+        return Path(snapshot_download(str(place), allow_patterns=list(FILES), local_dir=here))
+    except Exception as error:  # its errors have no common class
+        raise SpecError(
+            f"There is no folder {str(place)!r}, and no hub could give it ({type(error).__name__})."
+        ) from error
+
+
+def _affordable(parameters: int, dtype: torch.dtype, device: str) -> None:
+    """Refuse a model that does not fit, before anything is read."""
+    import psutil
+
+    needed = math.ceil(parameters * dtype.itemsize * ROOM)
+    free = psutil.virtual_memory().available
+    if device.startswith("cuda"):
+        free = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else 0
+    if needed > free:
+        raise SpecError(
+            f"The model needs {needed / 2**30:.1f} GiB in {str(dtype).removeprefix('torch.')}, but "
+            f"{free / 2**30:.1f} GiB are free on {device}. Try bfloat16 or a smaller model."
+        )
+
+
+def _names(mapping: Mapping[str, Any]) -> Iterator[str]:
+    for names in mapping.values():
+        yield from (names,) if isinstance(names, str) else names
+
+
+def _transformers() -> Any:
+    try:
+        import transformers
+    except ImportError as error:
+        raise SpecError("Language models need transformers: pip install 'prunelab[lm]'.") from error
+    return transformers
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Inside, transformers neither draws progress bars nor warns of lengths."""
+    from transformers.utils import logging as theirs
+
+    bars, level = theirs.is_progress_bar_enabled(), theirs.get_verbosity()
+    theirs.disable_progress_bar()  # type: ignore[no-untyped-call]
+    theirs.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        theirs.set_verbosity(level)
+        if bars:
+            theirs.enable_progress_bar()  # type: ignore[no-untyped-call]

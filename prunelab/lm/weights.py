@@ -1,0 +1,145 @@
+"""Single weights of a language model become zero, block by block: Wanda, SparseGPT, magnitude."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from prunelab.lm.anatomy import blocks, linears, matrix
+from prunelab.lm.sparsegpt import DAMP, solve
+from prunelab.lm.walk import Block, listening, walk
+from prunelab.masks import removed
+from prunelab.spec import SpecError
+from prunelab.training import seeded
+
+WEIGHTS = ("wanda", "sparsegpt", "magnitude", "random")
+Pattern = tuple[int, int] | None
+ROWS = 256  # that are sorted together
+
+
+def prune_weights(
+    model: Any,
+    ids: Tensor,
+    method: str,
+    sparsity: float,
+    *,
+    pattern: Pattern,
+    seed: int,
+    damp: float = DAMP,
+) -> tuple[int, int]:
+    """Zero a share of every linear layer of every block; weights there were, and that stay.
+
+    Each block is run again after it was pruned, so that the next one sees what is left of it.
+    Embeddings and the output layer stay whole.
+    """
+    of, kept = 0, 0
+
+    def one(name: str, layer: nn.Module, seen: Tensor | None) -> None:
+        nonlocal of, kept
+        weight = matrix(layer)
+        if method == "sparsegpt" and seen is not None:
+            found = solve(weight, seen, sparsity, pattern=pattern, damp=damp)
+            weight.copy_(found.weight)
+            stays = found.stays
+        else:
+            stays = mask(method, weight, seen, sparsity, pattern, seeded(seed, name))
+            weight.mul_(stays)
+        of, kept = of + stays.numel(), kept + int(stays.sum())
+
+    if method in ("magnitude", "random"):
+        with torch.no_grad():
+            for number, block in enumerate(blocks(model)):
+                for name, layer in linears(block).items():
+                    one(f"{number} {name}", layer, None)
+        return of, kept
+
+    def visit(number: int, block: nn.Module, arriving: Tensor, run: Block) -> Tensor:
+        layers = linears(block)
+        for name, seen in _seen(block, layers, arriving, run, method).items():
+            one(f"{number} {name}", layers[name], seen)
+        return run(arriving)
+
+    walk(model, ids, visit)
+    return of, kept
+
+
+@torch.no_grad()
+def mask(
+    method: str,
+    weight: Tensor,
+    squares: Tensor | None,
+    sparsity: float,
+    pattern: Pattern,
+    chance: torch.Generator | None = None,
+) -> Tensor:
+    """What of a weight (outputs, inputs) stays: per output for wanda, per layer for the others.
+
+    Args:
+        method: wanda, magnitude or random.
+        weight: of a layer.
+        squares: of each input over all tokens, for wanda.
+        sparsity: share of each output, or of the layer.
+        pattern: (n, m), of every m inputs n stay.
+        chance: for random.
+
+    Raises:
+        SpecError: inputs that m does not divide.
+    """
+    if pattern and weight.shape[1] % pattern[1]:
+        raise SpecError(f"A layer of {weight.shape[1]} inputs has no blocks of {pattern[1]}.")
+    stays = torch.ones_like(weight, dtype=torch.bool)
+    by_row = method == "wanda"
+    if not by_row and not pattern:
+        score = _score(method, weight, squares, chance).flatten()
+        gone = removed(sparsity, score.numel())
+        return _without(score[None], gone).view_as(stays)
+    for rows in range(0, len(weight), ROWS):
+        here = slice(rows, rows + ROWS)
+        score = _score(method, weight[here], squares, chance)
+        if pattern:
+            cells = score.reshape(-1, pattern[1])
+            stays[here] = _without(cells, pattern[1] - pattern[0]).view_as(score)
+        else:
+            stays[here] = _without(score, removed(sparsity, score.shape[1]))
+    return stays
+
+
+def _without(score: Tensor, gone: int) -> Tensor:
+    """Of each row all but so many of the lowest; on ties the higher index stays."""
+    stays = torch.ones_like(score, dtype=torch.bool)
+    if not gone:
+        return stays
+    cut = score.kthvalue(gone, dim=1, keepdim=True).values
+    stays = score > cut
+    level = score == cut
+    short = gone - (~stays & ~level).sum(1, keepdim=True)  # of the level ones, that must go
+    return stays | (level & (level.cumsum(1) > short))
+
+
+def _score(
+    method: str, weight: Tensor, squares: Tensor | None, chance: torch.Generator | None
+) -> Tensor:
+    if method == "random":
+        return torch.rand(weight.shape, generator=chance).to(weight.device)
+    size = weight.abs()
+    if squares is None:
+        return size
+    return size * squares.sqrt().to(size.dtype)
+
+
+def _seen(
+    block: nn.Module, layers: dict[str, nn.Module], arriving: Tensor, run: Block, method: str
+) -> dict[str, Tensor]:
+    """Of each layer Σ x² by input, or the whole of Σ x xᵀ for sparsegpt."""
+    sums: dict[str, Tensor] = {}
+
+    def hear(name: str, given: Tensor, out: Tensor) -> None:
+        x = given.flatten(0, -2).float()
+        here = x.T @ x if method == "sparsegpt" else x.square().sum(0)
+        sums[name] = sums[name] + here if name in sums else here
+
+    with listening(block, layers, hear):
+        run(arriving)
+    return sums
