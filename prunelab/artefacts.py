@@ -9,7 +9,7 @@ import shutil
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from prunelab import given, imports
-from prunelab.events import Epoch, Event, Result, from_json, to_json
+from prunelab.events import Epoch, Event, Result, Warned, from_json, to_json
 from prunelab.knobs import check_knobs
 from prunelab.own import trees
 from prunelab.registry import MODELS, UNITS
@@ -26,7 +26,7 @@ from prunelab.spec import SpecError
 
 MODEL, MASKS, DENSE = "model.safetensors", "masks.safetensors", "dense.safetensors"
 ARCHITECTURE, RUN, TREE = "architecture.json", "run.json", "model.skops"
-EXAMPLES = "examples.npz"
+EXAMPLES, ROWS = "examples.npz", "rows.safetensors"
 
 
 def save_network(
@@ -114,30 +114,50 @@ def _built(folder: Path, about: Mapping[str, Any], *, whole: bool) -> nn.Module:
 
 
 def save_dense(
-    folder: Path, key: str, state: Mapping[str, Tensor], epochs: Sequence[Event]
+    folder: Path,
+    key: str,
+    state: Mapping[str, Tensor],
+    told: Sequence[Event],
+    rows: Tensor | None = None,
 ) -> None:
-    """Keep a dense network for other runs of the same dense key; whoever is first stays."""
+    """Keep a dense network for other runs of the same dense key; whoever is first stays.
+
+    ``rows`` are the examples it learned from, where they are not all.
+    """
     partial = folder / f"{key}.{uuid.uuid4().hex}"
     partial.mkdir(parents=True)
     _save(partial / MODEL, state)
-    told = {"torch": torch.__version__, "epochs": [to_json(e) for e in epochs]}
-    _write(partial / "epochs.json", json.dumps(told))
+    if rows is not None:
+        _save(partial / ROWS, {"rows": rows})
+    about = {"torch": torch.__version__, "epochs": [to_json(e) for e in told]}
+    _write(partial / "epochs.json", json.dumps(about))
     try:
         partial.rename(folder / key)
     except OSError:  # another run was first: the same numbers, so ours is not needed
         shutil.rmtree(partial)
 
 
-def load_dense(folder: Path, key: str) -> tuple[dict[str, Tensor], list[Epoch]] | None:
-    """A kept dense network and the epochs of its training, unless another torch trained it."""
+class Dense(NamedTuple):
+    """A dense network that was kept: its values, what its training told, the rows it learned."""
+
+    state: dict[str, Tensor]
+    told: list[Event]
+    rows: Tensor | None
+
+
+def load_dense(folder: Path, key: str) -> Dense | None:
+    """A kept dense network, unless another torch trained it."""
     if not (folder / key / MODEL).exists():
         return None
     told = json.loads((folder / key / "epochs.json").read_text(encoding="utf-8"))
     if told["torch"] != torch.__version__:
         shutil.rmtree(folder / key, ignore_errors=True)
         return None
-    epochs = [e for e in map(from_json, told["epochs"]) if isinstance(e, Epoch)]
-    return load_file(folder / key / MODEL), epochs
+    events: list[Event] = [
+        e for e in map(from_json, told["epochs"]) if isinstance(e, Epoch | Warned)
+    ]
+    rows = load_file(folder / key / ROWS)["rows"] if (folder / key / ROWS).exists() else None
+    return Dense(load_file(folder / key / MODEL), events, rows)
 
 
 def _save(path: Path, state: Mapping[str, Tensor]) -> None:

@@ -180,6 +180,8 @@ def validate(spec: RunSpec, known: Mapping[str, Any] | None = None) -> None:
             f"choose another recovery or another method."
         )
     _whole_units(spec, known)
+    if spec.examples_method or spec.examples_sparsity:
+        _examples(spec, known)
     check_knobs(f"method {spec.method}", spec.knobs, knobs_of_run(known, spec))
     check_knobs(f"model {spec.model}", spec.model_knobs, known["models"][spec.model]["knobs"])
     check_knobs(f"data set {spec.data}", spec.data_knobs, known["datasets"][spec.data]["knobs"])
@@ -262,8 +264,23 @@ def _network(model: str, known: Mapping[str, Any]) -> bool:
     return "network" in known["models"][model]["traits"]
 
 
+def _examples(spec: RunSpec, known: Mapping[str, Any]) -> None:
+    """What may prune the examples before a network is pruned."""
+    name = spec.examples_method
+    _known("method", name, known["methods"], known["broken"]["methods"])
+    entry = known["methods"][name]
+    if [*entry["units"]] != ["examples"]:
+        raise SpecError(f"examples_method must remove examples; {name} removes other things.")
+    if unit_of(known, spec.method, spec.model) == "examples":
+        raise SpecError(f"{spec.method} removes examples itself; leave examples_method out.")
+    if not _network(spec.model, known) or spec.weights:
+        raise SpecError("examples_method needs a network that is trained here.")
+    check_knobs(f"method {name}", spec.examples_knobs, entry["knobs"])
+
+
 def _numbers(spec: RunSpec) -> None:
-    for name, value in (("sparsity", spec.sparsity), *spec.layers.items()):
+    shares = (("sparsity", spec.sparsity), ("examples_sparsity", spec.examples_sparsity))
+    for name, value in (*shares, *spec.layers.items()):
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
             raise SpecError(f"{name} must be at least 0 and below 1, got {value!r}.")
     for name, (low, high) in LIMITS.items():

@@ -30,6 +30,8 @@ FIELDS: dict[str, tuple[Any, str]] = {
     "lr": (float, "learning rate"),
     "batch-size": (int, "examples a step"),
     "optimizer": (str, "sgd or adam"),
+    "examples-method": (str, "prune the training examples first, by this method"),
+    "examples-sparsity": (float, "share of the examples to remove first, 0 <= s < 1"),
 }
 READERS = {".csv": "table", ".parquet": "table", ".npz": "arrays"}
 
@@ -118,6 +120,9 @@ def _owners(chosen: Mapping[str, Any], pairs: Mapping[str, str]) -> dict[str, di
     known = catalogue()
     shelves = {"knobs": "methods", "model_knobs": "models", "data_knobs": "datasets"}
     words = {"knobs": "method", "model_knobs": "model", "data_knobs": "data"}
+    if chosen.get("examples_method"):
+        shelves |= {"examples_knobs": "methods"}
+        words |= {"examples_knobs": "examples_method"}
     owned: dict[str, dict[str, Scalar]] = {}
     left = dict(pairs)
     for field, shelf in shelves.items():

@@ -13,7 +13,7 @@ import torch
 
 from prunelab.budgets import WORDS, meet, rounded
 from prunelab.catalogue import describe, recoveries, unit_of, validate
-from prunelab.masks import Masks, Scores, allocate, select
+from prunelab.masks import Masks, Scores, allocate, removed, select
 from prunelab.parts import Parts
 from prunelab.rating.watching import Watch, Watched, seen
 from prunelab.registry import DATASETS, METHODS, MODELS, UNITS, Entry, Note, Unit, knobs_of
@@ -171,7 +171,14 @@ class Job:
             "parts": {"train": len(self.parts.train.y), "validation": len(self.parts.validation.y)},
             "classes": list(self.parts.classes),
             **({"watch": self.method.watch} if self.method.watch else {}),
+            **({"examples": self.fewer} if self.spec.examples_sparsity else {}),
         }
+
+    @property
+    def fewer(self) -> dict[str, int]:
+        """How many examples stay where some are pruned beforehand, and of how many."""
+        of = len(self.parts.train.y)
+        return {"kept": of - removed(self.spec.examples_sparsity, of), "of": of}
 
 
 @dataclass(frozen=True, kw_only=True)

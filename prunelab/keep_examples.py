@@ -7,12 +7,13 @@ which is cheaper) and, repeated, for as many steps as on all examples (stage "re
 from __future__ import annotations
 
 import copy
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from prunelab import artefacts
 from prunelab.checkpoint import Place
@@ -79,20 +80,26 @@ def _told(job: Job, choice: Choice) -> Iterator[Event]:
         ],
     )
     yield from (Warned(message=note) for note in choice.notes)
-    empty = [r["name"] for r in table if r["kept"] == 0]
-    if empty:
+    yield from emptied(table)
+    yield scores_histogram(job.method.label, choice.scores, choice.mask)
+
+
+def emptied(table: Sequence[Mapping[str, Any]]) -> Iterator[Event]:
+    """A warning where a class has lost all its examples."""
+    if empty := [r["name"] for r in table if r["kept"] == 0]:
         yield Warned(
             message=f"No example of class {', '.join(empty)} is left, so it cannot be learned: "
             f"keep more, or choose the scope uniform."
         )
-    yield scores_histogram(job.method.label, choice.scores, choice.mask)
 
 
 def _train(job: Job, lab: Lab, phase: str) -> Iterator[Event]:
     lab.net.load_state_dict(lab.first)
     yield from fit(
         lab.net,
-        repeated(job.parts, lab) if phase == REPEATED else job.unit.keep(None, job.parts, lab.mask),
+        repeated(job.parts, kept_indices(job.parts, lab.mask))
+        if phase == REPEATED
+        else job.unit.keep(None, job.parts, lab.mask),
         job.recipe,
         phase=phase,
         seed=job.spec.seed,
@@ -101,7 +108,8 @@ def _train(job: Job, lab: Lab, phase: str) -> Iterator[Event]:
     )
 
 
-def repeated(parts: Parts, lab: Lab) -> Parts:
+def repeated(parts: Parts, kept: NDArray[np.int64]) -> Parts:
     """The examples that stay, again and again until there are as many as before."""
-    rows = np.resize(kept_indices(parts, lab.mask), len(parts.train.y))
-    return replace(parts, train=Part(parts.train.x[rows], parts.train.y[rows]))
+    rows = np.resize(kept, len(parts.train.y))
+    train = Part(parts.train.x[rows], parts.train.y[rows])
+    return replace(parts, train=train, rows=parts.rows[rows], wrong=parts.wrong[rows])

@@ -35,6 +35,7 @@ class Lab:
     early: State = field(default_factory=dict)  # what late rewinding sets back to
     dense: nn.Module | None = None  # as trained, before anything is pruned
     pruned: nn.Module | None = None  # right after the last pruning
+    rows: Tensor | None = None  # of the training part, where not all are learned from
     kept: Checkpoint = field(default_factory=Checkpoint)
 
 
@@ -61,13 +62,15 @@ def place(job: Job, lab: Lab, name: str) -> Place:
 
 
 def held(lab: Lab) -> Tensors:
-    """What pruning has left beside the network: the mask, and the network right after."""
+    """What pruning has left beside the network: mask, examples, and the network right after."""
     after = values(lab.pruned) if lab.pruned is not None else {}
-    return under("mask", lab.mask) | under("pruned", after)
+    rows = {} if lab.rows is None else {"kept": lab.rows}
+    return under("mask", lab.mask) | under("pruned", after) | under("rows", rows)
 
 
 def take_up(job: Job, lab: Lab, tensors: Tensors) -> None:
     """Take back what ``held`` gave."""
+    lab.rows = part("rows", tensors).get("kept", lab.rows)
     if mask := part("mask", tensors):
         put(job, lab, mask)
     if after := part("pruned", tensors):

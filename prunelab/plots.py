@@ -162,6 +162,11 @@ class SweepPlots:
         kept = 1 - min(float(result.sparsity["achieved"]) for result in first.values())
         return figures.agreement(fair.jaccard(masks), fair.by_chance(kept)).figure
 
+    def together(self) -> Any:
+        """Accuracy over the share of examples kept and of weights removed."""
+        specs = [RunSpec.from_json(run.result.spec) for run in self.sweep.runs]
+        return figures.together(specs, {r.key: r.result for r in self.sweep.runs}).figure
+
     def when(self) -> Any:
         """Accuracy against the moment pruning begins, for runs of ``pl.moments()``."""
         return figures.when([run.result for run in self.sweep.runs]).figure

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from prunelab import artefacts, given, recover
+from prunelab import artefacts, beforehand, given, recover
 from prunelab.checkpoint import Checkpoint, Place, identity
 from prunelab.cover import Cover
 from prunelab.events import Event, Measured
@@ -40,6 +40,7 @@ def run_network(job: Job, files: Path | None, dense: Path | None) -> Iterator[Ev
     lab = Lab(net=net, first=state(net), mask={}, cover=Cover({}), kept=_kept(job, files))
     yield weights_histogram(net, "start")
     yield from piece(job, lab, "dense", train_dense(job, lab, dense))
+    job = beforehand.on_fewer(job, lab)
     lab.dense = trained = copy.deepcopy(net)
     yield weights_histogram(net, "dense")
     yield validated(job, net, "dense")
@@ -62,6 +63,7 @@ def _kept(job: Job, files: Path | None) -> Checkpoint:
 def plan(job: Job) -> dict[str, int]:
     """Epochs of each phase, in order."""
     dense = {} if job.spec.weights else {"dense": job.recipe.epochs}
+    dense = beforehand.plan(job) | dense
     if job.examples:
         return dense | plan_of_examples(job)
     train = {"train": job.train.epochs} if job.method.when == "training" else {}
@@ -69,30 +71,39 @@ def plan(job: Job) -> dict[str, int]:
 
 
 def train_dense(job: Job, lab: Lab, folder: Path | None) -> Iterator[Event]:
-    """The dense network: with weights of one's own, trained before for this dense key, or here."""
+    """The dense network: with weights of one's own, trained before for this dense key, or here.
+
+    Where examples are pruned beforehand they are chosen here too, as it learns from them alone.
+    """
     if job.spec.weights:
         yield from given.start(job, lab.net)
         return
     kept = artefacts.load_dense(folder, job.spec.dense_key) if folder else None
     if kept:
-        lab.net.load_state_dict(kept[0])
-        yield from kept[1]
+        lab.net.load_state_dict(kept.state)
+        lab.rows = kept.rows
+        yield from kept.told
         return
     seen = []
-    training = fit(
+    for event in _train_dense(job, lab):
+        seen.append(event)
+        yield event
+    if folder:
+        artefacts.save_dense(folder, job.spec.dense_key, lab.net.state_dict(), seen, lab.rows)
+
+
+def _train_dense(job: Job, lab: Lab) -> Iterator[Event]:
+    if job.spec.examples_sparsity:
+        yield from beforehand.choose(job, lab)
+    yield from fit(
         lab.net,
-        job.parts,
+        beforehand.on_fewer(job, lab).parts,
         job.recipe,
         phase="dense",
         seed=job.spec.seed,
         cover=lab.cover,
         learner=Learner(place=Place(lab.kept, "dense")),
     )
-    for event in training:
-        seen.append(event)
-        yield event
-    if folder:
-        artefacts.save_dense(folder, job.spec.dense_key, lab.net.state_dict(), seen)
 
 
 def _trained(job: Job, lab: Lab) -> Iterator[Event]:

@@ -31,6 +31,10 @@ class RunSpec:
     keeps at least so many units of every layer, where the sparsity leaves as many. With a
     ``budget`` the sparsity is a share of parameters, multiply-adds, bytes or time instead of units;
     ``round_to`` keeps a multiple of so many units in every layer.
+
+    ``examples_method`` prunes the training data first: it removes ``examples_sparsity`` of the
+    examples, and all that follows learns from those that stay, repeated until they are as many as
+    before. Without a sparsity it is as if it were not there.
     """
 
     data: str = "digits"
@@ -54,6 +58,9 @@ class RunSpec:
     knobs: Mapping[str, Scalar] = field(default_factory=dict)
     model_knobs: Mapping[str, Scalar] = field(default_factory=dict)
     data_knobs: Mapping[str, Scalar] = field(default_factory=dict)
+    examples_method: str = ""
+    examples_sparsity: float = 0.0
+    examples_knobs: Mapping[str, Scalar] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -69,7 +76,11 @@ class RunSpec:
 
     def to_json(self) -> dict[str, Any]:
         """Only what differs from the defaults, so a new field never renames an old run."""
-        return {name: value for name, value in asdict(self).items() if value != _DEFAULTS[name]}
+        told = {name: value for name, value in asdict(self).items() if value != _DEFAULTS[name]}
+        if not self.examples_sparsity:
+            told.pop("examples_method", None)
+            told.pop("examples_knobs", None)
+        return told
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RunSpec:
@@ -140,6 +151,9 @@ _DENSE_FIELDS = frozenset(
         "optimizer",
         "device",
         "weights",
+        "examples_method",
+        "examples_sparsity",
+        "examples_knobs",
     )
 )
 _DEFAULTS: dict[str, Any] = {

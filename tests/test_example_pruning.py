@@ -14,14 +14,13 @@ from torch import nn
 import prunelab as pl
 from prunelab import artefacts
 from prunelab.catalogue import describe, validate
-from prunelab.cover import Cover
 from prunelab.events import Epoch, Finished, Measured, Pruned, Warned, fold
 from prunelab.experiment import run
 from prunelab.job import prepare
 from prunelab.keep_examples import repeated
-from prunelab.lab import Lab
 from prunelab.registry import METHODS
 from prunelab.spec import RunSpec, SpecError
+from prunelab.units.examples import kept_indices
 
 pytestmark = pytest.mark.filterwarnings("ignore::prunelab.registry.Note")
 SPEC = RunSpec(method="el2n", model="mlp", sparsity=0.5, epochs=2, knobs={"runs": 2})
@@ -45,8 +44,7 @@ def test_a_run_trains_anew_on_what_stays(tmp_path):
 def test_equal_steps_repeats_what_stays_until_it_is_as_many():
     job = prepare(SPEC)
     choice = job.choose(job.build(), 0.9)
-    lab = Lab(net=nn.Linear(1, 1), first={}, mask=choice.mask, cover=Cover({}))
-    again = repeated(job.parts, lab).train
+    again = repeated(job.parts, kept_indices(job.parts, choice.mask)).train
     fewer = job.unit.keep(None, job.parts, choice.mask).train
     assert len(again.y) == len(job.parts.train.y)
     rows, times = np.unique(again.x.reshape(len(again.x), -1), axis=0, return_counts=True)

@@ -28,6 +28,7 @@ PAGES = (
     "lottery",
     "trees",
     "data",
+    "both",
     "forecast",
     "schedules",
     "sweep",

@@ -41,6 +41,13 @@ SPECS = {
     ),
     "shuffle": RunSpec(recover="shuffle", **SHORT),
     "scratch-b": RunSpec(recover="scratch-b", **SHORT),
+    "fewer examples": RunSpec(
+        model="mlp",
+        examples_method="el2n",
+        examples_sparsity=0.5,
+        examples_knobs={"runs": 1},
+        **SHORT,
+    ),
     "before training": RunSpec(method="snip", **SHORT),
     "filters, batch norm": RunSpec(model="vgg-small", method="l1-filter", sparsity=0.5, **SHORT),
     "shortcuts": RunSpec(model="resnet-narrow", method="l1-filter", sparsity=0.5, **SHORT),

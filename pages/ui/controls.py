@@ -44,6 +44,7 @@ def choose(known: Mapping[str, Any], start: RunSpec, among: Sequence[str] = ()) 
     with st.expander("More settings"):
         asked |= knobs.ask(method, entry["knobs"][OPEN:], start.knobs)
         more = _training(known, model, start) | _budget(known, method, model, start)
+        more |= _examples_first(known, model, method, start)
         seed = st.number_input(
             "Seed", 0, 2**31 - 1, start.seed, key="seed", bind="query-params",
             help="Two runs with the same seed give the same numbers.",
@@ -111,12 +112,33 @@ def _summary(entries: Mapping[str, Any]) -> str:
 def _method(known: Mapping[str, Any], model: str, start: RunSpec, among: Sequence[str]) -> str:
     reasons = {m: fits(known, m, model) for m in known["methods"] if m in among}
     fitting = [m for m, reason in reasons.items() if not reason]
+    fitting = (
+        _of_kind(known, model, start, fitting) if len(among) == len(known["methods"]) else fitting
+    )
     first = next((m for m in fitting if known["methods"][m]["baseline"] != m), fitting[0])
     default = start.method if start.method in fitting else first
     method = _pick("Method", "method", fitting, default)
     st.caption(known["methods"][method]["summary"])
     misfits(reasons, "methods", model)
     return method
+
+
+def _of_kind(
+    known: Mapping[str, Any], model: str, start: RunSpec, fitting: Sequence[str]
+) -> list[str]:
+    """The methods that remove one kind of thing: weights, filters, examples."""
+    kinds = {m: known["units"][unit_of(known, m, model)]["noun"] for m in fitting}
+    linked = st.query_params.get("method", start.method)
+    usual = kinds.get(linked, next(iter(kinds.values())))
+    many = [*kinds.values()]
+    nouns = sorted(set(many), key=lambda noun: (noun == "examples", -many.count(noun)))
+    if len(nouns) < 2:
+        return [*fitting]
+    kind = st.segmented_control(
+        "Prune", nouns, default=usual, format_func=str.capitalize, key="prune", required=True,
+        help="What the method removes. Which examples matter has a page of its own: Data.",
+    )  # fmt: skip
+    return [m for m in fitting if kinds[m] == (kind or usual)]
 
 
 def misfits(reasons: Mapping[str, str], noun: str, subject: str) -> None:
@@ -213,6 +235,36 @@ def _budget(known: Mapping[str, Any], method: str, model: str, start: RunSpec) -
         help="Hardware likes widths such as 8 or 16: a few more units stay.",
     )  # fmt: skip
     return {"budget": budget or "", "round_to": int(multiple)}
+
+
+def _examples_first(
+    known: Mapping[str, Any], model: str, method: str, start: RunSpec
+) -> dict[str, Any]:
+    """Examples to prune before the network is: by which method, and how many."""
+    network = "network" in known["models"][model]["traits"]
+    if not network or unit_of(known, method, model) == "examples":
+        return {}
+    able = [
+        name
+        for name, entry in known["methods"].items()
+        if entry["units"] == ["examples"] and not fits(known, name, model)
+    ]
+    before = start.examples_method
+    name = st.selectbox(
+        "Prune examples first, by", able, able.index(before) if before in able else None,
+        key="examples_method", bind="query-params", placeholder="no method",
+        help="The network then learns from the examples that stay alone, for as many steps.",
+    )  # fmt: skip
+    if not name:
+        return {}
+    share = st.slider(
+        "Examples removed in %", 0, 99, round(100 * (start.examples_sparsity or 0.5)),
+        key="examples_sparsity", bind="query-params",
+    )  # fmt: skip
+    knobs_of = start.examples_knobs if name == before else {}
+    return {
+        "examples_method": name, "examples_sparsity": share / 100, "examples_knobs": knobs_of,
+    }  # fmt: skip
 
 
 def _data_knobs(data: str, asked: list[Mapping[str, Any]], start: RunSpec) -> dict[str, Any]:

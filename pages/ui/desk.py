@@ -126,6 +126,13 @@ def race(keys: Iterable[str]) -> dict[str, Result]:
     return {key: shipped[key] for key in wanted if key in shipped} | mine
 
 
+def together(keys: Iterable[str]) -> dict[str, Result]:
+    """The finished runs of a plane by key: those that shipped and those of the store."""
+    wanted, shipped = list(keys), examples.both()
+    mine = {row.key: row.result for row in store().rows(wanted) if row.state == "finished"}
+    return {key: shipped[key] for key in wanted if key in shipped} | mine
+
+
 def epochs(keys: Iterable[str]) -> dict[str, list[Epoch]]:
     """The epochs of runs that have begun; those of a run that is over are read once."""
     rows = store().rows(list(keys))
@@ -145,12 +152,14 @@ def exists(key: str) -> bool:
 def peers(spec: RunSpec) -> list[Result]:
     """The finished runs on the same data and model, for curves: one query."""
     rows = store().runs(limit=1000, data=spec.data, model=spec.model, state="finished")
-    same = [r for r in rows if (r.spec.model_knobs, r.spec.data_knobs) == _shape(spec)]
+    same = [r for r in rows if _shape(r.spec) == _shape(spec)]
     return [row.result for row in same]
 
 
-def _shape(spec: RunSpec) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    return spec.model_knobs, spec.data_knobs
+def _shape(spec: RunSpec) -> tuple[Any, ...]:
+    """What two runs must share to be on one curve."""
+    first = (spec.examples_method, spec.examples_sparsity, spec.examples_knobs)
+    return (spec.model_knobs, spec.data_knobs, first)
 
 
 def folder(key: str) -> Path:

@@ -24,6 +24,7 @@ TITLES = {
     "lottery": "Lottery",
     "trees": "Trees",
     "data": "Data",
+    "both": "Data × weights",
     "forecast": "Forecast",
     "schedules": "When to prune",
     "sweep": "Sweep",

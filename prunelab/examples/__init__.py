@@ -2,7 +2,7 @@
 
 ``python benchmarks/make_example.py`` makes a sweep from real runs, ``make_training.py`` runs of
 methods that prune while they train, ``make_race.py`` lottery tickets and their controls,
-``make_data.py`` a choice of examples.
+``make_data.py`` a choice of examples, ``make_both.py`` that and pruned weights together.
 """
 
 from __future__ import annotations
@@ -10,17 +10,20 @@ from __future__ import annotations
 import functools
 import gzip
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from prunelab.events import Event, Result, fold, from_json
-from prunelab.spec import RunSpec
+from prunelab.spec import RunSpec, sweep
 
 KEY = "example"
 DATA = "example-data"
 FOLDER = Path(__file__).parent / "files"
 TRAINING = ("rigl", "movement", "variational-dropout", "l0")
+BOTH = RunSpec(model="mlp", method="magnitude", examples_method="aum")
+BOTH_KEPT, BOTH_SPARSITIES, BOTH_SEEDS = (1.0, 0.6, 0.3, 0.1), (0.0, 0.5, 0.8, 0.9, 0.95), 3
 RACE_KNOBS = {"rewind_epoch": 1, "rate": 0.2}
 
 
@@ -81,6 +84,25 @@ def data() -> Result:
 def data_events() -> list[Event]:
     """What that run told."""
     return [from_json(event) for event in _read(DATA)]
+
+
+def both_specs(
+    base: RunSpec,
+    chooser: str,
+    kept: Iterable[float],
+    sparsities: Iterable[float],
+    seeds: Iterable[int],
+) -> list[RunSpec]:
+    """The runs of a plane: examples chosen first, weights pruned after, every seed."""
+    first = replace(base, examples_method=chooser)
+    removed = [round(1 - share, 6) for share in sorted(kept, reverse=True)]
+    return sweep(first, examples_sparsity=removed, sparsity=sorted(sparsities), seed=seeds)
+
+
+@functools.cache
+def both() -> dict[str, Result]:
+    """The runs of the plane that shipped by key, read once."""
+    return {told["key"]: Result(**told) for told in _read("both")}
 
 
 @functools.cache

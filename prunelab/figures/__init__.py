@@ -37,6 +37,7 @@ from prunelab.figures.race import ahead, lane_table, medal_table, race
 from prunelab.figures.ribbon import ribbons
 from prunelab.figures.rules import rules
 from prunelab.figures.stills import cells, gates, values
+from prunelab.figures.together import together
 from prunelab.figures.topology import degrees, pixels, topology, turnover
 from prunelab.figures.trees import tree
 from prunelab.figures.when import courses, when
@@ -51,6 +52,6 @@ __all__ = [
     "learned", "live", "live_leaves", "macs", "medal_table", "moments", "movement",
     "movement_numbers", "names", "paths", "percent", "pixels", "places", "points", "race",
     "ribbons", "rows_table", "rules", "scores_by_leaves", "size", "spread", "stored", "strokes",
-    "survivors", "taken_for", "topology", "tradeoff", "tree", "turnover", "values", "verdict",
-    "weights", "when", "work", "work_numbers", "worked",
+    "survivors", "taken_for", "together", "topology", "tradeoff", "tree", "turnover", "values",
+    "verdict", "weights", "when", "work", "work_numbers", "worked",
 ]  # fmt: skip

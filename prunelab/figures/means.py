@@ -22,6 +22,9 @@ DIFFERS = (
     "batch_size",
     "optimizer",
     "knobs",
+    "examples_method",
+    "examples_sparsity",
+    "examples_knobs",
 )
 
 

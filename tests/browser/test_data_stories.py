@@ -37,3 +37,18 @@ def test_examples_are_chosen_seen_and_taken_along(page, server):
         rows = told["kept_indices"]
     with np.load(server.store.folder(SHORT.key) / "examples.npz", allow_pickle=False) as made:
         assert rows.tolist() == sorted(made["row"][made["kept"]].tolist())
+
+
+def test_a_cell_of_the_plane_runs_its_runs(page, server):
+    page.goto("/both?training=Quick&seeds=1&kept=100&kept=50&sparsities=50&examples_method=el2n")
+    ready(page)
+    cells = page.locator(".js-plotly-plot .points path")
+    expect(cells).to_have_count(2)
+    box = cells.nth(1).bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.get_by_role("button", name="Run the 1 of this cell").click()
+    expect(page.get_by_text("1 of 2 cells are there")).to_be_visible(timeout=120_000)
+    assert server.store.count(state="finished", method="magnitude", model="mlp") >= 1
+    page.get_by_role("link", name="Seed 0 in the Lab").click()
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_contain_text("50 % of the weights gone", timeout=30_000)

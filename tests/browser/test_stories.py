@@ -22,7 +22,7 @@ PAGES = (
     *("trees", "trees?view=All+rules", "trees?view=Forests"),
     *("training", "training?view=Topology", "training?method=movement&view=Movement"),
     *("training?method=l0&view=Gates", "lottery"),
-    *("data", "data?run=example-data", "data?run=example-data&view=Map"),
+    *("data", "data?run=example-data", "data?run=example-data&view=Map", "both"),
 )
 
 

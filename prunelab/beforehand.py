@@ -1,0 +1,81 @@
+"""Examples pruned before the network is: chosen first, then all is as usual on those left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+
+from prunelab.cover import Cover
+from prunelab.events import Event, Warned
+from prunelab.job import Job, device
+from prunelab.keep_examples import emptied, repeated
+from prunelab.lab import Lab
+from prunelab.rating.watching import Watched
+from prunelab.registry import METHODS, UNITS
+from prunelab.training import fit
+from prunelab.units.examples import kept_indices
+
+ALL = "all examples"  # the training that gives features to choose by
+
+
+def plan(job: Job) -> dict[str, int]:
+    """Epochs of choosing; nothing where no examples are pruned beforehand."""
+    if not job.spec.examples_sparsity:
+        return {}
+    chooser = _chooser(job)
+    if chooser.watch:
+        return chooser.watch.plan
+    return {ALL: job.recipe.epochs} if _looks(chooser) else {}
+
+
+def choose(job: Job, lab: Lab) -> Iterator[Event]:
+    """Which rows of the training part stay, told by the method and noted in the lab."""
+    chooser, watched = _chooser(job), list[Watched]()
+    net = job.build().to(device())
+    if chooser.watch:
+        watched = yield from chooser.watch(job.parts)
+    elif _looks(chooser):
+        cover = Cover({})
+        yield from fit(net, job.parts, job.recipe, phase=ALL, seed=job.spec.seed, cover=cover)
+    choice = chooser.choose(net, chooser.spec.sparsity, watched=watched)
+    lab.rows = torch.from_numpy(kept_indices(job.parts, choice.mask))
+    yield from (Warned(message=note) for note in choice.notes)
+    yield from emptied(chooser.unit.rows(None, job.parts, choice.mask))
+
+
+def on_fewer(job: Job, lab: Lab) -> Job:
+    """The job on the examples that stay, repeated until they are as many; itself on all."""
+    if lab.rows is None:
+        return job
+    return replace(job, parts=repeated(job.parts, lab.rows.numpy()))
+
+
+def _looks(chooser: Job) -> bool:
+    """Whether the method may look at features of a trained network; random ones do not."""
+    return bool(chooser.method.baseline != chooser.method.name)
+
+
+def _chooser(job: Job) -> Job:
+    """The job of choosing the examples, on the same data, model and recipe."""
+    method, unit = METHODS[job.spec.examples_method], UNITS["examples"]
+    spec = replace(
+        job.spec,
+        method=method.name,
+        sparsity=job.spec.examples_sparsity,
+        knobs=job.spec.examples_knobs,
+        examples_sparsity=0.0,
+        scope="",
+        layers={},
+        floor=0,
+    )
+    return replace(
+        job,
+        spec=spec,
+        method=method,
+        unit=unit.function(),
+        unit_entry=unit,
+        scope=method.scope,
+        structured=False,
+    )
