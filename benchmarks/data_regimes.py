@@ -44,6 +44,8 @@ WAYS: dict[str, tuple[dict[str, Any], str]] = {
     "forgetting": ({}, ""),
     "aum": ({}, ""),
     "aum, easiest": ({"keep": "easiest"}, ""),
+    "aum, each class": ({}, "uniform"),
+    "aum, easiest, each class": ({"keep": "easiest"}, "uniform"),
     "data-map": ({}, ""),
     "ccs": ({}, ""),
     "moderate": ({}, ""),
