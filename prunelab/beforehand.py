@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
+from prunelab import artefacts
 from prunelab.cover import Cover
-from prunelab.events import Event, Warned
+from prunelab.events import Epoch, Event, Warned
 from prunelab.job import Job, device
 from prunelab.keep_examples import emptied, repeated
-from prunelab.lab import Lab
+from prunelab.lab import Lab, piece
 from prunelab.rating.watching import Watched
 from prunelab.registry import METHODS, UNITS
 from prunelab.training import fit
 from prunelab.units.examples import kept_indices
 
 ALL = "all examples"  # the training that gives features to choose by
+PIECE = "examples"
 
 
 def plan(job: Job) -> dict[str, int]:
@@ -30,7 +33,21 @@ def plan(job: Job) -> dict[str, int]:
     return {ALL: job.recipe.epochs} if _looks(chooser) else {}
 
 
-def choose(job: Job, lab: Lab) -> Iterator[Event]:
+def choose(job: Job, lab: Lab, folder: Path | None) -> Iterator[Event]:
+    """Choose the examples, once; not where a dense network that learned from them was kept."""
+    if not job.spec.examples_sparsity:
+        return
+    kept = artefacts.load_dense(folder, job.spec.dense_key) if folder else None
+    if kept is None or PIECE in lab.kept.told:
+        yield from piece(job, lab, PIECE, chosen(job, lab))
+
+
+def is_dense(event: Event) -> bool:
+    """Whether it tells of the dense training itself, not of choosing its examples."""
+    return isinstance(event, Epoch) and event.phase == "dense"
+
+
+def chosen(job: Job, lab: Lab) -> Iterator[Event]:
     """Which rows of the training part stay, told by the method and noted in the lab."""
     chooser, watched = _chooser(job), list[Watched]()
     net = job.build().to(device())

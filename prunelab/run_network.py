@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,11 @@ def run_network(job: Job, files: Path | None, dense: Path | None) -> Iterator[Ev
     net = job.build().to(device())
     lab = Lab(net=net, first=state(net), mask={}, cover=Cover({}), kept=_kept(job, files))
     yield weights_histogram(net, "start")
-    yield from piece(job, lab, "dense", train_dense(job, lab, dense))
+    chosen = []
+    for event in beforehand.choose(job, lab, dense):
+        chosen.append(event)
+        yield event
+    yield from piece(job, lab, "dense", train_dense(job, lab, dense, chosen))
     job = beforehand.on_fewer(job, lab)
     lab.dense = trained = copy.deepcopy(net)
     yield weights_histogram(net, "dense")
@@ -70,10 +74,13 @@ def plan(job: Job) -> dict[str, int]:
     return dense | train | recover.plan(job)
 
 
-def train_dense(job: Job, lab: Lab, folder: Path | None) -> Iterator[Event]:
+def train_dense(
+    job: Job, lab: Lab, folder: Path | None, before: Sequence[Event] = ()
+) -> Iterator[Event]:
     """The dense network: with weights of one's own, trained before for this dense key, or here.
 
-    Where examples are pruned beforehand they are chosen here too, as it learns from them alone.
+    ``before`` is what choosing its examples told, where some are pruned beforehand; what was
+    trained before tells that too, if nothing was chosen here.
     """
     if job.spec.weights:
         yield from given.start(job, lab.net)
@@ -82,9 +89,9 @@ def train_dense(job: Job, lab: Lab, folder: Path | None) -> Iterator[Event]:
     if kept:
         lab.net.load_state_dict(kept.state)
         lab.rows = kept.rows
-        yield from kept.told
+        yield from (e for e in kept.told if not before or beforehand.is_dense(e))
         return
-    seen = []
+    seen = [*before]
     for event in _train_dense(job, lab):
         seen.append(event)
         yield event
@@ -93,8 +100,6 @@ def train_dense(job: Job, lab: Lab, folder: Path | None) -> Iterator[Event]:
 
 
 def _train_dense(job: Job, lab: Lab) -> Iterator[Event]:
-    if job.spec.examples_sparsity:
-        yield from beforehand.choose(job, lab)
     yield from fit(
         lab.net,
         beforehand.on_fewer(job, lab).parts,

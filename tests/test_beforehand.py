@@ -63,7 +63,7 @@ def test_only_what_choosing_needs_is_trained(method, phases):
     job = prepare(replace(FEWER, examples_method=method, examples_knobs=knobs))
     assert beforehand.plan(job) == phases
     lab = Lab(net=job.build(), first={}, mask={}, cover=Cover({}))
-    events = list(beforehand.choose(job, lab))
+    events = list(beforehand.chosen(job, lab))
     assert len([e for e in events if isinstance(e, Epoch)]) == sum(phases.values())
     assert len(lab.rows) == 323
     fewer = beforehand.on_fewer(job, lab).parts
