@@ -29,7 +29,8 @@ from prunelab.choices import (
 from prunelab.files import find, home
 from prunelab.knobs import check_knobs
 from prunelab.registry import unknown
-from prunelab.spec import RunSpec, Scalar, SpecError, check_kinds
+from prunelab.settings import check_knobs
+from prunelab.spec import RunSpec, SpecError, check_kinds
 
 
 class CatalogueError(RuntimeError):
@@ -239,25 +240,6 @@ def with_baselines(specs: Sequence[RunSpec], known: Mapping[str, Any]) -> list[R
         if spec.method in known["methods"]
     ]
     return list({spec.key: spec for spec in (*specs, *random)}.values())
-
-
-def parse(knob: Mapping[str, Any], text: str) -> Scalar:
-    """The value of a knob from text typed by a person.
-
-    Raises:
-        SpecError: text that is not a value of the knob's kind.
-    """
-    kind = knob["kind"]
-    if kind == "bool" and text.lower() in ("true", "yes", "1", "false", "no", "0"):
-        return text.lower() in ("true", "yes", "1")
-    try:
-        if kind in ("int", "float"):
-            return int(text) if kind == "int" else float(text)
-    except ValueError:
-        raise SpecError(f"{knob['name']} must be a {kind}, got {text!r}.") from None
-    if kind == "bool":
-        raise SpecError(f"{knob['name']} must be true or false, got {text!r}.")
-    return text
 
 
 def _network(model: str, known: Mapping[str, Any]) -> bool:
