@@ -22,7 +22,6 @@ from prunelab.knobs import check_knobs
 from prunelab.own import trees
 from prunelab.registry import MODELS, UNITS
 from prunelab.room import affordable
-from prunelab.settings import check_knobs
 from prunelab.spec import SpecError
 
 MODEL, MASKS, DENSE = "model.safetensors", "masks.safetensors", "dense.safetensors"

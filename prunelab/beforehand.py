@@ -86,6 +86,8 @@ def _chooser(job: Job) -> Job:
         scope="",
         layers={},
         floor=0,
+        budget="",
+        round_to=1,
     )
     return replace(
         job,

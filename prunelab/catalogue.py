@@ -29,7 +29,6 @@ from prunelab.choices import (
 from prunelab.files import find, home
 from prunelab.knobs import check_knobs
 from prunelab.registry import unknown
-from prunelab.settings import check_knobs
 from prunelab.spec import RunSpec, SpecError, check_kinds
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from prunelab.catalogue import catalogue
 from prunelab.files import SUFFIXES, existing, keep_file
+from prunelab.knobs import parse
 from prunelab.own import apart
 from prunelab.presets import PRESETS
 from prunelab.registry import unknown
-from prunelab.settings import parse
 from prunelab.spec import RunSpec, Scalar, SpecError
 
 FIELDS: dict[str, tuple[Any, str]] = {

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prunelab.registry import unknown
-from prunelab.spec import SpecError
+from prunelab.spec import Scalar, SpecError
 
 
 def check_knobs(owner: str, given: Mapping[str, Any], knobs: Sequence[Mapping[str, Any]]) -> None:
@@ -36,3 +36,22 @@ def _knob(knob: Mapping[str, Any], value: Any) -> None:
     low, high = knob["low"], knob["high"]
     if low is not None and not (math.isfinite(value) and low <= value <= high):
         raise SpecError(f"{name} must be from {low} to {high}, got {value!r}.")
+
+
+def parse(knob: Mapping[str, Any], text: str) -> Scalar:
+    """The value of a knob from text typed by a person.
+
+    Raises:
+        SpecError: text that is not a value of the knob's kind.
+    """
+    kind = knob["kind"]
+    if kind == "bool" and text.lower() in ("true", "yes", "1", "false", "no", "0"):
+        return text.lower() in ("true", "yes", "1")
+    try:
+        if kind in ("int", "float"):
+            return int(text) if kind == "int" else float(text)
+    except ValueError:
+        raise SpecError(f"{knob['name']} must be a {kind}, got {text!r}.") from None
+    if kind == "bool":
+        raise SpecError(f"{knob['name']} must be true or false, got {text!r}.")
+    return text
