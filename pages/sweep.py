@@ -9,15 +9,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.ui import controls, desk, shell, show, words
+from pages.ui import controls, desk, fleet, shell, show
 from prunelab import examples, figures, presets
-from prunelab.catalogue import fits, validate, with_baselines
+from prunelab.catalogue import fits, with_baselines
 from prunelab.events import Result
 from prunelab.presets import PRESETS
-from prunelab.spec import RunSpec, SpecError, sweep
-from prunelab.store import Row
+from prunelab.spec import RunSpec, sweep
 
-LIMIT = 400  # runs one form may start
 STOPS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 START = RunSpec()
 USUAL = (0.5, 0.8, 0.9, 0.95)
@@ -30,7 +28,7 @@ def main() -> None:
     rows = desk.store().rows(keys)
     names = {spec.model for spec in specs}
     st.title(f"Which method prunes {' and '.join(names) or 'a model'} best?")
-    _state(specs, rows)
+    fleet.progress(specs)
     if any(row.state == "finished" for row in rows):
         _curves([row.result for row in rows if row.state == "finished"], specs)
     elif not rows:
@@ -43,10 +41,7 @@ def main() -> None:
         _preview()
     else:
         st.skeleton(400)
-    failed = [row for row in rows if row.state == "failed"]
-    for row in failed[:3]:
-        said = f"{row.spec.method} at {100 * row.spec.sparsity:g} %: {row.result.reason}"
-        st.error(show.plain(said))
+    fleet.failures(specs)
 
 
 def _form(known: dict[str, Any]) -> list[RunSpec]:
@@ -74,7 +69,8 @@ def _form(known: dict[str, Any]) -> list[RunSpec]:
         specs = presets.specs(preset, subject | axes)
     else:
         specs = with_baselines(sweep(RunSpec(**subject), method=methods, **axes), known)
-    _start_button(specs, known)
+    fleet.start_button(specs, lambda _: False, key="start-sweep")
+    st.caption("Random pruning runs beside them.")
     return specs
 
 
@@ -101,44 +97,6 @@ def _methods(known: dict[str, Any], model: str, reasons: Mapping[str, str]) -> l
     return list(methods)
 
 
-def _start_button(specs: Sequence[RunSpec], known: dict[str, Any]) -> None:
-    states = {row.key: row.state for row in desk.store().rows([s.key for s in specs])}
-    new = [spec for spec in specs if states.get(spec.key) not in _DONE]
-    try:
-        for spec in specs:
-            validate(spec, known)
-        refused = ""
-    except SpecError as error:
-        refused = str(error)
-        st.warning(show.plain(refused))
-    if len(new) > LIMIT:
-        refused = f"{len(new)} runs are more than the {LIMIT} one form may start."
-        st.warning(refused)
-    label = "All runs are there"
-    if new:
-        label = f"Start {len(new)} runs"
-    elif waiting := sum(state in desk.ACTIVE for state in states.values()):
-        label = f"{waiting} runs on their way"
-    st.button(
-        label, type="primary", width="stretch", key="start-sweep", on_click=desk.start,
-        args=(new,), disabled=bool(refused) or not new, icon=":material/play_arrow:",
-    )  # fmt: skip
-    if new:
-        st.caption(f"With random beside them, {_forecast(new)}.")
-
-
-_DONE = ("queued", "running", "finished")
-
-
-def _forecast(new: Sequence[RunSpec]) -> str:
-    """How long it will take, from runs like these."""
-    like = desk.store().runs(limit=50, data=new[0].data, model=new[0].model, state="finished")
-    times = sorted(row.result.seconds for row in like if row.result.seconds)
-    if not times:
-        return "time unknown until the first one is done"
-    return f"about {words.duration(times[len(times) // 2] * len(new) / desk.workers())}"
-
-
 def _preview() -> None:
     shipped = examples.example().sweep
     spec = RunSpec.from_json(shipped[0].spec)
@@ -148,32 +106,6 @@ def _preview() -> None:
         "preview",
         python=_code([RunSpec.from_json(result.spec) for result in shipped]),
     )
-
-
-def _state(specs: Sequence[RunSpec], rows: Sequence[Row]) -> None:
-    """The progress of the whole sweep; the page runs again whenever a run has ended."""
-    active = [row for row in rows if row.state in desk.ACTIVE]
-    if not active:
-        return
-    keys = [spec.key for spec in specs]
-
-    def bar() -> None:
-        desk.tend(running=any(row.state == "running" for row in active))
-        now = desk.store().rows(keys)
-        left = [row for row in now if row.state in desk.ACTIVE]
-        if len(left) < len(active):
-            st.rerun()
-        share = sum(1 if row.state not in desk.ACTIVE else row.progress for row in now)
-        with st.container(border=True):
-            text, button = st.columns([5, 1], vertical_alignment="center")
-            done = f"{len(now) - len(left)} of {len(now)} runs done"
-            text.progress(share / max(1, len(now)), text=done)
-            button.button(
-                "Cancel all", key="cancel-all", width="stretch", on_click=desk.cancel,
-                args=([row.key for row in left],),
-            )  # fmt: skip
-
-    st.fragment(bar, run_every=1.0)()
 
 
 def _curves(results: Sequence[Result], specs: Sequence[RunSpec]) -> None:

@@ -31,18 +31,34 @@ def live(net: nn.Module, shape: tuple[int, ...], cover: Mapping[str, Tensor]) ->
     Raises:
         SpecError: a layer through which paths are not defined, such as attention.
     """
+    out, found, on_path = _flow(net, shape, cover)
+    reached = {name: int(on.sum()) for name, on in on_path.items()}
+    kept = {name: int(w.gt(0).sum()) for name, w in found.items()}
+    outputs, paths = int(out.gt(0).sum()), float(out.detach().sum())
+    return Live(kept, reached, outputs, out.numel(), paths)
+
+
+def alive(net: nn.Module, shape: tuple[int, ...]) -> dict[str, Tensor]:
+    """Which weights, by layer, are not zero and on a path from the input to an output.
+
+    Raises:
+        SpecError: a layer through which paths are not defined, such as attention.
+    """
+    names = parameter_names(net)
+    return _flow(net, shape, {names[n]: w.detach() != 0 for n, w in weights(net).items()})[2]
+
+
+def _flow(
+    net: nn.Module, shape: tuple[int, ...], cover: Mapping[str, Tensor]
+) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
+    """The sums of paths at the outputs, the weights as 0 or 1, and which are on a path."""
     flow = _ones(net, cover)
     like = next(flow.parameters())
     found = weights(flow)
     out = flow(torch.ones(1, *shape, dtype=like.dtype, device=like.device))[0]
     slopes = torch.autograd.grad(out.sum(), list(found.values()), materialize_grads=True)
-    reached = {
-        name: int((slope.gt(0) & w.gt(0)).sum())
-        for (name, w), slope in zip(found.items(), slopes, strict=True)
-    }
-    kept = {name: int(w.gt(0).sum()) for name, w in found.items()}
-    outputs, paths = int(out.gt(0).sum()), float(out.detach().sum())
-    return Live(kept, reached, outputs, out.numel(), paths)
+    on = {n: s.gt(0) & w.gt(0) for (n, w), s in zip(found.items(), slopes, strict=True)}
+    return out, found, on
 
 
 @torch.no_grad()

@@ -38,9 +38,7 @@ def weights(net: nn.Module) -> dict[str, Tensor]:
     for name, layer in net.named_modules():
         if isinstance(layer, PRUNABLE) and id(layer.weight) not in seen:
             if hasattr(layer, "parametrizations"):
-                raise ValueError(
-                    f"{name} computes its weight (a parametrization); remove it first."
-                )
+                raise SpecError(f"{name} computes its weight (a parametrization); remove it first.")
             seen.add(id(layer.weight))
             found[name or "weight"] = layer.weight
     return found

@@ -27,7 +27,7 @@ MAY = {
     "masks": {"ranking"},
     "probes": set(),
     "surgery": {"probes"},
-    "measure": {"masks", "probes", "parts", "surgery", "trees"},
+    "measure": {"dead", "masks", "probes", "parts", "surgery", "trees"},
     "units": {"registry", "masks", "probes", "surgery", "trees", "parts"},
     "methods": {
         "course",
@@ -36,6 +36,7 @@ MAY = {
         "masks",
         "pagerank",
         "parts",
+        "paths",
         "probes",
         "ranking",
         "rating",
@@ -126,6 +127,15 @@ def test_files_and_functions_stay_small(file):
             doc = ast.get_docstring(node) or ""
             lines = node.end_lineno - node.lineno + 1 - len(doc.splitlines())
             assert lines <= 50, f"{node.name} has {lines} lines"
+
+
+@pytest.mark.parametrize(
+    "first", ["import prunelab.catalogue", "from prunelab import spec", "pass"]
+)
+def test_a_submodule_does_not_hide_the_function_of_its_name(first):
+    code = f"{first}; import prunelab as pl; assert pl.catalogue.__name__ == 'catalogue'; "
+    code += "assert 'magnitude' in pl.catalogue()['methods']"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
 def test_importing_costs_nothing():

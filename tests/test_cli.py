@@ -34,7 +34,7 @@ def test_run_prints_the_fields_that_scripts_rely_on(home):
     assert told["sparsity"] == {"asked": 0.9, "achieved": 0.9, "of": 50200}
     for stage in ("dense", "pruned", "recovered"):
         assert set(told[stage]) >= {"accuracy", "loss", "params", "nonzero", "bytes", "macs"}
-    assert set(told["recovered"]["bytes"]) == {"raw", "zip", "csr", "shrunk"}
+    assert set(told["recovered"]["bytes"]) == {"raw", "zip", "csr", "shrunk", "folded"}
     assert set(told["recovered"]["macs"]) == {"dense", "ideal", "shipped"}
     assert set(told["recovered"]["latency_ms"]) >= {"median", "low", "high"}
     assert set(told["manifest"]) >= {"torch", "threads", "seed", "data"}

@@ -312,6 +312,12 @@ def test_frozen_and_tied_layers_are_scored():
     assert list(snip(tied, (torch.randn(9, 6), torch.arange(9) % 3), seed=0)) == ["0"]
 
 
+def test_a_computed_weight_is_refused_by_name():
+    net = nn.Sequential(nn.Linear(3, 3), nn.utils.parametrizations.weight_norm(nn.Linear(3, 2)))
+    with pytest.raises(SpecError, match=r"1 computes its weight \(a parametrization\); remove it"):
+        weights(net)
+
+
 def test_a_network_without_a_second_derivative_is_refused(data):
     class Attention(nn.Module):
         def forward(self, x):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from labs import lab_of, train
@@ -11,10 +13,12 @@ from prunelab.course import Course, Memory
 from prunelab.cover import standing_in
 from prunelab.events import fold
 from prunelab.experiment import run
+from prunelab.masks import allocate, select
 from prunelab.methods import l0 as gates
 from prunelab.methods import variational_dropout as noise
 from prunelab.methods.l0 import l0
 from prunelab.probes import weights
+from prunelab.registry import METHODS
 from prunelab.spec import RunSpec
 
 
@@ -60,6 +64,17 @@ def test_slopes_of_the_divergence_are_those_of_autograd():
     noise._slopes(w, log_var, 0.3)
     assert torch.allclose(w.grad, expected[0], atol=1e-12)
     assert torch.allclose(log_var.grad, expected[1], atol=1e-12)
+
+
+def test_weights_beyond_the_clip_are_ranked_and_not_tied():
+    """Ties go by layer: at the clip the first layer would take the place of all the others."""
+    layers = {"first": torch.full((4,), 1.0), "last": torch.tensor([2.0, 3.0, 1e-3, 1e-4])}
+    silent = {n: torch.full_like(w, -9.0) for n, w in layers.items()}
+    assert bool((noise.log_alpha(layers["first"], silent["first"]) == -8).all())
+    scores = noise._scores(layers, silent)
+    mask = select(scores, allocate(scores, 0.75))
+    assert {n: int(m.sum()) for n, m in mask.items()} == {"first": 0, "last": 2}
+    assert float(scores["last"][2]) > float(scores["last"][3])
 
 
 GATES = {  # log α: P(z > 0), E[z], the gate of the test network
@@ -164,3 +179,16 @@ def test_learned_sparsity_says_its_own_answer_and_keeps_what_was_asked(method):
 def test_settled_at_the_end_what_is_measured_is_what_was_chosen(method):
     result = fold(run(RunSpec(method=method, sparsity=0.5, epochs=3, knobs={"settle": 1.0})))
     assert result.pruned["accuracy"] == pytest.approx(result.recovered["accuracy"], abs=0.03)
+
+
+@pytest.mark.parametrize("method", ["variational-dropout", "l0"])
+def test_the_default_is_the_setting_of_highest_validation_accuracy(method):
+    page = (Path(__file__).parents[1] / "docs" / "tuning.md").read_text(encoding="utf-8")
+    lines = page.split(f"## {method}\n")[1].split("\n## ")[0].splitlines()
+    table = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if "±" in line]
+    names = [c.strip() for c in next(x for x in lines if "accuracy" in x).split("|")[1:4]]
+    best = max(table, key=lambda cells: float(cells[3].split()[0]))
+    assert best[4] == "highest, default"
+    entry = METHODS[method]
+    default = {knob.name: knob.default for knob in entry.knobs} | dict(entry.recipe)
+    assert [str(default[name]) for name in names] == best[:3]

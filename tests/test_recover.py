@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import itertools
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
 from prunelab import recover
+from prunelab.artefacts import load_model
 from prunelab.cover import Cover
 from prunelab.events import Epoch, Pruned, fold
 from prunelab.experiment import run
@@ -19,6 +21,7 @@ from prunelab.lab import Lab, put, state
 from prunelab.masks import allocate
 from prunelab.methods.iterative_magnitude import deviation, iterative_magnitude
 from prunelab.methods.lottery_ticket import lottery_ticket
+from prunelab.paths import alive
 from prunelab.probes import weights
 from prunelab.schedules import lottery
 from prunelab.spec import RunSpec, SpecError
@@ -175,6 +178,34 @@ def test_han_on_paper():
         assert at_least.any()
         assert not at_least.all()
     assert float(deviation(torch.zeros(3))) == 1.0
+
+
+def test_han_can_let_weights_of_dead_neurons_go_first(tmp_path):
+    """Counts stay exact; what stays has a path more often, and for most dead ones there is room."""
+    off = {}
+    for dead in (False, True):
+        spec = RunSpec(
+            method="iterative-magnitude", sparsity=0.98, epochs=3, recover_epochs=1,
+            knobs={"rounds": 4, "dead": dead},
+        )  # fmt: skip
+        result = fold(run(spec, files=tmp_path / str(dead), dense=tmp_path))
+        assert result.sparsity["achieved"] == 0.98
+        net = load_model(tmp_path / str(dead))
+        on = sum(int(mask.sum()) for mask in alive(net, (64,)).values())
+        off[dead] = sum(int(w.count_nonzero()) for w in weights(net).values()) - on
+    assert 0 < off[True] < off[False]
+
+
+def test_dead_weights_rank_below_all_others_and_among_themselves():
+    net = nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 2))
+    with torch.no_grad():
+        net[2].weight[:, 1] = 0.0
+    data = SimpleNamespace(shape=(3,))
+    plain, found = (iterative_magnitude(net, data, dead=dead)["0"] for dead in (False, True))
+    assert bool((found[1] < 0).all())
+    assert bool((found[[0, 2]] >= 0).all())
+    assert torch.equal(found[1].argsort(), plain[1].argsort())
+    assert torch.equal(found[[0, 2]], plain[[0, 2]])
 
 
 @pytest.mark.parametrize(

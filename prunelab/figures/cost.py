@@ -17,6 +17,7 @@ FORMS = {
     "zip": "zipped",
     "csr": "sparse rows (CSR)",
     "shrunk": "shapes shrunk",
+    "folded": "dead neurons removed",
 }
 KINDS = {
     "dense": "before pruning",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
+import torch
 from torch import Tensor, nn
 
 from prunelab.masks import Scores
+from prunelab.paths import alive
 from prunelab.probes import weights
 from prunelab.registry import method
 from prunelab.spec import SpecError
@@ -22,11 +24,12 @@ from prunelab.spec import SpecError
 )
 def iterative_magnitude(
     net: nn.Module,
-    data: object,
+    data: Any,
     *,
     quality: Annotated[
         str, "q of single layers beside the others' 1, such as conv1=0.5 fc3=0.7"
     ] = "",
+    dead: Annotated[bool, "weights of dead neurons go first"] = False,
 ) -> Scores:
     """Prune in rounds, retraining in between: keep |w| ≥ q·σ of its layer.
 
@@ -34,14 +37,20 @@ def iterative_magnitude(
     sensitive layers get the smallest q. Ranking |w|/(qσ) over all layers is that rule with one
     common factor, chosen so that the sparsity of the round is met exactly. From the second round on
     σ is that of the weights still there.
-    Deviations: the common factor follows from the sparsity; biases are never pruned; dead neurons
-    stay in the network as zeros.
+    With ``dead``, weights that earlier rounds have left without a path from the input to an output
+    go before all others, as Han removes dead neurons (§3.5); the count stays exact. What the last
+    round kills stays as zeros; ``prunelab.dead.without_dead`` makes the smaller network.
+    Deviations: the common factor follows from the sparsity; biases are never pruned.
 
     Example: a layer of (−3, 1, 0.5, 2) has σ = 1.88; at q = 1 the weights −3 and 2 stay.
     """
     layers = weights(net)
     q = dict.fromkeys(layers, 1.0) | _parsed(quality, layers)
-    return {name: w.detach().abs() / (q[name] * deviation(w)) for name, w in layers.items()}
+    scores = {name: w.detach().abs() / (q[name] * deviation(w)) for name, w in layers.items()}
+    if not dead:
+        return scores
+    on_path = alive(net, data.shape)
+    return {n: torch.where(on_path[n], s, s / (1 + s) - 1) for n, s in scores.items()}
 
 
 def deviation(w: Tensor) -> Tensor:

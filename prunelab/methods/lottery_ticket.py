@@ -39,7 +39,7 @@ def lottery_ticket(
     smallest): the round it would survive to. One ranking of t over all layers keeps a share
     (1 − p)^t of each layer and (1 − p/2)^t of the output, for any count that is asked.
     Controls are recoveries: reinit (new first values), shuffle (other weights, same counts),
-    finetune and lr-rewind (no rewinding); rate=0.95 is one shot.
+    finetune and lr-rewind (no rewinding); a rate of at least the sparsity is one shot.
     Deviations: exact counts (two official codes prune one weight too many a round); for
     convolutional networks the papers prune all convolutions by one ranking (iterative-magnitude).
     """

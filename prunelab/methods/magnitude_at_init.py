@@ -22,7 +22,10 @@ def magnitude_at_init(net: nn.Module, data: object) -> Scores:
     """Keep the weights that are largest before training.
 
     s = |w| at the first values. They are drawn with a spread that depends on the width of a layer,
-    so one ranking over all layers mostly decides which layers lose: wide ones first.
+    so one ranking over all layers mostly decides which layers lose: wide ones first. With PyTorch's
+    default first values that goes so far that at a high sparsity a layer with many inputs loses
+    everything and the network is at chance (the run warns); the scopes uniform, erk and lamp leave
+    something of every layer.
 
     Example: [[1, −3], [2, 0.5]] at 50 % keeps −3 and 2.
     """

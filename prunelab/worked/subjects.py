@@ -138,7 +138,7 @@ SUBJECTS = (
     ),
     Subject(
         "4 filters of 2 × 2 weights, then an output for each of 3 classes",
-        _NETWORK | {"convolutional"},
+        _NETWORK | {"convolutional", "batch-normalised network"},
         convolution,
         images,
     ),
