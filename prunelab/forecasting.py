@@ -72,7 +72,7 @@ def _compute(ordered: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     some = next(iter(jobs.values()))
     nets = {"init": some.build().to(device())}
     if any(_moment(job) == "trained" for job in jobs.values()):
-        nets["trained"] = _dense(some, tell)
+        nets["trained"] = trained(some, tell)
     whole = live(nets["init"], some.parts.shape, {})
     told: dict[str, Any] = {"rows": [], "paths": [], "cliffs": {way: {} for way in WAYS}}
     for place, (name, job) in enumerate(jobs.items()):
@@ -171,7 +171,7 @@ def _cliffs(told: dict[str, Any], name: str, seen: Outlook) -> None:
         told["cliffs"][way][name] = {"whole": whole, "broken": broken, "why": why}
 
 
-def _dense(job: Job, tell: Tell) -> nn.Module:
+def trained(job: Job, tell: Tell) -> nn.Module:
     """The trained network: the one runs share, or trained here for them."""
     net: nn.Module = job.build().to(device())
     lab = Lab(net=net, first=state(net), mask={}, cover=Cover({}))

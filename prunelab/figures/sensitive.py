@@ -1,0 +1,51 @@
+"""How much accuracy each layer costs when it alone is pruned: a heatmap."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from prunelab.figures.look import PALETTES, Picture, Theme, accuracy, layout, percent, scale
+
+
+def sensitive(
+    dense: float, accuracies: Mapping[str, Mapping[float, float]], *, theme: Theme = "light"
+) -> Picture:
+    """Accuracy by layer and sparsity; pale where it is gone.
+
+    Raises:
+        ValueError: no layer.
+    """
+    if not accuracies:
+        raise ValueError("No layer was scanned.")
+    layers, p = list(accuracies), PALETTES[theme]
+    sparsities = sorted(next(iter(accuracies.values())))
+    rows = [{"layer": n, **{percent(s): a for s, a in accuracies[n].items()}} for n in layers]
+    middle = min(sparsities, key=lambda s: abs(s - 0.5))
+    lost = {n: dense - accuracies[n][middle] for n in layers}
+    worst, best = max(lost, key=lost.__getitem__), min(lost, key=lost.__getitem__)
+    title = f"At {percent(middle)}, {worst} costs most accuracy and {best} least"
+    figure = go.Figure(
+        go.Heatmap(
+            z=[[accuracies[n][s] for s in sparsities] for n in layers],
+            x=[percent(s) for s in sparsities],
+            y=layers,
+            zmin=0,
+            zmax=max(dense, 1e-9),
+            colorscale=scale(p.kept[::-1]),
+            xgap=2,
+            ygap=2,
+            colorbar={"tickformat": ".0%", "thickness": 12, "title": "accuracy"},
+            hovertemplate="%{y}<br>%{x} gone<br>accuracy %{z:.1%}<extra></extra>",
+        )
+    )
+    layout(figure, title, theme=theme, height=110 + 30 * len(layers))
+    figure.update_xaxes(title_text="share of the layer that goes, alone", showgrid=False)
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    alt = f"Accuracy with one layer pruned at a time, dense {accuracy(dense)}. " + "; ".join(
+        f"{n}: {accuracy(accuracies[n][sparsities[-1]])} at {percent(sparsities[-1])}"
+        for n in layers
+    )
+    return Picture(title, figure, alt + ".", pd.DataFrame(rows))
