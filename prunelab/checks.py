@@ -290,7 +290,7 @@ def methods_in(path: Path) -> list[str]:
 
 def _numbers(result: Any) -> list[Any]:
     """All that a run says, without what was timed."""
-    timed = ("latency_ms",)
+    timed = ("latency_ms", "single_ms")
     stages = [
         {k: v for k, v in getattr(result, s).items() if k not in timed}
         for s in ("dense", "pruned", "recovered")

@@ -92,6 +92,11 @@ class Run:
         return np.sort(found.row[found.kept])
 
     @property
+    def costs(self) -> pd.DataFrame:
+        """The cost card: what the network costs dense, with zeros, and shrunk."""
+        return figures.card(self.result)
+
+    @property
     def plot(self) -> Plots:
         """Figures of this run: ``run.plot.histogram()`` and the others."""
         return Plots(self)

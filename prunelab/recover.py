@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import nn
 
 from prunelab.after import distillation, recalibrate
 from prunelab.checkpoint import Held, Place
@@ -18,6 +20,7 @@ from prunelab.job import LONGEST, Job, device
 from prunelab.lab import Lab, put, state
 from prunelab.masks import Masks
 from prunelab.measure.macs import ideal_macs, macs
+from prunelab.probes import weights
 from prunelab.training import Learner, Recipe, fit, seeded
 from prunelab.watch import Watch
 
@@ -140,5 +143,35 @@ def _recipe(job: Job, lab: Lab, how: str) -> Recipe:
     if how != "scratch-b":
         return recipe
     example = torch.from_numpy(job.parts.train.x[:1]).to(device())
-    ratio = sum(macs(lab.net, example).values()) / max(1, ideal_macs(lab.net, example))
+    dense = sum(macs(lab.net, example).values())
+    left = (
+        sum(macs(_small(job, lab), example).values())
+        if job.structured
+        else ideal_macs(lab.net, example)
+    )
+    ratio = dense / max(1, left)
     return replace(recipe, epochs=round(recipe.epochs / LONGEST * min(LONGEST, ratio)))
+
+
+def _small(job: Job, lab: Lab) -> nn.Module:
+    """The network without what the masks remove: without the next layer's inputs, too."""
+    return job.unit.keep(lab.net, job.parts, lab.mask)  # type: ignore[no-any-return]
+
+
+def scale_as_small(job: Job, lab: Lab) -> None:
+    """Make fresh values as large as those the small architecture would draw for itself.
+
+    Layers draw within ± 1/√inputs (Kaiming uniform); with fewer inputs a layer begins with larger
+    weights. Trained from scratch as Liu et al. 2019 do, the small network must not start as a part
+    of the large one.
+    """
+    small = dict(_small(job, lab).named_parameters())
+    with torch.no_grad():
+        for name, weight in weights(lab.net).items():
+            less = small.get(f"{name}.weight")
+            if less is not None and less.numel():
+                inputs, left = weight[0].numel(), less[0].numel()
+                weight.mul_(math.sqrt(inputs / left))
+                bias = dict(lab.net.named_parameters()).get(f"{name}.bias")
+                if bias is not None:
+                    bias.mul_(math.sqrt(inputs / left))

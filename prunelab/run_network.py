@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,11 @@ from prunelab.learn import train_and_prune
 from prunelab.manifest import manifest
 from prunelab.measure.latency import latency
 from prunelab.measure.macs import ideal_macs, macs
+from prunelab.measure.costs import LARGE, costs
 from prunelab.measure.quality import quality
-from prunelab.measure.size import size
 from prunelab.parts import Part
 from prunelab.registry import MODELS
 from prunelab.training import Learner, fit
-
-BATCH = 64  # of the latency measurement
 
 
 def run_network(job: Job, files: Path | None, dense: Path | None) -> Iterator[Event]:
@@ -159,43 +158,8 @@ def _results(job: Job, lab: Lab, trained: nn.Module, files: Path | None) -> Iter
 
 
 def _costs(job: Job, lab: Lab, dense: nn.Module, shipped: nn.Module) -> dict[str, dict[str, Any]]:
-    example = _example(job.parts.validation)
-    covered = sum(int((~m).sum()) for m in lab.cover.parameters.values())
-    counted = macs(dense, example[:1])
-    total = sum(p.numel() for p in dense.parameters())
-    masked = {
-        "params": sum(p.numel() for p in shipped.parameters()),
-        "nonzero": total - covered,
-        "bytes": size(lab.net, shipped),
-        "macs": {
-            "dense": sum(counted.values()),
-            "ideal": ideal_macs(lab.net, example[:1]),
-            "shipped": sum(macs(shipped, example[:1]).values()),
-        },
-    }
-    full = sum(counted.values())
-    whole = {
-        "params": total,
-        "nonzero": total,
-        "bytes": size(dense, dense),
-        "macs": {"dense": full, "ideal": full, "shipped": full},
-    }
-    timed = _latency({"dense": dense, "recovered": shipped}, example)
-    return {
-        "dense": whole | {"latency_ms": timed["dense"]},
-        "pruned": masked,
-        "recovered": masked | {"latency_ms": timed["recovered"]},
-    }
-
-
-def _latency(nets: dict[str, nn.Module], example: Tensor) -> dict[str, dict[str, Any]]:
-    def call(net: nn.Module) -> Any:
-        with torch.inference_mode():
-            return net(example)
-
-    timed = latency({name: functools.partial(call, net) for name, net in nets.items()})
-    about = {"batch": len(example), "threads": torch.get_num_threads()}
-    return {name: values | about for name, values in timed.items()}
+    zeros = sum(int((~m).sum()) for m in lab.cover.parameters.values())
+    return costs(dense, lab.net, shipped, zeros, _example(job.parts.validation))
 
 
 def _architecture(job: Job) -> dict[str, Any]:
@@ -209,4 +173,4 @@ def _architecture(job: Job) -> dict[str, Any]:
 
 
 def _example(part: Part) -> Tensor:
-    return torch.from_numpy(part.x[:BATCH]).to(device())
+    return torch.from_numpy(part.x[:LARGE]).to(device())

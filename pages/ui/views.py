@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from pages.ui import costs as cost_card
 from pages.ui import desk, shell, show, words
 from prunelab import figures
 from prunelab.catalogue import with_baselines
@@ -173,6 +174,7 @@ def _waiting(spec: RunSpec) -> None:
 
 def costs(result: Result, spec: RunSpec) -> None:
     """Is it smaller, is it faster."""
+    cost_card.card(result, words.python(spec, "run.costs"))
     for name in ("size", "macs", "latency"):
         draw = getattr(figures, name)
         if name == "macs" and not result.recovered.get("macs"):

@@ -5,6 +5,7 @@ Every drawing function returns a ``Picture``: title, figure, alt text and the ta
 
 from prunelab.figures.beside import beside, stored
 from prunelab.figures.by_layer import heatmap, layer_table, layers
+from prunelab.figures.card import card, speed
 from prunelab.figures.chosen import Chosen, chosen, finding, kept_table, places, spread
 from prunelab.figures.classes import confusion
 from prunelab.figures.compare import agreement, compare, damage, gaps
@@ -45,14 +46,15 @@ from prunelab.figures.when import courses, when
 from prunelab.figures.worked import worked
 
 __all__ = [
-    "NONE", "PALETTES", "UNMOVED", "Chosen", "Picture", "Theme", "Which", "accuracy", "agreement",
-    "ahead", "badge", "begun", "beside", "boundary", "came_and_went", "cells", "chosen",
-    "compare", "confusion", "count", "course", "courses", "curve", "damage", "degrees", "exact",
-    "finding", "gallery", "gaps", "gates", "heatmap", "histogram", "is_baseline", "kept_table",
-    "lane_table", "latency", "layer_table", "layers", "leaf_curve", "learned", "live",
-    "live_leaves", "macs", "medal_table", "moments", "movement", "movement_numbers", "names",
-    "paths", "percent", "pixels", "places", "points", "race", "ribbons", "rows_table", "rules",
-    "scores_by_leaves", "sensitive", "size", "spread", "stored", "strokes", "survivors",
-    "taken_for", "together", "topology", "tradeoff", "tree", "turnover", "values", "verdict",
-    "weights", "when", "work", "work_numbers", "worked",
+    "NONE", "PALETTES", "UNMOVED", "Chosen", "Picture", "Theme", "Which", "accuracy",
+    "agreement", "ahead", "badge", "begun", "beside", "boundary", "came_and_went", "card",
+    "cells", "chosen", "compare", "confusion", "count", "course", "courses", "curve", "damage",
+    "degrees", "exact", "finding", "gallery", "gaps", "gates", "heatmap", "histogram",
+    "is_baseline", "kept_table", "lane_table", "latency", "layer_table", "layers", "leaf_curve",
+    "learned", "live", "live_leaves", "macs", "medal_table", "moments", "movement",
+    "movement_numbers", "names", "paths", "percent", "pixels", "places", "points", "race",
+    "ribbons", "rows_table", "rules", "scores_by_leaves", "sensitive", "size", "speed",
+    "spread", "stored", "strokes", "survivors", "taken_for", "together", "topology", "tradeoff",
+    "tree", "turnover", "values", "verdict", "weights", "when", "work", "work_numbers",
+    "worked",
 ]  # fmt: skip
