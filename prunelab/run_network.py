@@ -24,8 +24,6 @@ from prunelab.keep_examples import plan as plan_of_examples
 from prunelab.lab import Lab, piece, prune, state, validated
 from prunelab.learn import train_and_prune
 from prunelab.manifest import manifest
-from prunelab.measure.latency import latency
-from prunelab.measure.macs import ideal_macs, macs
 from prunelab.measure.costs import LARGE, costs
 from prunelab.measure.quality import quality
 from prunelab.parts import Part

@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 from torch import nn
 
 from prunelab import figures
+from prunelab.cover import Cover
 from prunelab.events import fold
 from prunelab.experiment import run
 from prunelab.figures.card import NONE
@@ -25,7 +26,6 @@ from prunelab.measure.size import csr, size
 from prunelab.recover import _recipe, scale_as_small
 from prunelab.registry import MODELS
 from prunelab.spec import RunSpec
-from prunelab.training import Cover
 
 
 def pruned_net():
