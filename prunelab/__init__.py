@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from prunelab.experiment import prune
     from prunelab.foresight import forecast
     from prunelab.notebook import load, race, run, stored, sweep
+    from prunelab.searching import balance
     from prunelab.spec import RunSpec, SpecError
     from prunelab.subset import ExamplePruner
     from prunelab.timing import moments
@@ -26,6 +27,7 @@ _HOMES = {
     "run": "prunelab.notebook",
     "sweep": "prunelab.notebook",
     "load": "prunelab.notebook",
+    "balance": "prunelab.searching",
     "stored": "prunelab.notebook",
     "race": "prunelab.notebook",
     "prune": "prunelab.experiment",
@@ -40,6 +42,7 @@ __all__ = [
     "ExamplePruner",
     "RunSpec",
     "SpecError",
+    "balance",
     "catalogue",
     "forecast",
     "load",

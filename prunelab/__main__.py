@@ -72,6 +72,11 @@ def _stored_commands(commands: Any) -> None:
     one.add_argument("key", help="its name, as run and the app print it")
     one.add_argument("to", type=Path, metavar="DEST", help="a new folder, or a new file: x.zip")
     one.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    one = _command(commands, "balance", _balance, "the largest sparsity one can afford")
+    spec_flags(one)
+    one.add_argument("--tolerate", type=float, required=True, metavar="POINTS", help="of accuracy")
+    one.add_argument("--seeds", type=int, default=3, help="of each sparsity; 3")
+    one.add_argument("--steps", type=int, default=6, help="how often the range is halved; 6")
     one = _command(commands, "referee", _referee, "grade stored runs as a comparison, A to F")
     one.add_argument("keys", nargs="*", metavar="KEY", help="runs; otherwise all that fit")
     for name in ("data", "model", "method"):
@@ -166,6 +171,19 @@ def _export(given: argparse.Namespace) -> int:
     done = notebook.load(given.key).export(given.to)
     told = {"path": str(done.path), "bytes": done.size, "files": done.files, "error": done.error}
     print(json.dumps(told | {"notes": done.notes}) if given.json else str(done))
+    return 0
+
+
+def _balance(given: argparse.Namespace) -> int:
+    from prunelab.searching import balance
+
+    chosen = {k: v for k, v in fields(given).items() if k not in ("sparsity", "seed", "layers")}
+    found, _ = balance(
+        tolerated=given.tolerate / 100, seed=range(given.seeds), steps=given.steps,
+        progress=not given.quiet, **chosen,
+    )  # fmt: skip
+    tries = [one._asdict() for one in found.tries]
+    print(json.dumps({**found._asdict(), "tries": tries}) if given.json else str(found))
     return 0
 
 

@@ -148,6 +148,10 @@ class SweepPlots:
         rows = fair.table(run.result for run in self.sweep.runs)
         return figures.gaps(fair.compared(rows, other)).figure
 
+    def balance(self, found: fair.Balance) -> Any:
+        """What each sparsity of ``pl.balance`` loses, and what is tolerated."""
+        return figures.balance(found).figure
+
     def damage(self, sparsity: float | None = None) -> Any:
         """Which classes pay, method by method."""
         found, classes = fair.by_series([run.result for run in self.sweep.runs], sparsity)

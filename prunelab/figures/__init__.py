@@ -3,6 +3,7 @@
 Every drawing function returns a ``Picture``: title, figure, alt text and the table of its numbers.
 """
 
+from prunelab.figures.balance import balance
 from prunelab.figures.beside import beside, stored
 from prunelab.figures.by_layer import heatmap, layer_table, layers
 from prunelab.figures.card import card, speed
@@ -47,9 +48,9 @@ from prunelab.figures.worked import worked
 
 __all__ = [
     "NONE", "PALETTES", "UNMOVED", "Chosen", "Picture", "Theme", "Which", "accuracy",
-    "agreement", "ahead", "badge", "begun", "beside", "boundary", "came_and_went", "card",
-    "cells", "chosen", "compare", "confusion", "count", "course", "courses", "curve", "damage",
-    "degrees", "exact", "finding", "gallery", "gaps", "gates", "heatmap", "histogram",
+    "agreement", "ahead", "badge", "balance", "begun", "beside", "boundary", "came_and_went",
+    "card", "cells", "chosen", "compare", "confusion", "count", "course", "courses", "curve",
+    "damage", "degrees", "exact", "finding", "gallery", "gaps", "gates", "heatmap", "histogram",
     "is_baseline", "kept_table", "lane_table", "latency", "layer_table", "layers", "leaf_curve",
     "learned", "live", "live_leaves", "macs", "medal_table", "moments", "movement",
     "movement_numbers", "names", "paths", "percent", "pixels", "places", "points", "race",
