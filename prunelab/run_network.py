@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import functools
 from collections.abc import Iterator, Sequence
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 

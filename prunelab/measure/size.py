@@ -25,11 +25,7 @@ def size(net: nn.Module, shipped: nn.Module) -> dict[str, int]:
     """
     tensors = _tensors(net)
     raw = save(tensors)
-    matrices = {id(w): w for w in weights(net).values()}
-    dense = sum(t.numel() * t.element_size() for t in net.state_dict().values())
-    saved = sum(w.numel() * w.element_size() - _csr(w) for w in matrices.values())
     forms = {
-    return {
         "raw": len(raw),
         "zip": len(zlib.compress(raw, 6)),
         "csr": len(csr(net)),
