@@ -199,6 +199,7 @@ NETS = {
     "own attention": (own_attention, 2),
     "embedded": (embedded, 1),
     "transformer": (transformer, 2),
+    "vit-tiny": (built("vit-tiny", width=16, heads=4, blocks=1), 2),
 }
 
 

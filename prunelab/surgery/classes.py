@@ -9,13 +9,12 @@ import torch
 from torch import nn
 
 from prunelab.probes import PRUNABLE
-from prunelab.surgery.cut import Class, Member
+from prunelab.surgery.cut import TRANSPOSED, Class, Member
 from prunelab.surgery.layouts import Group, Layout, Place, groups, layout
 from prunelab.surgery.lines import Axes, Axis, Line
 from prunelab.surgery.trace import Trace
 
 LAYERS = (*PRUNABLE, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-TRANSPOSED = "Conv1D"  # the linear layer of GPT-2 in transformers, whose weight is (in, out)
 Layouts = Mapping[Place, Layout]
 
 

@@ -15,6 +15,7 @@ from torch.nn.modules.conv import _ConvNd
 from prunelab.surgery.adapters import Heads, adapt
 from prunelab.surgery.copies import light, state
 
+TRANSPOSED = "Conv1D"  # the linear layer of GPT-2 in transformers, whose weight is (in, out)
 SUMMED = "all its positions are summed or averaged"  # a doubt that zeros may not deserve
 Indices = dict[str, list[list[int] | None]]
 
@@ -217,6 +218,8 @@ def _describe(layer: Any) -> None:
             layer.num_embeddings, layer.embedding_dim = layer.weight.shape
         case nn.PReLU():
             layer.num_parameters = len(layer.weight)
+        case _ if type(layer).__name__ == TRANSPOSED:
+            layer.nx, layer.nf = layer.weight.shape
         case Heads():
             layer.num_heads = layer.out_proj.weight.shape[1] // layer.head_dim
         case _:

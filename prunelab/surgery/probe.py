@@ -156,11 +156,10 @@ def _doubted(
 
 def _variants(c: Class) -> Iterator[Class]:
     """With all numbers that modules keep, with fewer, with none: some agree by accident."""
-    numbers = [m for m in c.members if m.guess]
-    others = [m for m in c.members if not m.guess]
+    numbers = list(dict.fromkeys(m.tensor for m in c.members if m.guess))
     for n in range(len(numbers), -1, -1):
         for some in combinations(numbers, n):
-            yield replace(c, members=(*others, *some))
+            yield replace(c, members=tuple(m for m in c.members if not m.guess or m.tensor in some))
 
 
 def _halves(classes: Sequence[Class]) -> Iterator[Sequence[Class]]:

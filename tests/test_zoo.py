@@ -1,0 +1,93 @@
+"""Networks of the transformers library, from tiny configurations: what surgery offers is exact."""
+
+import copy
+
+import pytest
+import torch
+import transformers as hf
+
+from prunelab.surgery import apart, cover, plan, shrink, zero
+
+WORDS = {"input_ids": torch.arange(2 * 7).view(2, 7) % 50, "use_cache": False}
+IMAGES = {"pixel_values": torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))}
+SMALL = {
+    "vocab_size": 50, "hidden_size": 32, "intermediate_size": 24, "num_hidden_layers": 1,
+    "attn_implementation": "eager",
+}  # fmt: skip
+
+
+def llama(queries, shared, kind="Llama", size=8):
+    config = getattr(hf, f"{kind}Config")(
+        **{**SMALL, "hidden_size": queries * size}, num_attention_heads=queries,
+        num_key_value_heads=shared, head_dim=size,
+    )  # fmt: skip
+    return getattr(hf, f"{kind}ForCausalLM")(config)
+
+
+def gpt2():
+    return hf.GPT2LMHeadModel(
+        hf.GPT2Config(
+            vocab_size=50, bos_token_id=0, eos_token_id=0, n_embd=32, n_layer=1, n_head=4,
+            n_positions=16, attn_implementation="eager",
+        )
+    )  # fmt: skip
+
+
+def opt():
+    return hf.OPTForCausalLM(
+        hf.OPTConfig(
+            vocab_size=50, hidden_size=32, ffn_dim=24, num_hidden_layers=1, num_attention_heads=4,
+            max_position_embeddings=16, word_embed_proj_dim=32, attn_implementation="eager",
+        )
+    )  # fmt: skip
+
+
+def bert():
+    return hf.BertModel(hf.BertConfig(**SMALL, num_attention_heads=4))
+
+
+def vit():
+    small = {k: v for k, v in SMALL.items() if k != "vocab_size"}
+    return hf.ViTModel(hf.ViTConfig(**small, num_attention_heads=4, image_size=16, patch_size=8))
+
+
+def count(net):
+    return sum(p.numel() for p in net.parameters())
+
+
+# How to build it, how many heads can go (or groups that share keys), neurons of its feed-forward.
+ZOO = {
+    "gpt-2": (gpt2, WORDS, 4, 128),
+    "opt": (opt, WORDS, 4, 24),
+    "llama 1:1": (lambda: llama(4, 4), WORDS, 4, 24),
+    "llama 2:1": (lambda: llama(4, 2), WORDS, 2, 24),
+    "llama 4:1": (lambda: llama(8, 2), WORDS, 2, 24),
+    "llama 7:1": (lambda: llama(14, 2), WORDS, 2, 24),
+    "qwen": (lambda: llama(4, 2, "Qwen2"), WORDS, 2, 24),
+    "mistral": (lambda: llama(4, 2, "Mistral"), WORDS, 2, 24),
+    "bert": (bert, {"input_ids": WORDS["input_ids"]}, 4, 24),
+    "vit": (vit, IMAGES, 4, 24),
+}
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_what_is_offered_is_exact(name):
+    build, example, heads, forward = ZOO[name]
+    torch.manual_seed(0)
+    net = build().double().eval()
+    example = {k: v.double() if k == "pixel_values" else v for k, v in example.items()}
+    found = plan(net, example)
+    assert [c.size for c in found.classes if c.heads] == [heads]
+    assert forward in [c.size for c in found.classes if not c.heads]
+    for seed in range(5):
+        generator = torch.Generator().manual_seed(seed)
+        masks = {}
+        for c in found.classes:
+            masks[c.name] = torch.rand(c.size, generator=generator) < 0.6
+            masks[c.name][seed % c.size] = True
+        small, masked = shrink(found, net, masks), copy.deepcopy(net)
+        zero(masked, cover(found, masked, masks))
+        assert apart(masked, small, example) < 1e-9
+        assert sum(p.numel() for p in small.parameters()) <= sum(
+            p.numel() for p in net.parameters()
+        )
