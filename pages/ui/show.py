@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from prunelab import tables
 from prunelab.events import Result
 from prunelab.figures import Picture
 
@@ -16,6 +18,13 @@ CONFIG = {
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
     "toImageButtonOptions": {"format": "svg", "filename": "prunelab"},
 }
+
+FILES = (
+    ("CSV", tables.csv, "text/csv"),
+    ("Parquet", tables.parquet, "application/vnd.apache.parquet"),
+    ("LaTeX", tables.latex, "application/x-tex"),
+)
+SUFFIX = {"CSV": "csv", "Parquet": "parquet", "LaTeX": "tex"}
 
 
 def picture(make: Callable[[], Picture], key: str, *, python: str, clicks: bool = False) -> Any:
@@ -45,8 +54,19 @@ def twins(table: pd.DataFrame, key: str, *, python: str) -> None:
     with st.container(horizontal=True, gap="small"):
         with st.popover("Numbers", type="tertiary", icon=":material/table:", key=f"numbers-{key}"):
             st.dataframe(table, hide_index=True, key=f"table-{key}")
+            downloads(table, key)
         with st.popover("Python", type="tertiary", icon=":material/code:", key=f"python-{key}"):
             st.code(python, language="python")
+
+
+def downloads(table: pd.DataFrame, key: str) -> None:
+    """The table as files; each is made when it is asked for."""
+    with st.container(horizontal=True, gap="small"):
+        for kind, make, mime in FILES:
+            st.download_button(
+                kind, functools.partial(make, table), f"{key}.{SUFFIX[kind]}", mime,
+                key=f"{kind}-{key}", type="tertiary", icon=":material/download:", on_click="ignore",
+            )  # fmt: skip
 
 
 def finding(title: str, key: str) -> None:
