@@ -11,10 +11,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from prunelab.lm.counting import without_lowest
 from prunelab.masks import removed
 from prunelab.spec import SpecError
 
 COLUMNS = 128  # that choose their mask together
+GROUP = 16  # of them that are changed together by those before
 DAMP = 0.01
 
 
@@ -49,8 +51,10 @@ def solve(
     Raises:
         SpecError: a Hessian that has no inverse even when much is added to its diagonal.
     """
-    w = weight.double().clone()
+    exact = torch.float64 if weight.dtype == torch.float64 else torch.float32
+    w = weight.to(exact).clone()
     upper, dead = _inverse(hessian.double(), damp)
+    upper = upper.to(exact)
     w[:, dead] = 0
     stays = torch.ones_like(w, dtype=torch.bool)
     loss = 0.0
@@ -66,40 +70,45 @@ def solve(
 def _block(
     w: Tensor, stays: Tensor, upper: Tensor, sparsity: float, pattern: tuple[int, int] | None
 ) -> tuple[Tensor, float]:
-    """Prune some columns in place; what is to be made up for behind them, and the error."""
-    undone = torch.zeros_like(w)
-    diagonal = upper.diagonal()
+    """Prune some columns in place; what is to be made up for behind them, and the error.
+
+    A column is changed once, when its turn comes, by all that was left undone before it: first by
+    that of earlier groups together, then by that of its own group. The columns lie as rows here.
+    """
+    columns, diagonal = w.T.contiguous(), upper.diagonal()[:, None]
+    undone = torch.zeros_like(columns)
     if pattern is None:
-        cost = (w / diagonal).square().flatten()
-        gone = cost.argsort(stable=True)[: removed(sparsity, cost.numel())]
-        stays.copy_(torch.ones_like(cost, dtype=torch.bool).index_fill_(0, gone, False).view_as(w))
-    for j in range(w.shape[1]):
-        if pattern and j % pattern[1] == 0:
-            few = slice(j, j + pattern[1])
-            cost = (w[:, few] / diagonal[few]).square()
-            gone = cost.argsort(dim=1, stable=True)[:, : pattern[1] - pattern[0]]
-            stays[:, few] = torch.ones_like(cost, dtype=torch.bool).scatter_(1, gone, False)
-        error = torch.where(stays[:, j], 0.0, w[:, j]) / diagonal[j]
-        w[:, j:].addr_(error, upper[j, j:], alpha=-1)
-        w[:, j].masked_fill_(~stays[:, j], 0.0)
-        undone[:, j] = error
-    return undone, float(undone.square().sum() / 2)
+        cost = (columns / diagonal).square().T.flatten()
+        stays.copy_(without_lowest(cost[None], removed(sparsity, cost.numel())).view_as(w))
+    size = pattern[1] if pattern else GROUP
+    for start in range(0, len(columns), size):
+        group = slice(start, min(start + size, len(columns)))
+        columns[group] -= upper[:start, group].T @ undone[:start]
+        if pattern:
+            cost = (columns[group] / diagonal[group]).square().T
+            stays[:, group] = without_lowest(cost, pattern[1] - pattern[0])
+        for j in range(start, group.stop):
+            columns[j] -= upper[start:j, j] @ undone[start:j]
+            undone[j] = columns[j].masked_fill(stays[:, j], 0.0) / diagonal[j]
+            columns[j].masked_fill_(~stays[:, j], 0.0)
+    w.copy_(columns.T)
+    return undone.T, float(undone.square().sum() / 2)
 
 
 def _inverse(h: Tensor, damp: float) -> tuple[Tensor, Tensor]:
-    """The upper Cholesky factor of the inverse, and the inputs that never say anything."""
+    """The upper Cholesky factor of the inverse, and the inputs that never say anything.
+
+    From the back: H = V Vᵀ with V upper gives H⁻¹ = Uᵀ U with U = V⁻¹, so nothing is inverted but a
+    triangle.
+    """
     dead = h.diagonal() == 0
     h = h.clone()
     h.diagonal()[dead] = 1
-    mean = float(h.diagonal().mean())
+    mean, one = float(h.diagonal().mean()), torch.eye(len(h), dtype=h.dtype, device=h.device)
     while damp <= 1:
-        shifted = h + damp * mean * torch.eye(len(h), dtype=h.dtype, device=h.device)
-        factor, failed = torch.linalg.cholesky_ex(shifted)
+        lower, failed = torch.linalg.cholesky_ex((h + damp * mean * one).flip(0, 1))
         if not failed:
-            inverse = torch.cholesky_inverse(factor)
-            upper, failed = torch.linalg.cholesky_ex(inverse, upper=True)
-            if not failed:
-                return upper, dead
+            return torch.linalg.solve_triangular(lower.flip(0, 1), one, upper=True), dead
         damp *= 10
     raise SpecError(
         "SparseGPT found no inverse Hessian: the calibration text says too little, or what arrives "

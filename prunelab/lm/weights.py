@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from prunelab.lm.anatomy import blocks, linears, matrix
+from prunelab.lm.counting import without_lowest
 from prunelab.lm.sparsegpt import DAMP, solve
 from prunelab.lm.walk import Block, listening, walk
 from prunelab.masks import removed
@@ -94,28 +95,16 @@ def mask(
     if not by_row and not pattern:
         score = _score(method, weight, squares, chance).flatten()
         gone = removed(sparsity, score.numel())
-        return _without(score[None], gone).view_as(stays)
+        return without_lowest(score[None], gone).view_as(stays)
     for rows in range(0, len(weight), ROWS):
         here = slice(rows, rows + ROWS)
         score = _score(method, weight[here], squares, chance)
         if pattern:
             cells = score.reshape(-1, pattern[1])
-            stays[here] = _without(cells, pattern[1] - pattern[0]).view_as(score)
+            stays[here] = without_lowest(cells, pattern[1] - pattern[0]).view_as(score)
         else:
-            stays[here] = _without(score, removed(sparsity, score.shape[1]))
+            stays[here] = without_lowest(score, removed(sparsity, score.shape[1]))
     return stays
-
-
-def _without(score: Tensor, gone: int) -> Tensor:
-    """Of each row all but so many of the lowest; on ties the higher index stays."""
-    stays = torch.ones_like(score, dtype=torch.bool)
-    if not gone:
-        return stays
-    cut = score.kthvalue(gone, dim=1, keepdim=True).values
-    stays = score > cut
-    level = score == cut
-    short = gone - (~stays & ~level).sum(1, keepdim=True)  # of the level ones, that must go
-    return stays | (level & (level.cumsum(1) > short))
 
 
 def _score(
