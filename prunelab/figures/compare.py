@@ -138,6 +138,8 @@ def _title(found: Sequence[Stop], x: str) -> str:
     best = [s for s in found if s.front]
     held = {s.series: sum(b.series == s.series for b in best) for s in best}
     first = max(held, key=held.__getitem__)
+    if len(found) == 1:
+        return f"One point of {first}: comparing takes two"
     if len({s.series for s in found}) == 1:
         return f"{first}: nothing beats {len(best)} of its {len(found)} points"
     every = " all" if held[first] == len(best) else f" {held[first]} of"
