@@ -1,0 +1,85 @@
+"""Time to plan surgery: what belongs together, ours and torch-pruning's; ours also tries it all.
+
+python benchmarks/plan_vs_peer.py   (in an environment that also has torch-pruning 1.6.1)
+
+In turn, in one process, one thread. The peer's time is that of building its graph and listing its
+groups; it tries nothing.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from prunelab.models.resnet import resnet_56
+from prunelab.models.vit_tiny import Block
+from prunelab.surgery import plan, shrink
+from prunelab.surgery.classes import classes_of, layouts_of
+from prunelab.surgery.trace import trace
+
+ROUNDS = 3
+
+
+def main() -> None:
+    """Print a row for each network."""
+    import torch_pruning  # a peer for this comparison alone, no requirement
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    print("| network | ours, ms | peer, ms | ours / peer (min–max) | all trials, ms | shrink, ms |")
+    print("|---|---|---|---|---|---|")
+    gpt = nn.Sequential(*(Block(768, 12) for _ in range(12)), nn.Linear(768, 1000))
+    cases = {
+        "ResNet-56": (resnet_56((3, 32, 32), 10).eval(), torch.randn(2, 3, 32, 32)),
+        "12 blocks, 768 wide": (gpt.eval(), torch.randn(2, 8, 768)),
+    }
+    for name, (net, x) in cases.items():
+        print(row(name, net, x, torch_pruning))
+
+
+def row(name: str, net: nn.Module, x: Tensor, peer: Any) -> str:
+    """Both in turn; the first round warms up."""
+    times = []
+    for _ in range(ROUNDS + 1):
+        ours = timed(lambda: watched(net, x))
+        times.append((ours, timed(lambda: graph(net, x, peer))))
+    times = times[1:]
+    start = time.perf_counter()
+    found = plan(net, x)
+    whole = time.perf_counter() - start
+    masks = {c.name: torch.arange(c.size) < c.size // 2 for c in found.classes}
+    cut = min(timed(lambda: shrink(found, net, masks)) for _ in range(3))
+    one, other = (1000 * statistics.median(t[i] for t in times) for i in (0, 1))
+    ratios = sorted(a / b for a, b in times)
+    return (
+        f"| {name} | {one:.0f} | {other:.0f} | {statistics.median(ratios):.2f} "
+        f"({ratios[0]:.2f}–{ratios[-1]:.2f}) | {1000 * whole:.0f} | {1000 * cut:.0f} |"
+    )
+
+
+def watched(net: nn.Module, x: Tensor) -> int:
+    """What belongs together, before anything is tried."""
+    seen = trace(net, x)
+    return len(classes_of(seen, net, layouts_of(seen)))
+
+
+def graph(net: nn.Module, x: Tensor, peer: Any) -> int:
+    """The peer's graph and its groups."""
+    made = peer.DependencyGraph().build_dependency(net, example_inputs=x)
+    return sum(1 for _ in made.get_all_groups())
+
+
+def timed(call: Callable[[], object]) -> float:
+    """Seconds."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()
