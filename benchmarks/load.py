@@ -65,7 +65,7 @@ def serving(home: Path) -> Iterator[tuple[str, psutil.Process]]:
         server = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "app.py", *flags],
             cwd=ROOT,
-            env=os.environ | {"PRUNELAB_HOME": str(home)},
+            env=os.environ | {"PRUNELAB_HOME": str(home), "PRUNELAB_SHARED": "1"},
             stdout=log,
             stderr=log,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import controls, desk, live, press, restore, shell, show, views, words
+from pages.ui import controls, desk, live, press, restore, shell, show, take, views, words
 from prunelab import examples
 from prunelab.events import Result
 from prunelab.figures import accuracy, count, percent
@@ -55,6 +55,7 @@ def _finished(result: Result, spec: RunSpec) -> None:
     for warning in result.warnings:
         st.warning(show.plain(warning))
     _metrics(result)
+    take.offer(result)
     views.tabs(result)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.ui import desk, shell, show
-from prunelab import figures
+from pages.ui import desk, queue, shell, show
+from prunelab import figures, harmless
 from prunelab.store import Row
 
 PAGE = 100
@@ -18,7 +18,13 @@ STATES = ("queued", "running", "finished", "failed", "cancelled")
 
 
 def main() -> None:
-    st.title("Runs")
+    title, choice = st.columns([3, 1], vertical_alignment="bottom")
+    title.title("Runs")
+    with choice:
+        queue.choose_space()
+    queue.card()
+    if told := st.session_state.pop("_told", ""):
+        st.success(told)
     filters = _filters()
     total = desk.store().count(**filters)
     if not total:
@@ -110,11 +116,14 @@ def _actions(chosen: Sequence[Row]) -> None:
             "application/json", icon=":material/download:", on_click="ignore",
         )  # fmt: skip
         st.download_button(
-            "CSV", pd.DataFrame([_line(row) for row in chosen]).to_csv(index=False), "runs.csv",
+            "CSV", harmless.csv(pd.DataFrame([_line(row) for row in chosen])), "runs.csv",
             "text/csv", icon=":material/download:", on_click="ignore",
         )  # fmt: skip
-        if st.button("Delete", icon=":material/delete:", key="delete"):
-            _confirm([row.key for row in chosen])
+        queue.order([row for row in chosen if row.state == "queued"])
+        mine = [row for row in chosen if desk.store().may_change(row)]
+        why = "" if mine else "Only the owner of a run may delete it."
+        if st.button("Delete", icon=":material/delete:", key="delete", disabled=not mine, help=why):
+            _confirm(mine)
     done = [row.result for row in chosen if row.state == "finished"]
     if len(done) > 1:
         st.header("Side by side")
@@ -127,13 +136,19 @@ def _actions(chosen: Sequence[Row]) -> None:
 
 
 @st.dialog("Delete runs")
-def _confirm(keys: list[str]) -> None:
-    many = f"{len(keys)} runs" if len(keys) > 1 else "this run"
-    st.markdown(
-        f"Delete {many} with all files? This cannot be undone. A running one is stopped first."
-    )
+def _confirm(rows: Sequence[Row]) -> None:
+    many = f"{len(rows)} runs" if len(rows) > 1 else "this run"
+    st.markdown(f"Delete {many} with all files? This cannot be undone.")
+    active = sum(row.state in desk.ACTIVE for row in rows)
+    if active:
+        st.markdown(f"{active} not done yet: stopped first.")
+    st.caption("Other runs lose nothing, also where they started from the same dense model.")
     if st.button("Delete for good", type="primary", key="delete-for-good"):
-        desk.delete(keys)
+        gone, left = desk.delete([row.key for row in rows])
+        said = f"{gone} deleted."
+        if left:
+            said += f" {left} still stopping: they keep what they found; delete them once more."
+        st.session_state["_told"] = said
         st.rerun()
 
 

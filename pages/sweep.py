@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui import controls, desk, fleet, shell, show
-from prunelab import examples, figures, presets
+from prunelab import examples, figures, harmless, presets
 from prunelab.catalogue import fits, with_baselines
 from prunelab.events import Result
 from prunelab.presets import PRESETS
@@ -133,8 +133,8 @@ def _curves(results: Sequence[Result], specs: Sequence[RunSpec]) -> None:
             for name in ("sparsity", "accuracy", "sd")
         },
     )
-    csv = pd.DataFrame([_line(result) for result in results]).to_csv(index=False)
-    st.download_button("All runs as CSV", csv, "sweep.csv", "text/csv", on_click="ignore")
+    table = harmless.csv(pd.DataFrame([_line(result) for result in results]))
+    st.download_button("All runs as CSV", table, "sweep.csv", "text/csv", on_click="ignore")
 
 
 def _line(result: Result) -> dict[str, Any]:

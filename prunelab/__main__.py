@@ -71,6 +71,7 @@ def _stored_commands(commands: Any) -> None:
     one = _command(commands, "export", _export, "a stored run as files to take along")
     one.add_argument("key", help="its name, as run and the app print it")
     one.add_argument("to", type=Path, metavar="DEST", help="a new folder, or a new file: x.zip")
+    one.add_argument("--no-onnx", action="store_true", help="leave model.onnx out")
     one.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
     one = _command(commands, "balance", _balance, "the largest sparsity one can afford")
     spec_flags(one)
@@ -93,6 +94,8 @@ def _store_commands(top: argparse.ArgumentParser) -> None:
     one.add_argument("--days", type=float, default=DENSE_DAYS, help=f"{line}; {DENSE_DAYS:g}")
     line = "so many MB of dense models stay"
     one.add_argument("--megabytes", type=float, default=DENSE_MEGABYTES, help=line)
+    _command(commands, "pause", _pause, "hold the queue: what runs goes on, nothing begins")
+    _command(commands, "resume", _resume, "let the queue go on")
     one = _command(commands, "export", _save, "write all runs that have ended into one zip file")
     one.add_argument("file", type=Path)
     one = _command(commands, "import", _load, "add the runs of such a file")
@@ -168,7 +171,7 @@ def _show(given: argparse.Namespace) -> int:
 def _export(given: argparse.Namespace) -> int:
     from prunelab import notebook
 
-    done = notebook.load(given.key).export(given.to)
+    done = notebook.load(given.key).export(given.to, onnx=not given.no_onnx)
     told = {"path": str(done.path), "bytes": done.size, "files": done.files, "error": done.error}
     print(json.dumps(told | {"notes": done.notes}) if given.json else str(done))
     return 0
@@ -254,6 +257,22 @@ def _vacuum(given: argparse.Namespace) -> int:
 
     gone = operations.vacuum(Store(), days=given.days, megabytes=given.megabytes)
     print(f"{gone.folders} folders and {gone.dense} dense models went: {gone.bytes:,} bytes")
+    return 0
+
+
+def _pause(given: argparse.Namespace) -> int:
+    from prunelab.store import Store
+
+    Store().pause()
+    print("The queue is paused.")
+    return 0
+
+
+def _resume(given: argparse.Namespace) -> int:
+    from prunelab import engine
+    from prunelab.store import Store
+
+    print(f"The queue goes on; {engine.resume(Store())} waiting.")
     return 0
 
 

@@ -97,7 +97,7 @@ def _runs(rows: Any) -> Iterator[dict[str, Any]]:
         yield told | {"spec": row.spec.to_json()}
 
 
-_COLUMNS = ("key", "owner", "state", "created", "started", "finished", "priority")
+_COLUMNS = ("key", "owner", "space", "state", "created", "started", "finished", "priority")
 
 
 def _events(store: Store, rows: Any) -> Iterator[list[Any]]:
@@ -165,6 +165,7 @@ def _lines(archive: zipfile.ZipFile, name: str) -> Iterator[Any]:
 def _run(run: Mapping[str, Any]) -> dict[str, Any]:
     """A line about a run, with everything it claims checked."""
     spec = RunSpec.from_json(run["spec"])
+    run = {"space": run["owner"], **run}  # older exports know no spaces
     kept = {name: run[name] for name in _COLUMNS}
     key = kept["key"]
     if not isinstance(key, str) or not storage.KEY.fullmatch(key) or not key.startswith(spec.key):
@@ -173,6 +174,8 @@ def _run(run: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError(f"a run cannot be {kept['state']!r}")
     if not isinstance(kept["owner"], str) or len(kept["owner"]) > 255:
         raise ValueError("an owner must be a text of at most 255 letters")
+    if kept["space"] not in ("", kept["owner"]):
+        raise ValueError("a run is its owner's or everybody's")
     for name in ("created", "started", "finished"):
         kept[name] = None if kept[name] is None else float(kept[name])
     return kept | {"spec": spec, "priority": int(kept["priority"])}

@@ -64,8 +64,10 @@ RUNS = Table(
     Column("progress", Float, nullable=False),
     Column("summary", Text, nullable=False),
     Column("priority", Integer, nullable=False, server_default="0"),
+    Column("space", String(255), nullable=False, server_default=""),  # who sees it; "" is all
     Index("runs_served", "owner", "started"),
     Index("runs_waiting", "state", "priority", "place"),
+    Index("runs_in_space", "space", "place"),
 )
 EVENTS = Table(
     "events",

@@ -71,16 +71,25 @@ def submit(
         key = where.submit(spec, again=again, priority=priority)
     else:
         key = store.submit(spec, owner=owner, again=again, priority=priority)
-    if store.state(key) in ("queued", "running"):
+    if where.state(key) in ("queued", "running"):
         ensure(store.home, store.url)
     return key
+
+
+def resume(store: Store) -> int:
+    """Let a paused queue go on, with an engine if any run waits in it; how many do."""
+    store.pause(False)
+    waiting = store.count(state="queued")
+    if waiting:
+        ensure(store.home, store.url)
+    return waiting
 
 
 def cancel(where: Store | Space, key: str) -> None:
     """Stop a run: at once while it is queued, within a second while it runs."""
     store = where.store if isinstance(where, Space) else where
     where.request_cancel(key)
-    if store.state(key) == "running":
+    if where.state(key) == "running":
         ensure(store.home, store.url)  # a run whose engine died is ended by the next one
 
 

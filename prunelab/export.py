@@ -46,8 +46,10 @@ class Export(NamedTuple):
         return "\n".join([*lines, *self.notes])
 
 
-def export(result: Result, folder: Path, to: Path) -> Export:
+def export(result: Result, folder: Path, to: Path, *, onnx: bool = True) -> Export:
     """Write a finished run into a new folder, or into a new zip where ``to`` ends in .zip.
+
+    ``onnx`` writes a network once more as ONNX, where its packages are.
 
     Raises:
         SpecError: an unfinished run, one whose files are gone, something there already, or an ONNX
@@ -63,7 +65,7 @@ def export(result: Result, folder: Path, to: Path) -> Export:
         made = Path(scratch) / "export"
         made.mkdir()
         parts = _parts(result)
-        error, notes = _fill(result, folder, made, parts)
+        error, notes = _fill(result, folder, made, parts, onnx)
         _list(made, error, parts)
         files = {file.name: file.stat().st_size for file in sorted(made.iterdir())}
         if to.suffix.lower() == ".zip":
@@ -74,7 +76,7 @@ def export(result: Result, folder: Path, to: Path) -> Export:
 
 
 def _fill(
-    result: Result, folder: Path, made: Path, parts: Parts | None
+    result: Result, folder: Path, made: Path, parts: Parts | None, onnx: bool
 ) -> tuple[float | None, tuple[str, ...]]:
     names = TREE if (folder / TREE[0]).is_file() else NETWORK
     for name in names:
@@ -86,7 +88,7 @@ def _fill(
     if names is TREE:
         (made / "tree.txt").write_text(_text(result, made, parts), encoding="utf-8")
         return None, ()
-    return _onnx(made, parts)
+    return _onnx(made, parts) if onnx else (None, ())
 
 
 def _list(made: Path, error: float | None, parts: Parts | None) -> None:

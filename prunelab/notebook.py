@@ -53,7 +53,7 @@ class Run:
         """The network before pruning."""
         return _load(self, "dense")
 
-    def export(self, to: str | os.PathLike[str]) -> Export:
+    def export(self, to: str | os.PathLike[str], *, onnx: bool = True) -> Export:
         """Write the model and all that belongs to it into a new folder, or a zip: ``"x.zip"``.
 
         Raises:
@@ -61,7 +61,7 @@ class Run:
         """
         from prunelab.export import export  # brings torch
 
-        return export(self.result, self.folder, Path(to))
+        return export(self.result, self.folder, Path(to), onnx=onnx)
 
     @property
     def table(self) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from prunelab.spec import RunSpec
 State = Literal["queued", "running", "finished", "failed", "cancelled"]
 Filters = Mapping[str, str | Sequence[str]]
 COLUMNS = [c for c in RUNS.columns if c.name not in ("data", "model", "method")]
-_FILTERS = ("state", "data", "model", "method", "owner", "key")
+_FILTERS = ("state", "data", "model", "method", "owner", "key", "space")
 
 
 class Missing(StoreError):
@@ -47,6 +47,7 @@ class Row:
     progress: float  # 0..1
     result: Result
     priority: int = 0
+    space: str = ""  # the owner who alone sees it; "" is all
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -88,12 +88,14 @@ class Store:
         again: bool = False,
         key: str = "",
         priority: int = 0,
+        space: str = "",
     ) -> str:
         """Queue a run and return its key; the same spec twice is once.
 
         A failed or cancelled run is queued anew, a finished one only with ``again``; what it wrote
         before goes. A cancelled one keeps its files and goes on where it was, unless ``again``.
-        Runs of a higher priority begin first. ``key`` is the spec's own unless given.
+        Runs of a higher priority begin first. ``key`` is the spec's own unless given; ``space`` is
+        the owner who alone may see the run (``prunelab.space``).
 
         Raises:
             StoreError: the names in the spec make no valid key.
@@ -109,7 +111,7 @@ class Store:
             place = (connection.scalar(select(func.max(RUNS.c.place))) or 0) + 1
             values = ledger.fresh(spec, place) | {"priority": priority}
             if state is None:
-                whose = {"key": key, "owner": owner, "attempt": 0, "beat": 0}
+                whose = {"key": key, "owner": owner, "space": space, "attempt": 0, "beat": 0}
                 connection.execute(insert(RUNS).values(values | whose))
             elif state in ("failed", "cancelled") or (state == "finished" and again):
                 ledger.erase(connection, key, all_of_it=False)

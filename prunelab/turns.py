@@ -1,4 +1,4 @@
-"""Whose turn it is: priority first, then owners in turn, then first come first."""
+"""Whose turn it is: owners in turn, each one's runs by priority, then first come first."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _PAUSED = "paused"
 def waiting(limit: int) -> Select[tuple[str]]:
     """The keys that wait, in the order in which they should begin.
 
-    Among equals the owner comes first who has least going on, then the one who was served longest
-    ago: a sweep of a thousand runs delays somebody's single run by one turn only.
+    The owner comes first who has least going on, then the one who was served longest ago: a sweep
+    of a thousand runs delays somebody's single run by one turn only, whatever their priorities.
     """
     served = select(RUNS.c.owner, func.max(RUNS.c.started).label("at")).group_by(RUNS.c.owner)
     busy = select(RUNS.c.owner, func.count().label("runs"))
@@ -29,7 +29,7 @@ def waiting(limit: int) -> Select[tuple[str]]:
         .outerjoin(last, last.c.owner == RUNS.c.owner)
         .outerjoin(going, going.c.owner == RUNS.c.owner)
         .where(RUNS.c.state == "queued")
-        .order_by(RUNS.c.priority.desc(), turn, func.coalesce(last.c.at, 0.0), RUNS.c.place)
+        .order_by(turn, func.coalesce(last.c.at, 0.0), RUNS.c.place)
         .limit(limit)
     )
 

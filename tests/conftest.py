@@ -21,6 +21,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home of this test alone."""
     monkeypatch.setenv("PRUNELAB_HOME", str(tmp_path))
     monkeypatch.delenv("PRUNELAB_STORE", raising=False)
+    monkeypatch.setenv("PRUNELAB_SHARED", "1")  # pages show what a test puts into the store
     return tmp_path
 
 

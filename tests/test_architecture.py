@@ -19,8 +19,8 @@ DESK = {
     "__main__", "space", "limits", "storage", "turns", "told", "log", "journal", "patience",
     "migrations", "operations", "backup", "treelab",
     "packing", "lottery", "presets", "plots",
-    "cards", "foresight", "timing", "aside", "texts", "controls", "fair",
-    "tables", "searching", "summaries",
+    "cards", "foresight", "timing", "aside", "texts", "controls", "fair", "tables", "searching",
+    "summaries", "exports",
 }  # fmt: skip
 # What a part of the bench may know beside plain data; a name stands for its whole package.
 MAY = {

@@ -48,7 +48,7 @@ def submit(store, seed, **knobs):
     return engine.submit(store, RunSpec(seed=seed, knobs=knobs))
 
 
-def until(condition, seconds=20.0):
+def until(condition, seconds=90.0):  # the machine may be busy with something else
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, "nothing happened"

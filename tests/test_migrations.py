@@ -57,13 +57,14 @@ def test_an_older_store_is_upgraded_with_its_data(tmp_path, known):
     store = Store(home=tmp_path)
     row = store.row(SPEC.key)
     assert (row.state, row.owner, row.priority, row.result.seconds) == ("finished", "ann", 0, 2.0)
+    assert row.space == "ann"  # nobody else sees it after the upgrade either
     assert [e for _, e in store.events(SPEC.key)] == [Warned(message="kept")]
     assert store.submit(RunSpec(seed=2)) in store.queued()
     store.close()
     with sqlite3.connect(path) as raw:
-        assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
+        assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0003",)]
         # what a PruneLab from before Alembic reads, so that it refuses
-        assert raw.execute("SELECT version FROM schema").fetchall() == [(2,)]
+        assert raw.execute("SELECT version FROM schema").fetchall() == [(3,)]
     raw.close()
 
 

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -399,3 +400,10 @@ def test_a_store_that_refuses_a_run_says_why(store, monkeypatch):
     app.button(key="start").click().run()
     assert app.error[0].value == "No space left for the store."
     assert not app.exception
+
+
+def test_the_app_is_closed_to_other_machines_and_sites():
+    told = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["server"]
+    assert told["address"] == "127.0.0.1"
+    assert told["enableXsrfProtection"] is told["enableCORS"] is True
+    assert told["maxUploadSize"] == 200

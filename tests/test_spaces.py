@@ -70,6 +70,13 @@ def test_a_higher_priority_begins_first_and_can_be_given_later(store):
         store.prioritise("nobody", 1)
 
 
+def test_a_high_priority_takes_nobody_elses_turn(store):
+    ann = [store.submit(RunSpec(seed=s), owner="ann", priority=9) for s in range(3)]
+    bob = [store.submit(RunSpec(seed=s), owner="bob") for s in (10, 11)]
+    store.prioritise(bob[1], 1)
+    assert begin(store) == [ann[0], bob[1], ann[1], bob[0], ann[2]]
+
+
 def test_a_held_queue_is_known_to_everybody(store):
     assert not store.paused()
     store.pause()
@@ -114,48 +121,70 @@ def test_every_attempt_is_kept_with_its_end(store):
 
 def test_two_owners_of_the_same_spec_have_a_run_each(store):
     ann, bob = Space(store, "ann"), Space(store, "bob")
-    keys = {ann.submit(SPEC), ann.submit(SPEC), bob.submit(SPEC), store.submit(SPEC)}
-    assert len(keys) == 3
-    assert [r.owner for r in ann.runs()] == ["ann"]
-    assert (ann.count(), bob.count(owner="ann"), store.count()) == (1, 1, 3)
-    assert [r.owner for r in bob.runs(owner="ann")] == ["bob"]  # no filter widens a space
-    bob.request_cancel(bob.key(SPEC))
-    assert ann.row(ann.key(SPEC)).state == "queued"
+    assert {ann.submit(SPEC), ann.submit(SPEC), bob.submit(SPEC), store.submit(SPEC)} == {SPEC.key}
+    assert len({ann.stored(SPEC.key), bob.stored(SPEC.key), SPEC.key}) == 3
+    assert [(r.owner, r.key, r.result.key) for r in ann.runs()] == [("ann", SPEC.key, SPEC.key)]
+    assert (ann.count(), bob.count(owner="ann"), store.count()) == (1, 0, 3)
+    assert ann.runs(space="bob")[0].owner == "ann"  # no filter leads out of a space
+    bob.request_cancel(SPEC.key)
+    assert (ann.row(SPEC.key).state, bob.row(SPEC.key).state) == ("queued", "cancelled")
+    bob.delete(SPEC.key)
+    assert [r.owner for r in bob.rows([SPEC.key])] == [""]  # what all see, where there is no own
+    assert ann.rows([SPEC.key, "nobody", SPEC.key])[0].owner == "ann"
 
 
 def test_nobody_gets_at_a_strangers_run_by_its_key(store):
     ann, bob = Space(store, "ann"), Space(store, "bob")
-    key = ann.submit(SPEC)
+    ann.submit(SPEC)
+    key = ann.stored(SPEC.key)
     attempt = store.claim(key, "me")
     store.append(key, [Warned(message="secret")], attempt=attempt)
     store.folder(key).mkdir(parents=True)
     tag = hashlib.sha256(b"ann").hexdigest()[:12]
     guesses = [key, f"{SPEC.key}-{tag}", key.upper(), f"{key}%", "%", SPEC.key]
-    for who in (bob, Space(store)):
+    pupil = Space(store, "bob", shared=True)
+    for who in (
+        bob,
+        pupil,
+        Space(store),
+        Space(store, local=True),
+        Space(store, "bob", local=True),
+    ):
         for guess in guesses:
             for ask in (
                 who.row, who.result, who.events, who.folder, who.request_cancel, who.delete,
-                lambda k, who=who: who.prioritise(k, 9),
+                who.stored, who.state, lambda k, who=who: who.prioritise(k, 9),
                 lambda k, who=who: engine.cancel(who, k),
             ):  # fmt: skip
                 with pytest.raises(Missing, match="There is no run"):
                     ask(guess)
         assert who.rows(guesses) == []
         assert who.runs(key=guesses) == []
-    row = ann.row(key)
+    row = ann.row(SPEC.key)
     assert (row.state, row.cancel, row.priority) == ("running", False, 0)
-    assert [e for _, e in ann.events(key)] == [Warned(message="secret")]
-    assert ann.folder(key).exists()
+    assert [e for _, e in ann.events(SPEC.key)] == [Warned(message="secret")]
+    assert ann.result(SPEC.key).warnings == ("secret",)
+    assert ann.folder(key).exists()  # the owner may also use the key of the store
+
+
+def test_what_nobody_owns_is_changed_by_the_machines_own_user_alone(store):
+    store.submit(SPEC)
+    here, elsewhere = Space(store, "ann", local=True), Space(store, "ann")
+    with pytest.raises(StoreError, match="somebody else's run; only its owner may change"):
+        elsewhere.request_cancel(SPEC.key)
+    here.request_cancel(SPEC.key)
+    assert store.state(SPEC.key) == "cancelled"
 
 
 def test_a_stranger_cannot_repeat_a_run_to_erase_it(store):
     ann = Space(store, "ann")
-    key = ann.submit(SPEC)
+    ann.submit(SPEC)
+    key = ann.stored(SPEC.key)
     store.finish(key, Finished(seconds=1), attempt=store.claim(key, "me"))
     Space(store, "bob").submit(SPEC, again=True)
-    assert ann.row(key).state == "finished"
+    assert ann.row(SPEC.key).state == "finished"
     ann.submit(SPEC, again=True)
-    assert ann.row(key).state == "queued"
+    assert ann.row(SPEC.key).state == "queued"
 
 
 def test_in_a_classroom_all_see_all_and_change_their_own(store, monkeypatch):
@@ -181,3 +210,4 @@ def test_in_a_classroom_all_see_all_and_change_their_own(store, monkeypatch):
 def test_a_space_is_private_unless_said_otherwise(store, monkeypatch, said, shared):
     monkeypatch.setenv("PRUNELAB_SHARED", said)
     assert space(store, "ann").shared == shared
+    assert space(store, "ann", shared=True).shared

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
-from pages.ui import knobs
-from pages.ui.show import plain
+from pages.ui import knobs, uploads
 from prunelab.catalogue import fits, fits_data, recoveries, unit_of
-from prunelab.files import keep_upload
-from prunelab.spec import RunSpec, SpecError
+from prunelab.spec import RunSpec
 
 SPARSITIES = [*(n / 100 for n in range(99)), 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999]
 PRESETS = {"Quick": 0.25, "Usual": 1.0, "Long": 2.0}
-UPLOAD = re.compile(r"[0-9a-f]{64}\.(csv|parquet|npz)")  # a link cannot name other files
 OPEN = 2  # knobs of a method that are shown at once
 
 
@@ -26,6 +22,8 @@ def choose(known: Mapping[str, Any], start: RunSpec, among: Sequence[str] = ()) 
     ``among`` are the methods to choose from, where not all are.
     """
     data, model, data_knobs, model_knobs = subject(known, start, among)
+    given = start.weights if model == start.model else ""
+    weights = uploads.weights(model, known["models"][model], given)
     method = _method(known, model, start, among or tuple(known["methods"]))
     sparsity = st.select_slider(
         "Sparsity in %",
@@ -56,6 +54,7 @@ def choose(known: Mapping[str, Any], start: RunSpec, among: Sequence[str] = ()) 
         sparsity=sparsity,
         recover=recover,
         seed=seed,
+        weights=weights,
         knobs=asked,
         data_knobs=data_knobs,
         model_knobs=model_knobs,
@@ -269,39 +268,15 @@ def _examples_first(
 
 def _data_knobs(data: str, asked: list[Mapping[str, Any]], start: RunSpec) -> dict[str, Any]:
     """The knobs of the data; where one is a file, an upload takes its place."""
-    wants_file = any(knob["name"] == "file" for knob in asked)
-    found = _upload(data, start) if wants_file else {}
+    place = st.container()  # the file stands above what is to be known of it
     rest = [knob for knob in asked if knob["name"] != "file"]
+    found = {}
     if rest:
         with st.expander("Settings of the data"):
-            found |= knobs.ask(data, rest, start.data_knobs)
+            found = knobs.ask(data, rest, start.data_knobs)
+    if len(rest) < len(asked):
+        with place:
+            given = str(start.data_knobs.get("file", ""))
+            file = uploads.data(data, given, str(found.get("target", "")))
+            found |= {"file": file} if file else {}
     return found
-
-
-def _upload(data: str, start: RunSpec) -> dict[str, Any]:
-    """One's own file, kept under the hash of its content, which is what the link holds."""
-    given = st.file_uploader(
-        "Your file", type=["csv", "parquet", "npz"], key=f"upload-{data}",
-        help="A table with a column of classes, or arrays x and y in an .npz file.",
-    )  # fmt: skip
-    linked = st.query_params.get("file", "")
-    if given is None:
-        stored = linked if UPLOAD.fullmatch(linked) else str(start.data_knobs.get("file", ""))
-        if stored:
-            st.caption("Using the file of this link.")
-        return {"file": stored} if stored else {}
-    try:
-        st.query_params["file"] = stored = _kept(given)
-    except SpecError as refused:
-        st.error(plain(str(refused)))
-        return {}
-    return {"file": stored}
-
-
-def _kept(given: Any) -> str:
-    """The stored name of an upload, hashed once and not at every change of a slider."""
-    known, stored = st.session_state.get("_upload", ("", ""))
-    if known != given.file_id:
-        stored = keep_upload(given.name, given.getvalue())
-        st.session_state["_upload"] = (given.file_id, stored)
-    return str(stored)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,13 +13,15 @@ import streamlit as st
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
+from pages.ui import who
 from pages.ui.show import plain
-from prunelab import cards, engine, examples, treelab
+from prunelab import cards, engine, examples, exports, limits, treelab
 from prunelab.catalogue import catalogue, validate
 from prunelab.events import Epoch, Result
 from prunelab.figures.chosen import Chosen
 from prunelab.figures.chosen import chosen as chosen_from
 from prunelab.figures.leaves import Scores, scores_by_leaves
+from prunelab.space import Space, space
 from prunelab.spec import RunSpec, SpecError
 from prunelab.store import Missing, Store, StoreError
 from prunelab.treelab import Compared, Grown
@@ -27,6 +29,7 @@ from prunelab.treelab import Compared, Grown
 _reading = threading.Lock()
 _working = threading.Lock()
 ACTIVE = ("queued", "running")
+PAUSED = ":material/pause_circle:"
 
 
 def known() -> dict[str, Any]:
@@ -51,8 +54,13 @@ def worked() -> dict[str, Any]:
         return cards.worked()
 
 
-def store() -> Store:
-    """The store of this app, opened once."""
+def store() -> Space:
+    """What this visitor may see of the store: the own runs, or the shared ones by choice."""
+    return space(whole(), who.owner(), shared=who.shared(), local=who.local())
+
+
+def whole() -> Store:
+    """The store of this app, opened once; for what concerns no single run."""
     return _store(os.environ.get("PRUNELAB_HOME"), os.environ.get("PRUNELAB_STORE"))
 
 
@@ -65,9 +73,10 @@ def submit(specs: Iterable[RunSpec]) -> list[str]:
     """Check and queue runs; their keys. What is already there is not run twice.
 
     Raises:
-        SpecError: a spec that cannot run; then none was queued.
+        SpecError: a spec that cannot run, or too much at once; then none was queued.
     """
     chosen = list(specs)
+    limits.refuse(chosen)
     for spec in chosen:
         validate(spec, known())
     return [engine.submit(store(), spec) for spec in chosen]
@@ -88,18 +97,28 @@ def cancel(keys: Iterable[str]) -> None:
         engine.cancel(store(), key)
 
 
-def delete(keys: Iterable[str]) -> None:
-    """Remove runs with their files; a running one is cancelled and stays until it has stopped."""
-    for key in keys:
-        if store().state(key) in ACTIVE:
-            engine.cancel(store(), key)
-        if store().state(key) not in ACTIVE:
-            store().delete(key)
+def delete(keys: Sequence[str]) -> tuple[int, int]:
+    """Remove runs with their files: how many went, and how many had to be stopped first.
+
+    Those stay, with what they had found, until they are deleted once more.
+    """
+    here, gone, left = store(), 0, 0
+    for row in here.rows(keys):
+        if row.state in ACTIVE:
+            engine.cancel(here, row.key)
+        if here.state(row.key) in ACTIVE:
+            left += 1
+        else:
+            stored = here.stored(row.key)
+            here.delete(row.key)
+            exports.forget(here.home, stored)
+            gone += 1
+    return gone, left
 
 
 def workers() -> int:
     """How many runs go on at once."""
-    return max(1, engine.status(store().home).workers)
+    return max(1, engine.status(whole().home).workers)
 
 
 def note(key: str) -> str:
@@ -136,17 +155,23 @@ def together(keys: Iterable[str]) -> dict[str, Result]:
 def epochs(keys: Iterable[str]) -> dict[str, list[Epoch]]:
     """The epochs of runs that have begun; those of a run that is over are read once."""
     rows = store().rows(list(keys))
-    return {row.key: _epochs(row.key, row.state, row.progress) for row in rows}
+    return {row.key: _epochs(stored(row.key), row.key, row.state, row.progress) for row in rows}
 
 
 @st.cache_data(max_entries=1000, show_spinner=False)
-def _epochs(key: str, state: str, progress: float) -> list[Epoch]:
-    return list(store().result(key).epochs)
+def _epochs(place: str, _key: str, state: str, progress: float) -> list[Epoch]:
+    """Cached by its place in the store: two people may have a run of one key each."""
+    return list(store().result(_key).epochs)
 
 
 def exists(key: str) -> bool:
     """Whether the store has a run."""
     return bool(store().rows([key]))
+
+
+def stored(key: str) -> str:
+    """The key of a run outside the app: in a notebook, on the command line."""
+    return key if key == examples.KEY else store().stored(key)
 
 
 def peers(spec: RunSpec) -> list[Result]:
@@ -169,10 +194,16 @@ def folder(key: str) -> Path:
     return examples.FOLDER / key if examples.result(key) else store().folder(key)
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
 def weights(key: str, layer: str, state: str) -> tuple[NDArray[Any], NDArray[Any] | None] | None:
     """The dense weights of one layer and its mask, from the files of a run."""
-    dense, masks = (folder(key) / f"{name}.safetensors" for name in ("dense", "masks"))
+    return _weights(folder(key), layer, state)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _weights(
+    files: Path, layer: str, state: str
+) -> tuple[NDArray[Any], NDArray[Any] | None] | None:
+    dense, masks = (files / f"{name}.safetensors" for name in ("dense", "masks"))
     if not dense.exists():
         return None
     found = load_file(dense).get(f"{layer}.weight")
@@ -180,10 +211,14 @@ def weights(key: str, layer: str, state: str) -> tuple[NDArray[Any], NDArray[Any
     return None if found is None else (found, cover)
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
 def tree(key: str, state: str) -> Mapping[str, NDArray[Any]] | None:
     """The arrays of a tree from the files of a run."""
-    path = folder(key) / "tree.npz"
+    return _tree(folder(key), state)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _tree(files: Path, state: str) -> Mapping[str, NDArray[Any]] | None:
+    path = files / "tree.npz"
     if not path.exists():
         return None
     with np.load(path, allow_pickle=False) as arrays:
@@ -203,14 +238,19 @@ def chosen(key: str, state: str) -> Chosen | None:
 
 
 def tend(*, running: bool = False) -> None:
-    """See to it that an engine is there while runs wait, and say so if it was not.
+    """See to it that an engine is there while runs wait; say so if it was not, or is held up.
 
     ``running`` tells that some had begun, so that theirs was lost.
     """
-    if engine.status(store().home).alive:
+    now = engine.status(whole().home)
+    if now.alive:
+        if now.problem:
+            st.warning(plain(now.problem), icon=":material/warning:")
+        elif whole().paused():
+            st.info("The queue is paused: what runs goes on, nothing begins.", icon=PAUSED)
         return
     try:
-        engine.ensure(store().home, store().url)
+        engine.ensure(whole().home, whole().url)
     except StoreError as refused:
         st.warning(plain(str(refused)))
         return

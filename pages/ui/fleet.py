@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from pages.ui import desk, show, words
+from prunelab import limits
 from prunelab.catalogue import validate
 from prunelab.spec import RunSpec, SpecError
 
@@ -24,7 +25,7 @@ def start_button(
     """Queue the runs that are not there; greyed, with the reason, where that cannot be."""
     known, there = states(specs), (*desk.ACTIVE, "finished")
     new = [s for s in specs if not done(s.key) and known.get(s.key) not in there]
-    refused = _refused(specs, len(new))
+    refused = _refused(specs, new)
     if refused:
         st.warning(show.plain(refused))
     waiting = sum(state in desk.ACTIVE for state in known.values())
@@ -39,13 +40,15 @@ def start_button(
         st.caption(f"{forecast(new).capitalize()}.")
 
 
-def _refused(specs: Sequence[RunSpec], new: int) -> str:
+def _refused(specs: Sequence[RunSpec], new: Sequence[RunSpec]) -> str:
     try:
         for spec in specs:
             validate(spec, desk.known())
+        limits.refuse(new)
     except SpecError as error:
         return str(error)
-    return f"{new} runs are more than the {LIMIT} one form may start." if new > LIMIT else ""
+    many = len(new)
+    return f"{many} runs are more than the {LIMIT} one form may start." if many > LIMIT else ""
 
 
 def forecast(new: Sequence[RunSpec]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import desk
+from pages.ui import desk, who
 from pages.ui.show import plain
 from prunelab.catalogue import CatalogueError
 from prunelab.figures import Theme
@@ -62,6 +62,10 @@ def ensure() -> None:
 def show(main: Callable[[], None], *, chooses: bool = True) -> None:
     """Run a page; what the store cannot do is said, not thrown at the reader."""
     ensure()
+    if not who.known():
+        _sign_in()
+        return
+    who.keep()
     if problem := st.session_state.pop("_problem", ""):
         st.error(plain(problem))
     try:
@@ -73,6 +77,12 @@ def show(main: Callable[[], None], *, chooses: bool = True) -> None:
         st.error(plain(str(refused)))
     except CatalogueError as broken:
         _unreadable(broken)
+
+
+def _sign_in() -> None:
+    st.title("Sign in to use PruneLab")
+    st.markdown("Your runs are kept under your name; nobody else sees them unless you share them.")
+    st.button("Sign in", type="primary", on_click=st.login, icon=":material/login:")
 
 
 def _unreadable(broken: CatalogueError) -> None:

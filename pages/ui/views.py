@@ -236,6 +236,6 @@ def code(result: Result, spec: RunSpec) -> None:
     st.markdown("**In a notebook**")
     st.code(words.python(spec, "run.table"), language="python")
     st.markdown("**Open this very run**")
-    st.code(f"run = pl.load({result.key!r})", language="python")
+    st.code(f"run = pl.load({desk.stored(result.key)!r})", language="python")
     st.markdown("**On the command line**")
     st.code(words.command(spec), language="bash")

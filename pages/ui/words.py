@@ -109,6 +109,11 @@ def _fields(spec: RunSpec) -> dict[str, Any]:
     return said | spec.to_json()
 
 
+def bytes_(size: int) -> str:
+    """A size as one would say it."""
+    return f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1e3))} kB"
+
+
 def duration(seconds: float) -> str:
     """A time as one would say it."""
     if seconds < 90:

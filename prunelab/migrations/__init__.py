@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-HEAD = 2
+HEAD = 3
 _LOCK = 4_713_027  # any number that nobody else locks in the same PostgreSQL database
 
 

@@ -51,7 +51,8 @@ def serve(home: Path, extra: dict[str, str]) -> Iterator[Server]:
     """Start a server and its home, stop both and the engine at the end."""
     port = free_port()
     log = home / "server.log"
-    environment = os.environ | {"PRUNELAB_HOME": str(home), "OMP_NUM_THREADS": "1"} | extra
+    environment = os.environ | {"PRUNELAB_HOME": str(home), "OMP_NUM_THREADS": "1"}
+    environment |= {"PRUNELAB_SHARED": "1"} | extra  # pages show what a test puts into the store
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
     with log.open("w") as file:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file)
@@ -129,7 +130,7 @@ def complaints(message: ConsoleMessage) -> list[str]:
 def ready(page: Page) -> None:
     """Until the script of the page has run and its parts have arrived."""
     state = page.locator("[data-testid=stApp][data-test-script-state=notRunning]")
-    expect(state).to_be_attached(timeout=30_000)
+    expect(state).to_be_attached(timeout=90_000)
     expect(page.locator("[data-testid=stAppSkeleton], [data-testid=stSkeleton]")).to_have_count(0)
 
 
