@@ -286,6 +286,18 @@ def test_a_hugging_face_folder_in_one_file_or_in_shards(tmp_path: Path) -> None:
 
 REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "own code": ({"auto_map": {"AutoModel": "x.py"}}, {"model__safetensors": A}, "runs none"),
+    "kernels of a hub": (
+        {"_attn_implementation": "someone/kernels"},
+        {"model__safetensors": A},
+        "asks for code of a hub",
+    ),
+    "quantized": ({"quantization_config": {"bits": 4}}, {"model__safetensors": A}, "is quantized"),
+    "weights elsewhere": (
+        {"transformers_weights": "../x.bin"},
+        {"model__safetensors": A},
+        "names other files of weights",
+    ),
+    "an adapter": (None, {"model__safetensors": A, "adapter_config__json": {}}, "holds an adapter"),
     "not listed": ({"architectures": ["Evil"]}, {"model__safetensors": A}, "'Evil' is not listed"),
     "no architecture": ({}, {"model__safetensors": A}, "must name one architecture, got None"),
     "two": ({"architectures": ["a", "b"]}, {"model__safetensors": A}, "must name one architecture"),

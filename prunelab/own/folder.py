@@ -13,10 +13,16 @@ from prunelab.spec import SpecError
 
 # Hugging Face's name of an architecture -> the model here; a language model adds its own.
 ARCHITECTURES: dict[str, str] = {}
+ADAPTER = "adapter_config.json"
 CONFIG, INDEX, SINGLE = "config.json", "model.safetensors.index.json", "model.safetensors"
 _JSON = 16 * 2**20
 _FILES = 2_000
 _REMOTE = ("auto_map", "custom_pipelines", "trust_remote_code")
+_KERNELS = ("attn_implementation", "_attn_implementation", "experts_implementation")
+_ELSEWHERE = {  # what would need or name more than the numbers of a plain model
+    "quantization_config": "is quantized; save it in float32 or bfloat16",
+    "transformers_weights": "names other files of weights; save it with save_pretrained",
+}
 
 
 class Folder(NamedTuple):
@@ -49,6 +55,7 @@ def read(path: Path, listed: Mapping[str, str] | None = None) -> Folder:
             f"{CONFIG} of {path.name} asks to run its own code ({remote[0]}); PruneLab runs none. "
             f"Save the model with an architecture that transformers has itself."
         )
+    _nothing_else(path, config)
     model = _architecture(path, config, ARCHITECTURES if listed is None else listed)
     shards = _shards(path)
     found: dict[str, tensors.Tensor] = {}
@@ -63,6 +70,18 @@ def read(path: Path, listed: Mapping[str, str] | None = None) -> Folder:
         found |= there
         places |= dict.fromkeys(there, path / shard)
     return Folder(config, model, places, found)
+
+
+def _nothing_else(path: Path, config: Mapping[str, Any]) -> None:
+    """No kernels of a hub, no adapters, no weights beside those that are checked."""
+    for field in _KERNELS:
+        if any(mark in str(config.get(field, "")) for mark in "/:@{"):
+            raise SpecError(f"{CONFIG} of {path.name} asks for code of a hub ({field}).")
+    for field, why in _ELSEWHERE.items():
+        if config.get(field):
+            raise SpecError(f"The model of {path.name} {why}.")
+    if (path / ADAPTER).exists():
+        raise SpecError(f"{path.name} holds an adapter; merge it into its model first.")
 
 
 def _plain(path: Path) -> None:
