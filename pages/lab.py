@@ -68,7 +68,13 @@ def _metrics(result: Result) -> None:
     got.metric("Got", percent(share["achieved"]), help="Counted on the mask, to the unit.")
     kept = round((1 - share["achieved"]) * share["of"])
     left.metric(f"Of {count(share['of'])} {result.unit}", f"{count(kept)} left")
-    if "accuracy" in result.recovered and "accuracy" in result.dense:
+    if "perplexity" in result.recovered and "perplexity" in result.dense:
+        now, before = (stage["perplexity"] for stage in (result.recovered, result.dense))
+        score.metric(
+            "Test perplexity", f"{now:.2f}", f"{now - before:+.2f}", delta_color="inverse",
+            help="Among how many tokens the model wavers; lower is better.",
+        )  # fmt: skip
+    elif "accuracy" in result.recovered and "accuracy" in result.dense:
         change = 100 * (result.recovered["accuracy"] - result.dense["accuracy"])
         flat = abs(change) < 0.05
         score.metric(

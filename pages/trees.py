@@ -55,7 +55,7 @@ def _read(folder: Path) -> tuple[Grown | None, str]:
 def _form() -> tuple[RunSpec, str]:
     """Data, how the tree grows, a seed; and why that cannot be, if it cannot."""
     known = desk.known()
-    data, data_knobs = controls.dataset(known, START)
+    data, data_knobs = controls.dataset(known, START, (MODEL,))
     with st.expander("How the tree grows"):
         model_knobs = knobs.ask(MODEL, known["models"][MODEL]["knobs"], {})
         seed = st.number_input(

@@ -407,3 +407,10 @@ def test_the_app_is_closed_to_other_machines_and_sites():
     assert told["address"] == "127.0.0.1"
     assert told["enableXsrfProtection"] is told["enableCORS"] is True
     assert told["maxUploadSize"] == 200
+
+
+def test_texts_are_offered_where_a_model_reads_them(store):
+    assert "tales" in show("lab", data="tales").selectbox(key="data").options
+    assert show("lab", data="tales").selectbox(key="model").options == ["decoder"]
+    for page in ("data", "trees"):
+        assert "tales" not in show(page, data="tales").selectbox(key="data").options, page

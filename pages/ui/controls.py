@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -66,12 +66,12 @@ def subject(
     known: Mapping[str, Any], start: RunSpec, among: Sequence[str] = ()
 ) -> tuple[str, str, dict[str, Any], dict[str, Any]]:
     """Data and model with their knobs: what is pruned. ``among``: by one of these methods."""
-    data, data_knobs = dataset(known, start)
     models = {
         name: entry
         for name, entry in known["models"].items()
         if not among or any(not fits(known, method, name) for method in among)
     }
+    data, data_knobs = dataset(known, start, models)
     fitting = [m for m in models if not fits_data(known, m, data)]
     model = _pick("Model", "model", fitting, start.model, help=_summary(models))
     misfits({m: fits_data(known, m, data) for m in models}, "models", "these data")
@@ -82,9 +82,14 @@ def subject(
     return data, model, data_knobs, model_knobs
 
 
-def dataset(known: Mapping[str, Any], start: RunSpec) -> tuple[str, dict[str, Any]]:
-    """Data with their knobs, an upload among them."""
-    datasets = list(known["datasets"])
+def dataset(
+    known: Mapping[str, Any], start: RunSpec, models: Iterable[str]
+) -> tuple[str, dict[str, Any]]:
+    """Data that one of the models can learn from, with their knobs; an upload among them."""
+    able = list(models)
+    datasets = [
+        name for name in known["datasets"] if any(not fits_data(known, m, name) for m in able)
+    ]
     data = _pick("Data", "data", datasets, start.data, titles=known["datasets"])
     return data, _data_knobs(data, known["datasets"][data]["knobs"], start)
 
