@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/python
 
-.PHONY: setup dev app test slow lint notebooks docs reproduce bench site browser system clean
+.PHONY: setup dev app test slow lint notebooks docs reproduce bench site browser system clean reproductions
 
 setup: .venv/ready
 
@@ -48,6 +48,10 @@ docs: setup
 
 reproduce: dev
 	$(RUN) benchmarks/reproduce_han.py --write
+
+reproductions: dev
+	$(RUN) -m benchmarks.reproductions --all
+	$(RUN) -m benchmarks.gale
 
 bench: dev
 	$(RUN) benchmarks/sweep_vs_plain.py
