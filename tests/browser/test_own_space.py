@@ -23,7 +23,7 @@ def headline(page):
 
 
 def run_button(page):
-    return page.get_by_test_id("stSidebar").get_by_role("button", name="Run", exact=True)
+    return page.get_by_test_id("stSidebar").get_by_role("button", name=re.compile(r"\bRun$"))
 
 
 def export(page, to):

@@ -31,7 +31,7 @@ def headline(page):
 
 
 def run_button(page):
-    return page.get_by_test_id("stSidebar").get_by_role("button", name="Run", exact=False)
+    return page.get_by_test_id("stSidebar").get_by_role("button", name=re.compile(r"\bRun$"))
 
 
 @pytest.fixture(scope="session")

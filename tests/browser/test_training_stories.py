@@ -33,7 +33,7 @@ def test_the_first_picture_is_there_without_a_run(page):
 def test_a_run_is_watched_while_it_rewires_and_replayed_after(page, server):
     page.goto(f"/training?epochs={SHORT.epochs}")
     ready(page)
-    page.get_by_test_id("stSidebar").get_by_role("button", name="Run", exact=False).click()
+    page.get_by_test_id("stSidebar").get_by_role("button", name=re.compile(r"\bRun$")).click()
     expect(page).to_have_url(re.compile(f"run={SHORT.key}"))
     pixels = page.get_by_text(re.compile("pixels are read at epoch [1-9]"))
     expect(pixels).to_be_visible(timeout=120_000)
