@@ -15,6 +15,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
 from torch.nn.functional import cross_entropy
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from prunelab.experiment import one_thread
 from prunelab.job import prepare
@@ -168,6 +169,25 @@ def test_the_farthest_first_radius_is_at_most_twice_the_best(seed):
     far = np.linalg.norm(h[:, None] - h[None], axis=2)
     best = min(far[:, list(s)].min(1).max() for s in itertools.combinations(range(9), 3))
     assert near.max() <= 2 * best + 1e-9
+
+
+class Largest(TorchDispatchMode):
+    """The largest tensor that any operation makes."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        made = operation(*args, **(kwargs or {}))
+        if isinstance(made, torch.Tensor):
+            self.numbers = max(self.numbers, made.numel())
+        return made
+
+
+def test_farthest_first_never_holds_more_than_the_rows_themselves():
+    h = np.random.default_rng(0).normal(size=(400, 8))
+    with Largest() as largest:
+        farthest_first(h, 50)
+    assert 400 <= largest.numbers <= h.size  # all pairs would be 160,000
 
 
 def test_farthest_first_picks_as_brute_force_and_never_twice():
