@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/python
 
-.PHONY: setup dev app test slow lint notebooks docs reproduce bench site browser system clean reproductions
+.PHONY: setup dev app test slow lint notebook notebooks docs reproduce bench site browser system clean reproductions
 
 setup: .venv/ready
 
@@ -39,6 +39,9 @@ lint: dev
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
+
+notebook: dev
+	$(RUN) notebooks/execute.py notebooks/01-first-steps.ipynb
 
 notebooks: dev
 	$(RUN) notebooks/execute.py
