@@ -14,6 +14,7 @@ from prunelab.spec import RunSpec
 from prunelab.store import LEASE, Store
 
 POLL = 0.1  # seconds between two looks at a run that another process works on
+LOOK = 1.0  # seconds between two looks whether it still does
 LAST = (Finished, Failed, Cancelled)
 
 
@@ -24,20 +25,20 @@ def follow(spec: RunSpec, store: Store, *, again: bool = False) -> Iterator[Even
     goes on where it was, unless ``again``.
     """
     key = store.submit(spec, again=again)
-    attempt = store.claim(key, processes.identity())
-    yield from _work(spec, store, attempt) if attempt else _watch(key, store)
-
-
-def _watch(key: str, store: Store) -> Iterator[Event]:
-    seen = 0
-    while True:
-        state = store.state(key)
+    seen, looked = 0, -LOOK
+    while (state := store.state(key)) != "queued" or not (
+        attempt := store.claim(key, processes.identity())
+    ):
         for number, event in store.events(key, after=seen):
             seen = number
             yield event
         if state not in ("queued", "running"):
             return
+        if time.monotonic() - looked > LOOK:
+            looked = time.monotonic()
+            store.expire()  # one whose process is gone, with no engine to see it, begins again here
         time.sleep(POLL)
+    yield from _work(spec, store, attempt)
 
 
 def _work(spec: RunSpec, store: Store, attempt: int) -> Iterator[Event]:

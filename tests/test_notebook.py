@@ -109,6 +109,16 @@ def test_ceasing_to_listen_cancels(home):
     assert len(store.result(SPEC.key).epochs) >= 1  # the partial curve stays
 
 
+def test_a_run_whose_process_is_gone_begins_again_here(home):
+    store = Store(lease=0.3)
+    store.submit(SPEC)
+    assert store.claim(SPEC.key, "gone") == 1
+    seen = list(follow(SPEC, store))
+    assert isinstance(seen[0], Started)
+    assert isinstance(seen[-1], Finished)
+    assert store.row(SPEC.key).attempt == 2
+
+
 def test_a_run_of_another_process_is_followed(home):
     store = Store()
     store.submit(SPEC)
