@@ -31,6 +31,11 @@ def app(*, port: int | None = None, headless: bool = False) -> int:
     engine.ensure(home())
     flags = ["--server.port", str(port)] if port else []
     flags += ["--server.headless", str(headless).lower(), "--server.showEmailPrompt", "false"]
+    if not headless:  # Streamlit's welcome brings an advertisement onto the page
+        flags += ["--logger.hideWelcomeMessage", "true"]
+        usual = "8501, or the next port that is free"
+        sys.stdout.write(f"PruneLab opens in a browser: http://localhost:{port or usual}\n")
+        sys.stdout.flush()
     command = [sys.executable, "-m", "streamlit", "run", str(APP), *flags]
     process = subprocess.Popen(command, cwd=APP.parent)
     try:
