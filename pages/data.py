@@ -58,7 +58,7 @@ def _empty() -> None:
 
 def _finished(result: Result, spec: RunSpec) -> None:
     st.title(words.headline(result))
-    _origin(result, spec)
+    show.origin(result, spec, came=result.key == examples.DATA)
     if result.status == "failed":
         show.failed(result)
         return
@@ -68,21 +68,7 @@ def _finished(result: Result, spec: RunSpec) -> None:
     for warning in result.warnings:
         st.caption(show.plain(warning))
     _metrics(result)
-    places = st.tabs(list(TABS), key="view", on_change="rerun", bind="query-params")
-    for place, view in zip(places, TABS.values(), strict=True):
-        if place.open:
-            with place:
-                view(result)
-
-
-def _origin(result: Result, spec: RunSpec) -> None:
-    """Whose run this is, where it is not that of the controls."""
-    if result.key == examples.DATA:
-        st.info("This run came with PruneLab. Press Run for one of your own.")
-    elif result.spec != spec.to_json():
-        st.info("The controls have changed since this run. Press Run to see theirs.")
-    if result.status == "cancelled":
-        st.info("Someone stopped this run; what it had found by then is below. Run goes on.")
+    show.tabs(result, TABS)
 
 
 def _metrics(result: Result) -> None:

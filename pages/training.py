@@ -74,26 +74,12 @@ def _finished(result: Result, spec: RunSpec) -> None:
     if result.status == "failed":
         show.failed(result)
         return
-    _origin(result, spec)
+    show.origin(result, spec, came=result.key.startswith(examples.KEY))
     st.markdown(course_words.of(RunSpec.from_json(result.spec).method))
     for warning in result.warnings:
         st.caption(show.plain(warning))
     _metrics(result)
-    places = st.tabs(list(TABS), key="view", on_change="rerun", bind="query-params")
-    for place, view in zip(places, TABS.values(), strict=True):
-        if place.open:
-            with place:
-                view(result)
-
-
-def _origin(result: Result, spec: RunSpec) -> None:
-    """Whose run this is, where it is not that of the controls."""
-    if result.key.startswith(examples.KEY):
-        st.info("This run came with PruneLab. Press Run for one of your own.")
-    elif result.spec != spec.to_json():
-        st.info("The controls have changed since this run. Press Run to see theirs.")
-    if result.status == "cancelled":
-        st.info("Someone stopped this run; what it had shown by then is below. Run goes on.")
+    show.tabs(result, TABS)
 
 
 def _metrics(result: Result) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -12,6 +12,7 @@ import streamlit as st
 from prunelab import tables
 from prunelab.events import Result
 from prunelab.figures import Picture
+from prunelab.spec import RunSpec
 
 CONFIG = {
     "displaylogo": False,
@@ -87,6 +88,25 @@ def missing(key: str) -> None:
     st.title("This run is not here")
     words = f"There is no run {key[:100]} in this store; it may have been deleted. Press Run."
     st.warning(plain(words))
+
+
+def origin(result: Result, spec: RunSpec, *, came: bool) -> None:
+    """Whose run this is, where it is not that of the controls; ``came``: with PruneLab."""
+    if came:
+        st.info("This run came with PruneLab. Press Run for one of your own.")
+    elif result.spec != spec.to_json():
+        st.info("The controls have changed since this run. Press Run to see theirs.")
+    if result.status == "cancelled":
+        st.info("Someone stopped this run; what it had found by then is below. Run goes on.")
+
+
+def tabs(result: Result, views: Mapping[str, Callable[[Result], None]]) -> None:
+    """The views of a run by their names; only the open one is drawn."""
+    places = st.tabs(list(views), key="view", on_change="rerun", bind="query-params")
+    for place, view in zip(places, views.values(), strict=True):
+        if place.open:
+            with place:
+                view(result)
 
 
 def failed(result: Result) -> None:

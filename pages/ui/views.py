@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -27,11 +28,8 @@ def tabs(result: Result) -> None:
     spec = RunSpec.from_json(result.spec)
     views = (weights, layers, tradeoff, costs, confusion, details, code)
     names = (*PARTS.get(result.unit, USUAL)[:2], *TABS)
-    places = st.tabs(names, key="view", on_change="rerun", bind="query-params")
-    for place, view in zip(places, views, strict=True):
-        if place.open:
-            with place:
-                view(result, spec)
+    drawn = {name: partial(view, spec=spec) for name, view in zip(names, views, strict=True)}
+    show.tabs(result, drawn)
 
 
 def weights(result: Result, spec: RunSpec) -> None:
