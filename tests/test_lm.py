@@ -389,6 +389,11 @@ def test_folders_that_are_no_models_are_refused(home, tmp_path):
     tiny.edited(deeper, "config.json", num_hidden_layers=4)
     with pytest.raises(SpecError, match="lacks 9 tensors of its model"):
         lm.read(deeper)
+    for number, huge in enumerate(({"intermediate_size": 10**9}, {"num_hidden_layers": 10**9})):
+        vast = copied(f"vast-{number}")
+        tiny.edited(vast, "config.json", **huge)
+        with pytest.raises(SpecError, match="lacks most of its model"):
+            lm.read(vast)
 
 
 def test_a_folder_without_tokenizer_or_too_large_is_refused(home, tmp_path, monkeypatch):

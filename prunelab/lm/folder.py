@@ -18,6 +18,7 @@ from prunelab.spec import SpecError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 FILES = ("*.safetensors", "*.json", "*.model", "*.txt")  # all that is ever fetched from a hub
+SLACK = 4  # times the numbers in the files a model may ask for: some are tied, some were lost
 ROOM = 1.2  # of the weights, that must be free
 
 
@@ -78,6 +79,7 @@ def read(place: str | Path, *, dtype: str = "float32", device: str = "cpu") -> L
     found = layout.read(folder, {name: name for name in _names(classes)})
     _affordable(found.parameters, DTYPES[dtype], device)
     with _quiet():
+        _asked(transformers, folder, found)
         model, told = transformers.AutoModelForCausalLM.from_pretrained(
             folder,
             local_files_only=True,
@@ -102,6 +104,24 @@ def save(language: Language, folder: Path) -> None:
     with _quiet():
         language.model.save_pretrained(folder)
         language.tokenizer.save_pretrained(folder)
+
+
+def _asked(transformers: Any, folder: Path, found: layout.Folder) -> None:
+    """Refuse settings that ask for far more than the files hold, before any of it is made."""
+    config = transformers.AutoConfig.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False
+    )
+    blocks = int(getattr(config, "num_hidden_layers", 0) or 0)
+    wanted = math.inf
+    if blocks <= len(found.tensors):
+        with torch.device("meta"):  # shapes alone
+            plan = transformers.AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+        wanted = sum(p.numel() for p in plan.parameters())
+    if wanted > SLACK * found.parameters:
+        raise SpecError(
+            f"{folder.name} lacks most of its model: config.json asks for {blocks:,} blocks and "
+            f"far more than the {found.parameters:,} numbers of its files."
+        )
 
 
 def _tokenizer(transformers: Any, folder: Path) -> Any:
