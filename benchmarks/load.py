@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from socket import socket
 from typing import Any, NamedTuple
@@ -55,7 +55,11 @@ class Seen(NamedTuple):
 
 
 @contextlib.contextmanager
-def serving(home: Path) -> Iterator[tuple[str, psutil.Process]]:
+def serving(
+    home: Path,
+    command: Sequence[str] = (sys.executable, "-m", "streamlit"),
+    more: Sequence[str] = (),
+) -> Iterator[tuple[str, psutil.Process]]:
     """The app with a home of its own."""
     with socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -63,7 +67,7 @@ def serving(home: Path) -> Iterator[tuple[str, psutil.Process]]:
     flags = ["--server.port", str(port), "--server.headless", "true"]
     with (home / "server.log").open("w") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", *flags],
+            [*command, "run", "app.py", *flags, *more],
             cwd=ROOT,
             env=os.environ | {"PRUNELAB_HOME": str(home), "PRUNELAB_SHARED": "1"},
             stdout=log,

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.ui import controls, desk, fleet, shell, show
+from pages.ui import controls, desk, fleet, shell, show, uploads
 from prunelab import examples, figures, harmless, presets
 from prunelab.catalogue import fits, with_baselines
 from prunelab.events import Result
@@ -46,6 +46,7 @@ def main() -> None:
 
 def _form(known: dict[str, Any]) -> list[RunSpec]:
     data, model, data_knobs, model_knobs = controls.subject(known, START)
+    weights = uploads.weights(model, known["models"][model], "")
     reasons = {m: fits(known, m, model) for m in known["methods"]}
     preset = _preset(reasons)
     methods = [] if preset else _methods(known, model, reasons)
@@ -62,7 +63,7 @@ def _form(known: dict[str, Any]) -> list[RunSpec]:
     if not (methods or preset) or not shares:
         st.warning("Choose at least one method and one sparsity.")
         return []
-    subject = {"data": data, "model": model, "epochs": epochs}
+    subject = {"data": data, "model": model, "epochs": epochs, "weights": weights}
     subject |= {"data_knobs": data_knobs, "model_knobs": model_knobs}
     axes = {"sparsity": sorted(shares), "seed": range(seeds)}
     if preset:

@@ -54,7 +54,12 @@ def _fetch(name: str, number: int, shape: tuple[int, int, int]) -> Path:
     target.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         try:
-            fetched = fetch_openml(data_id=number, data_home=folder, as_frame=False, n_retries=2)
+            # As bytes from the start: a ninth of the memory, and classes that pandas would read as
+            # numbers break scikit-learn's own way to read them.
+            fetched = fetch_openml(
+                data_id=number, data_home=folder, as_frame=False, n_retries=2, parser="pandas",
+                read_csv_kwargs={"dtype": np.uint8},
+            )  # fmt: skip
             x = np.asarray(fetched.data, dtype=np.uint8).reshape(-1, *shape)
             y = np.asarray(fetched.target).astype(np.uint8)
         except _FAILURES as error:

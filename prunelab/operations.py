@@ -100,7 +100,18 @@ def _orphans(store: Store) -> Iterator[Path]:
     old = time.time() - _HOUR
     yield from (p for p in found if p.name not in known and p.stat().st_mtime < old)
     partial = [p for p in _inside(files / storage.DENSE) if "." in p.name]
-    yield from (p for p in partial if p.stat().st_mtime < old)
+    # A download or an upload that was cut off leaves the folder it was in.
+    partial += [p for name in ("data", "uploads") for p in _inside(store.home / name) if p.is_dir()]
+    yield from (p for p in [*partial, *_told(store)] if p.stat().st_mtime < old)
+
+
+def _told(store: Store) -> Iterator[Path]:
+    """Journals of attempts that are over: all they hold was told, or will never be asked for."""
+    for path in _inside(store.home / "journal"):
+        key, _, attempt = path.stem.rpartition(".")
+        going = [(r.key, str(r.attempt)) for r in store.rows([key]) if r.state == "running"]
+        if (key, attempt) not in going:
+            yield path
 
 
 def _superfluous(store: Store, days: float, megabytes: float) -> Iterator[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import platform
 import sys
@@ -67,6 +68,15 @@ def lock(path: Path, *, patience: float = 0.0, shared: bool = False) -> IO[bytes
     return file
 
 
+@functools.cache
+def _boot() -> str:
+    """Tells one start of the machine from the next, in which a pid may be another's."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+    except OSError:
+        return ""
+
+
 def _born(pid: int) -> str:
     """Start time in ticks since boot where the system tells them: a changed clock is no matter."""
     stat = Path(f"/proc/{pid}/stat")
@@ -74,7 +84,7 @@ def _born(pid: int) -> str:
         state, *fields = stat.read_text().rpartition(")")[2].split()
     except OSError:
         return "" if sys.platform == "linux" else _created(pid)
-    return "" if state == "Z" else fields[18]
+    return "" if state == "Z" else _boot() + fields[18]
 
 
 def _created(pid: int) -> str:

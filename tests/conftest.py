@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,3 +34,23 @@ def data_folder() -> Path:
     if not folder or not Path(folder, "mnist.npz").exists():
         pytest.skip("PRUNELAB_DATA names no folder with mnist.npz")
     return Path(folder)
+
+
+@pytest.fixture
+def eager() -> Iterator[None]:
+    """Every epoch is kept, however short."""
+    from prunelab import checkpoint
+
+    with checkpoint.eager():
+        yield
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The epochs that were really trained."""
+    from prunelab import training
+
+    seen: list[Any] = []
+    plain = training._epoch
+    monkeypatch.setattr(training, "_epoch", lambda *a: seen.append(a[3][:2]) or plain(*a))
+    return seen

@@ -54,5 +54,5 @@ def _misbehave(how):
             os._exit(7)
         case "fill":
             kept = bytearray(os.urandom(1) * 400 * 2**20)
-            time.sleep(60)
+            time.sleep(3600)
             del kept

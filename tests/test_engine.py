@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -15,9 +16,12 @@ import psutil
 import pytest
 
 from prunelab import engine, processes
+from prunelab.child import Order
 from prunelab.events import Epoch
+from prunelab.limits import Limits
 from prunelab.spec import RunSpec
 from prunelab.store import Store, StoreError
+from prunelab.supervisor import execute
 
 ROOT = Path(__file__).parents[1]
 ENDED = ("finished", "failed", "cancelled")
@@ -30,8 +34,6 @@ def _settings():
         patch.setenv("PRUNELAB_RUNNER", "runner:run")
         patch.setenv("PYTHONPATH", str(ROOT / "tests"))
         patch.setenv("PRUNELAB_WORKERS", "2")
-        patch.setenv("PRUNELAB_MEMORY_LIMIT", "300")
-        patch.setenv("PRUNELAB_TIME_LIMIT", "6")
         yield
 
 
@@ -112,11 +114,17 @@ def test_events_are_seen_while_the_run_goes_on(store):
     row = store.row(key)
     assert 0 < row.progress < 0.5
     assert row.phase == "recover"
-    begun = time.monotonic()
     engine.cancel(store, key)
     assert end_of(store, key).state == "cancelled"
-    assert time.monotonic() - begun < 1
     assert len(epochs(store, key)) >= 2
+
+
+def test_a_cancel_waits_for_no_epoch(store):
+    """How quick it is, benchmarks/responsiveness.py measures; here an epoch would take an hour."""
+    key = submit(store, 19, pause=3600)
+    until(lambda: store.result(key).settings)
+    engine.cancel(store, key)
+    assert end_of(store, key).state == "cancelled"
 
 
 def test_runs_step_back_for_the_app(store):
@@ -188,15 +196,26 @@ def test_a_runner_that_says_nonsense_or_nothing_has_failed(store, do, reason):
     assert (row.state, row.attempt, row.result.reason) == ("failed", 1, reason)
 
 
-def test_limits_of_memory_and_time_are_kept(store):
-    late, large = submit(store, 8, epochs=1000, pause=0.1), submit(store, 9, do="fill")
-    row = end_of(store, large)
-    assert row.result.reason.endswith("MB; the memory limit is 300 MB.")
-    assert "PRUNELAB_MEMORY_LIMIT" in row.result.advice
-    row = end_of(store, late)
-    assert row.result.reason == "The run took longer than the time limit of 6 s."
-    assert "PRUNELAB_TIME_LIMIT" in row.result.advice
-    assert {store.row(k).attempt for k in (late, large)} == {1}
+@pytest.mark.parametrize(
+    ("knobs", "most", "reason", "setting"),
+    [
+        ({"do": "fill"}, Limits(megabytes=300), "MB; the memory limit is 300 MB.", "MEMORY"),
+        ({"pause": 3600}, Limits(seconds=1), "longer than the time limit of 1 s.", "TIME"),
+    ],
+)
+def test_limits_of_memory_and_time_are_kept(tmp_path, knobs, most, reason, setting):
+    """Each run would go on for an hour, and has one limit: nothing else can end it first."""
+    store = Store(home=tmp_path)
+    key = store.submit(RunSpec(seed=8, knobs=knobs))
+    order = Order(key, store.url, str(tmp_path), os.environ["PRUNELAB_RUNNER"], most=most)
+    worker = multiprocessing.get_context("spawn").Process(target=execute, args=(order,))
+    worker.start()
+    worker.join()
+    row = store.row(key)
+    assert (row.state, row.attempt) == ("failed", 1)
+    assert row.result.reason.endswith(reason)
+    assert f"PRUNELAB_{setting}_LIMIT" in row.result.advice
+    store.close()
 
 
 def test_a_run_waits_for_the_dense_model_another_one_trains(store):
@@ -222,7 +241,7 @@ def test_ensure_starts_no_second_engine(store):
         [sys.executable, "-m", "prunelab.dispatcher"],
         env=os.environ | {"PRUNELAB_HOME": str(store.home), "PYTHONPATH": str(ROOT)},
         check=True,
-        timeout=10,
+        timeout=90,
     ).returncode
     assert (code, engine.status(store.home)) == (0, before)
 
@@ -232,7 +251,7 @@ def test_a_killed_worker_takes_its_child_along_and_the_run_goes_on(store):
     child = child_of(store, key)
     os.kill(engine.status(store.home).pid, signal.SIGSTOP)  # so that nobody else ends the child
     psutil.Process(int(store.row(key).worker.split(":")[1])).kill()
-    until(lambda: is_gone(child), 5)
+    until(lambda: is_gone(child))
     os.kill(engine.status(store.home).pid, signal.SIGCONT)
     row = end_of(store, key)
     assert (row.state, row.attempt, row.deaths) == ("finished", 2, 1)
@@ -244,7 +263,7 @@ def test_a_killed_engine_is_replaced_and_its_runs_finish(store):
     waiting = store.submit(RunSpec(seed=14))
     killed = engine.status(store.home).pid
     os.kill(killed, signal.SIGKILL)
-    until(lambda: is_gone(child), 3)
+    until(lambda: is_gone(child))
     until(lambda: not engine.status(store.home).alive)
     engine.ensure(store.home, store.url)
     assert {end_of(store, k).state for k in (key, waiting)} == {"finished"}
@@ -258,11 +277,9 @@ def test_stop_leaves_no_process_and_loses_no_run(store):
     pid = engine.status(store.home).pid
     family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     assert len(family) >= 6  # two workers, a warm process for each, the child, the tracker
-    begun = time.monotonic()
     engine.stop(store.home)
     assert not [p for p in serving(store.home) if "resource_tracker" not in " ".join(p.cmdline())]
-    until(lambda: all(map(is_gone, [*family, *serving(store.home)])), 2)
-    assert time.monotonic() - begun < 3
+    until(lambda: all(map(is_gone, [*family, *serving(store.home)])))
     row = store.row(key)
     assert (row.state, row.deaths) == ("queued", 0)
     assert row.note == "interrupted (the engine stopped), attempt 1 of 3"
@@ -283,8 +300,8 @@ def test_an_engine_ends_when_idle_and_a_run_whose_engine_died_can_be_cancelled(
     engine.cancel(store, key)
     assert end_of(store, key).state == "cancelled"
     pid = engine.status(tmp_path).pid
-    until(lambda: not engine.status(tmp_path).alive, 10)
-    assert engine._started[tmp_path].wait(5) == 0
+    until(lambda: not engine.status(tmp_path).alive)
+    assert engine._started[tmp_path].wait(60) == 0
     assert not psutil.pid_exists(pid)
     store.close()
 
@@ -309,6 +326,25 @@ def test_an_identity_outlives_no_process():
     assert not processes.gone("elsewhere:1:1")
     assert not processes.gone("process 12")
     assert not processes.gone("")
+
+
+def test_after_a_reboot_the_same_pid_is_another_process(tmp_path, monkeypatch):
+    """As the machine counts ticks from its start, pid and start time may both come again."""
+    store = Store(home=tmp_path)
+    key = store.submit(RunSpec(seed=20, knobs={"epochs": 2}))
+    processes._boot.cache_clear()
+    monkeypatch.setattr(processes, "_boot", lambda: "earlier-")
+    store.claim(key, processes.identity())
+    before = processes.identity()
+    monkeypatch.undo()
+    assert processes.gone(before)
+    assert before.rpartition(":")[0] == processes.identity().rpartition(":")[0]
+    monkeypatch.setenv("PRUNELAB_WORKERS", "1")
+    engine.ensure(tmp_path, store.url)
+    row = end_of(store, key)
+    assert (row.state, row.attempt) == ("finished", 2)
+    engine.stop(tmp_path)
+    store.close()
 
 
 def test_one_lock_has_one_holder(tmp_path):

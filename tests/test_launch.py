@@ -43,13 +43,13 @@ def test_the_app_answers_and_leaves_nothing_behind(home, stop):
     command = [sys.executable, "-m", "prunelab", "app", "--headless", "--port", str(port)]
     app = subprocess.Popen(command, cwd=ROOT, env=os.environ, stdout=subprocess.DEVNULL)
     try:
-        within(60, lambda: answers(f"http://127.0.0.1:{port}/_stcore/health"))
-        within(60, lambda: engine.status(home).pid)
+        within(200, lambda: answers(f"http://127.0.0.1:{port}/_stcore/health"))
+        within(200, lambda: engine.status(home).pid)
         started = psutil.Process(app.pid).children(recursive=True)
         started.append(psutil.Process(engine.status(home).pid))
         app.send_signal(stop)
         assert app.wait(20) == 0
-        within(15, lambda: not any(p.is_running() and p.status() != "zombie" for p in started))
+        within(200, lambda: not any(p.is_running() and p.status() != "zombie" for p in started))
         assert not engine.status(home).alive
     finally:
         app.kill()

@@ -105,7 +105,7 @@ def test_two_processes_may_upgrade_at_once(tmp_path):
     openers = [SPAWN.Process(target=_open, args=(tmp_path, begin, done)) for _ in range(2)]
     for opener in openers:
         opener.start()
-    assert [done.get(timeout=30) for _ in openers] == [1, 1]
+    assert [done.get(timeout=200) for _ in openers] == [1, 1]
     for opener in openers:
         opener.join()
 

@@ -132,5 +132,5 @@ def test_a_run_of_another_process_is_followed(home):
         attempt=attempt,
     )
     store.finish(SPEC.key, Finished(seconds=1.0), attempt=attempt)
-    listener.join(timeout=20)
+    listener.join(timeout=200)
     assert [type(e) for e in seen] == [Started, Finished]

@@ -325,6 +325,31 @@ def test_a_sweep_counts_its_runs_and_brings_random(store):
     assert store.count(state="queued") == 0
 
 
+def test_a_sweep_starts_from_weights_of_ones_own(store):
+    from safetensors.numpy import save
+
+    given = save({"fc1.weight": np.ones((3, 2), np.float32)})
+    app = show("sweep", seeds="1")
+    app.get("file_uploader")[0].upload("mine.safetensors", given, "application/octet-stream").run()
+    assert not app.exception
+    assert "1 tensors, 6 numbers" in [c.value for c in app.caption]
+    stored = app.query_params["weights"]
+    app.button(key="start-sweep").click().run()
+    assert {s.weights for s in store.submitted} == {stored}
+    assert len(store.submitted) == 8
+    again = show("sweep", seeds="1", weights=stored)
+    assert "Using the file of this link." in [c.value for c in again.caption]
+    assert again.button(key="start-sweep").proto.disabled
+
+
+def test_more_runs_than_the_limit_are_refused_before_they_start(store, monkeypatch):
+    monkeypatch.setenv("PRUNELAB_MAX_RUNS", "14")
+    app = show("sweep", seeds="2")
+    assert app.button(key="start-sweep").proto.disabled
+    assert "15 runs at once are more than the limit of 14" in app.warning[0].value
+    assert "PRUNELAB" in app.warning[0].value
+
+
 def test_a_comparison_with_a_name_chooses_the_methods(store):
     app = show("sweep", preset="Gale et al. 2019")
     assert app.button(key="start-sweep").label == "Start 75 runs"

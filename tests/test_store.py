@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sqlite3
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -172,17 +173,20 @@ def test_the_writer_of_an_older_attempt_is_refused(store):
     assert store.result(key).epochs == ()
 
 
-def test_a_lease_ends_only_without_a_beat(tmp_path):
-    store = Store(home=tmp_path, lease=0.2)
+def test_a_lease_ends_only_without_a_beat(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("prunelab.store.time", SimpleNamespace(monotonic=lambda: now[0]))
+    store = Store(home=tmp_path, lease=30)
     key, attempt = claimed(store)
-    deadline = time.monotonic() + 0.5
-    while time.monotonic() < deadline:
+    for _ in range(5):
         assert store.expire() == []
+        now[0] += 29
         assert store.renew(key, attempt)
-    deadline = time.monotonic() + 5
-    while not (late := store.expire()):
-        assert time.monotonic() < deadline
-    assert late == [key]
+    assert store.expire() == []
+    now[0] += 30
+    assert store.expire() == []
+    now[0] += 0.1
+    assert store.expire() == [key]
     assert (store.state(key), store.row(key).deaths) == ("queued", 1)
 
 

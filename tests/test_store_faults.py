@@ -9,7 +9,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -95,7 +94,7 @@ def test_two_processes_share_the_queue_without_overlap(store):
     ]
     for worker in workers:
         worker.start()
-    taken = dict(won.get(timeout=30) for _ in workers)
+    taken = dict(won.get(timeout=200) for _ in workers)
     for worker in workers:
         worker.join()
     assert sorted(taken["a"] + taken["b"]) == sorted(keys)
@@ -111,7 +110,7 @@ def test_two_processes_may_make_the_store_and_the_run_at_once(tmp_path):
     workers = [SPAWN.Process(target=_open, args=(tmp_path, begin, done)) for _ in range(2)]
     for worker in workers:
         worker.start()
-    assert [done.get(timeout=30) for _ in workers] == [SPEC.key] * 2
+    assert [done.get(timeout=200) for _ in workers] == [SPEC.key] * 2
     for worker in workers:
         worker.join()
     assert Store(home=tmp_path).count() == 1
@@ -271,8 +270,9 @@ def test_the_url_of_the_environment_is_used_from_anywhere(tmp_path, monkeypatch)
     assert Store(home=tmp_path).url == f"sqlite:///{tmp_path / 'mine.db'}"
 
 
-def test_opening_is_cheap(store):
-    begun = time.process_time()
-    for _ in range(10):
-        Store(home=store.home).close()
-    assert (time.process_time() - begun) / 10 < 0.05
+def test_opening_is_cheap(store, monkeypatch):
+    """A store of this version is opened by one look at its version: no migration is even read."""
+    monkeypatch.setitem(sys.modules, "alembic", None)
+    other = Store(home=store.home)
+    assert other.count() == 0
+    other.close()

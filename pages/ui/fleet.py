@@ -11,8 +11,6 @@ from prunelab import limits
 from prunelab.catalogue import validate
 from prunelab.spec import RunSpec, SpecError
 
-LIMIT = 600  # runs one form may start
-
 
 def states(specs: Sequence[RunSpec]) -> dict[str, str]:
     """What has become of each run that was ever asked for, by key."""
@@ -25,7 +23,7 @@ def start_button(
     """Queue the runs that are not there; greyed, with the reason, where that cannot be."""
     known, there = states(specs), (*desk.ACTIVE, "finished")
     new = [s for s in specs if not done(s.key) and known.get(s.key) not in there]
-    refused = _refused(specs, new)
+    refused = refusal(specs, new)
     if refused:
         st.warning(show.plain(refused))
     waiting = sum(state in desk.ACTIVE for state in known.values())
@@ -40,15 +38,15 @@ def start_button(
         st.caption(f"{forecast(new).capitalize()}.")
 
 
-def _refused(specs: Sequence[RunSpec], new: Sequence[RunSpec]) -> str:
+def refusal(specs: Sequence[RunSpec], new: Sequence[RunSpec]) -> str:
+    """Why the new ones of these runs cannot be started; empty where they can."""
     try:
         for spec in specs:
             validate(spec, desk.known())
         limits.refuse(new)
     except SpecError as error:
         return str(error)
-    many = len(new)
-    return f"{many} runs are more than the {LIMIT} one form may start." if many > LIMIT else ""
+    return ""
 
 
 def forecast(new: Sequence[RunSpec]) -> str:

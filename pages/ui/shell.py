@@ -85,6 +85,12 @@ def _sign_in() -> None:
     st.button("Sign in", type="primary", on_click=st.login, icon=":material/login:")
 
 
+def _account() -> None:
+    st.title(f"Signed in as {plain(who.name())}")
+    st.markdown("Runs you start are yours wherever you sign in; signing out stops none of them.")
+    st.button("Sign out", on_click=st.logout, icon=":material/logout:")
+
+
 def _unreadable(broken: CatalogueError) -> None:
     said, _, details = str(broken).partition("\n")
     last = (details.strip().splitlines() or ["no reason was given"])[-1]
@@ -110,6 +116,9 @@ def _navigation() -> Any:
         st.Page(page(name), title=title, url_path=name, default=name == "home")
         for name, title in TITLES.items()
     ]
+    if who.signs_in() and who.known():
+        name = plain(who.name()) or "Account"
+        pages.append(st.Page(_account, title=name, url_path="account"))
     return st.navigation(pages, position="top")
 
 

@@ -54,14 +54,14 @@ def broken(judged: Judgement, *, add: Add) -> None:
 def _button(finding: Finding, add: Add) -> None:
     states = fleet.states(finding.missing)
     new = tuple(s for s in finding.missing if states.get(s.key) not in (*desk.ACTIVE, "finished"))
-    many = len(new) > fleet.LIMIT
+    refused = fleet.refusal((), new)
     label = f"Add {len(new)} run{'s' if len(new) != 1 else ''}" if new else "On their way"
     st.button(
         label, key=f"add-{finding.name}", width="stretch", icon=":material/add:",
-        on_click=add, args=(new, finding.instead_of), disabled=not new or many,
+        on_click=add, args=(new, finding.instead_of), disabled=not new or bool(refused),
     )  # fmt: skip
     if new:
-        st.caption("More than one form may start." if many else fleet.forecast(new).capitalize())
+        st.caption(show.plain(refused) or f"{fleet.forecast(new).capitalize()}.")
 
 
 def kept(judged: Judgement, python: str) -> None:

@@ -47,9 +47,9 @@ class Server:
 
 
 @contextmanager
-def serve(home: Path, extra: dict[str, str]) -> Iterator[Server]:
+def serve(home: Path, extra: dict[str, str], port: int = 0) -> Iterator[Server]:
     """Start a server and its home, stop both and the engine at the end."""
-    port = free_port()
+    port = port or free_port()
     log = home / "server.log"
     environment = os.environ | {"PRUNELAB_HOME": str(home), "OMP_NUM_THREADS": "1"}
     environment |= {"PRUNELAB_SHARED": "1"} | extra  # pages show what a test puts into the store

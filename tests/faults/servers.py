@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 ENDED = ("finished", "failed", "cancelled")
 
 
-def until(condition, seconds=30.0, what="nothing happened"):
+def until(condition, seconds=200.0, what="nothing happened"):
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, what
@@ -70,7 +70,7 @@ class Postgres:
         with (self.folder / "log").open("ab") as log:
             command = [*self._as, tool("postgres"), *given]
             self.server = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
-        until(self._answers, 30, "the server does not start")
+        until(self._answers, what="the server does not start")
 
     def _answers(self):
         if self.server.poll() is not None:  # the memory of the killed one is not free yet
@@ -120,7 +120,7 @@ class Cluster:
         for process in family if how == signal.SIGKILL else family[:1]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(how)
-        worker.wait(20)
+        worker.wait(200)
         self.workers.remove(worker)
 
     def close(self):

@@ -31,7 +31,7 @@ def test_a_clock_that_jumps_ends_no_run(settings, monkeypatch):
     specs = specs_of(2, epochs=80)
     for spec in specs:
         engine.submit(store, spec)
-    until(lambda: done(store), 60)
+    until(lambda: done(store))
     all_is_well(store, specs, settings.parent / "acks")
     assert [store.row(spec.key).attempt for spec in specs] == [1, 1]
     told = (settings / "engine.log").read_text(encoding="utf-8")
@@ -50,7 +50,7 @@ def test_two_engines_on_one_store_run_everything_once(settings, monkeypatch):
     specs = specs_of(8)
     for number, spec in enumerate(specs):
         stores[number % 2].submit(spec)
-    until(lambda: done(stores[0]), 60)
+    until(lambda: done(stores[0]))
     all_is_well(stores[0], specs, settings.parent / "acks")
     rows = stores[0].rows(spec.key for spec in specs)
     assert {row.attempt for row in rows} == {1}
@@ -64,25 +64,25 @@ def test_hosts_join_and_leave_and_the_scheduler_comes_back(cluster, store):
     specs = specs_of(6, epochs=40)
     for spec in specs:
         engine.submit(store, spec)
-    until(lambda: engine.status(store.home).alive, 20)
+    until(lambda: engine.status(store.home).alive)
     assert store.count(state="queued") == 6  # no host, and nothing is lost by that
     first, second = cluster.join("--no-nanny"), cluster.join("--no-nanny")
-    until(lambda: store.count(state="running") == 2, 40)
+    until(lambda: store.count(state="running") == 2)
     cluster.leave(first, signal.SIGKILL)
-    until(lambda: engine.status(store.home).workers == 1, 20)
+    until(lambda: engine.status(store.home).workers == 1)
     cluster.join("--no-nanny")
-    until(lambda: store.count(state="running") == 2, 40)
+    until(lambda: store.count(state="running") == 2)
     cluster.leave(second)
     cluster.scheduler.kill()
     cluster.scheduler.wait()
     until(lambda: "scheduler is away" in engine.status(store.home).problem
-          or not engine.status(store.home).workers, 30)  # fmt: skip
+          or not engine.status(store.home).workers)  # fmt: skip
     cluster.scheduler = cluster.start_scheduler()
     for worker in list(cluster.workers):
-        worker.wait(30)  # a worker whose scheduler is gone ends by itself
+        worker.wait(200)  # a worker whose scheduler is gone ends by itself
         cluster.workers.remove(worker)
     cluster.join("--no-nanny")
-    until(lambda: done(store), 90)
+    until(lambda: done(store))
     all_is_well(store, specs, store.home.parent / "acks")
 
 
@@ -91,13 +91,13 @@ def test_a_run_that_wants_a_gpu_waits_for_a_worker_that_has_one(cluster, store):
     cluster.join("--no-nanny")
     engine.submit(store, wants)
     engine.submit(store, other)
-    until(lambda: store.state(other.key) == "finished", 60)
+    until(lambda: store.state(other.key) == "finished")
     assert (store.state(wants.key), store.row(wants.key).note) == (
         "queued",
         "waits for a worker with a GPU",
     )
     worker = cluster.join("--no-nanny", "--resources", "GPU=1")
-    until(lambda: store.state(wants.key) == "finished", 60)
+    until(lambda: store.state(wants.key) == "finished")
     assert f":{worker.pid}:" in store.row(wants.key).worker
     assert store.row(wants.key).note == ""
 
@@ -106,11 +106,11 @@ def test_a_held_queue_begins_nothing(settings, store):
     store.pause()
     spec = specs_of(1)[0]
     engine.submit(store, spec)
-    until(lambda: engine.status(settings).workers, 40)
+    until(lambda: engine.status(settings).workers)
     time.sleep(1)
     assert store.state(spec.key) == "queued"
     store.pause(False)
-    until(lambda: store.state(spec.key) == "finished", 30)
+    until(lambda: store.state(spec.key) == "finished")
 
 
 @pytest.mark.slow
@@ -125,7 +125,7 @@ def test_a_hundred_runs_on_two_hosts_with_postgres_while_one_is_killed_twice(
         engine.submit(store, spec)
     for ended in (20, 50):
         until(lambda ended=ended: store.count(state="finished") >= ended, 200)
-        until(lambda: store.count(state="running") == 2, 30)
+        until(lambda: store.count(state="running") == 2)
         cluster.leave(hosts.pop(0), signal.SIGKILL)
         hosts.insert(0, cluster.join("--no-nanny"))
     until(lambda: done(store), 300)

@@ -69,7 +69,7 @@ class Scene:
             now = self.store.row(run.key)
             return now.attempt > run.attempt or now.state in ENDED or now.state == "queued"
 
-        until(moved, 60, f"{run.key} is stuck")
+        until(moved, what=f"{run.key} is stuck")
         return True
 
     def _kill_child(self):
@@ -94,7 +94,7 @@ class Scene:
         if not pid:
             return False
         os.kill(pid, signal.SIGKILL)
-        until(lambda: engine.status(self.home).pid not in (0, pid), 60, "no engine came back")
+        until(lambda: engine.status(self.home).pid not in (0, pid), what="no engine came back")
         return True
 
     def _kill_app(self):
@@ -118,7 +118,7 @@ class Scene:
                     return
                 time.sleep(0.05)
 
-    def end(self, seconds=60):
+    def end(self, seconds=200):
         """Wait for the last run; ``seconds`` without one ending is a run that is stuck."""
         try:
             while left := self.left():
@@ -129,13 +129,24 @@ class Scene:
             engine.stop(self.home)
 
 
-def play(scene, victims, acks):
+@pytest.fixture
+def hold(settings, monkeypatch):
+    """No run ends before the last kill, however slow the machine."""
+    place = settings.parent / "hold"
+    place.touch()
+    monkeypatch.setenv("PRUNELAB_TEST_HOLD", str(place))
+    return place
+
+
+def play(scene, victims, acks, hold=None):
     seed = random.randrange(10**6)
     random.seed(seed)
     sys.stderr.write(f"seed {seed}\n")
     try:
         scene.rounds(victims)
     finally:
+        if hold:
+            hold.unlink()
         scene.end()
     all_is_well(scene.store, scene.specs, acks)
     scene.store.close()
@@ -143,16 +154,37 @@ def play(scene, victims, acks):
     return scene.seen
 
 
-def test_a_few_kills_of_everything(settings):
+def test_a_few_kills_of_everything(settings, hold):
     victims = ["child", "worker", "app", "engine", "child", "app"]
-    scene = Scene(settings, runs=3, epochs=60)
-    assert play(scene, victims, settings.parent / "acks") == victims
+    scene = Scene(settings, runs=3, epochs=30)
+    assert play(scene, victims, settings.parent / "acks", hold) == victims
 
 
-def test_a_few_kills_of_everything_with_postgres(settings, postgres, database):
+def test_a_few_kills_of_everything_with_postgres(settings, hold, postgres, database):
     victims = ["store", "child"]
-    scene = Scene(settings, runs=2, epochs=60, url=database, server=postgres)
-    assert play(scene, victims, settings.parent / "acks") == victims
+    scene = Scene(settings, runs=2, epochs=30, url=database, server=postgres)
+    assert play(scene, victims, settings.parent / "acks", hold) == victims
+
+
+def test_after_a_power_cut_everything_is_as_it_was(settings, hold):
+    """All processes at once, and none starts again by itself: what is left is on the disk."""
+    scene = Scene(settings, runs=3, epochs=30)
+    until(lambda: scene.store.count(state="running") == 2)
+    until(lambda: all(r.progress for r in scene.store.runs(state="running")))
+    scene.process.kill()
+    scene.queued += scene.process.communicate()[0].split()
+    family = psutil.Process(engine.status(settings).pid)
+    for process in [family, *family.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    until(lambda: not engine.status(settings).alive)
+    assert scene.store.count(state="running") == 2  # as the store knows it: nobody could tell it
+    scene.start_app()
+    hold.unlink()
+    scene.end()
+    all_is_well(scene.store, scene.specs, settings.parent / "acks")
+    assert sorted(scene.store.row(s.key).attempt for s in scene.specs) == [1, 2, 2]
+    scene.store.close()
 
 
 @pytest.mark.slow
