@@ -19,6 +19,7 @@ from prunelab.job import Job, prepare, score
 from prunelab.masks import Scores, removed, select
 from prunelab.measure.quality import quality
 from prunelab.spec import RunSpec, SpecError
+from prunelab.structure import bearable, borne
 
 SPARSITIES = tuple(n / 10 for n in range(1, 10))
 
@@ -52,19 +53,23 @@ class Sensitivity:
         """
         if not 0 <= drop <= 1:
             raise SpecError(f"drop must be from 0 to 1, got {drop}.")
-        return {name: self._most(found, drop) for name, found in self.accuracies.items()}
+        return borne(self.dense, self.accuracies, drop)
+
+    def allocate(self, sparsity: float) -> dict[str, float]:
+        """Shares of each layer so that this share of all units goes: each loses what it bears.
+
+        For ``layers`` of a run, as ``layers`` above, with the drop that reaches the sparsity.
+
+        Raises:
+            SpecError: a sparsity outside 0 to below 1.
+        """
+        if not 0 <= sparsity < 1:
+            raise SpecError(f"sparsity must be at least 0 and below 1, got {sparsity}.")
+        return bearable(self.dense, self.accuracies, self.units, sparsity)
 
     def plot(self) -> Any:
         """A heatmap, layer by sparsity, as a plotly figure."""
         return figures.sensitive(self.dense, self.accuracies).figure
-
-    def _most(self, found: Mapping[float, float], drop: float) -> float:
-        most = 0.0
-        for sparsity in sorted(found):
-            if found[sparsity] < self.dense - drop - 1e-12:
-                break
-            most = sparsity
-        return most
 
 
 def sensitivity(
@@ -97,12 +102,23 @@ def sensitivity(
     with one_thread():
         net = trained(job, tell).eval()
         scores = score(job.method, job.unit, net, job.parts, job.spec)
-        found: dict[str, dict[float, float]] = {}
-        for place, name in enumerate(scores):
-            tell(f"Pruning {name} alone", 0.4 + 0.6 * place / len(scores))
-            found[name] = {s: _alone(job, net, scores, name, s) for s in tried}
-        units = {name: s.numel() for name, s in scores.items()}
-        return Sensitivity(_accuracy(job, net), units, found)
+        return scan(job, net, scores, tried, tell)
+
+
+def scan(
+    job: Job,
+    net: nn.Module,
+    scores: Scores,
+    sparsities: Iterable[float],
+    tell: Callable[[str, float], None],
+) -> Sensitivity:
+    """The scan itself, of a network that is trained and scored."""
+    tried, begun, found = tuple(sparsities), 0.5, {}
+    for place, name in enumerate(scores):
+        tell(f"Pruning {name} alone", begun + (1 - begun) * place / len(scores))
+        found[name] = {s: _alone(job, net, scores, name, s) for s in tried}
+    units = {name: s.numel() for name, s in scores.items()}
+    return Sensitivity(_accuracy(job, net), units, found)
 
 
 def _alone(job: Job, net: nn.Module, scores: Scores, layer: str, sparsity: float) -> float:

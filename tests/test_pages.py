@@ -28,6 +28,7 @@ PAGES = (
     "training",
     "lottery",
     "trees",
+    "structure",
     "data",
     "both",
     "forecast",

@@ -267,9 +267,9 @@ def grow(spec: RunSpec) -> None:
         st.session_state["_problem"] = str(problem)
 
 
-def pieces(folder: Path) -> int:
-    """How many files of a tree there are; pages read on when there is one more."""
-    return len(list(folder.glob("*.npz"))) if folder.exists() else 0
+def pieces(folder: Path, of: str = "*.npz") -> int:
+    """How many files of a tree or study there are; pages read on when there is one more."""
+    return len(list(folder.glob(of))) if folder.exists() else 0
 
 
 def grown(folder: Path) -> Grown | None:

@@ -23,6 +23,7 @@ TITLES = {
     "training": "Training-time",
     "lottery": "Lottery",
     "trees": "Trees",
+    "structure": "Structure",
     "data": "Data",
     "both": "Data × weights",
     "forecast": "Forecast",

@@ -40,6 +40,14 @@ from prunelab.figures.ribbon import ribbons
 from prunelab.figures.rules import rules
 from prunelab.figures.sensitive import sensitive
 from prunelab.figures.stills import cells, gates, values
+from prunelab.figures.structure import (
+    feature_maps,
+    filters,
+    given_up,
+    network,
+    ranks,
+    spectrum,
+)
 from prunelab.figures.together import together
 from prunelab.figures.topology import degrees, pixels, topology, turnover
 from prunelab.figures.trees import tree
@@ -47,15 +55,15 @@ from prunelab.figures.when import courses, when
 from prunelab.figures.worked import worked
 
 __all__ = [
-    "NONE", "PALETTES", "UNMOVED", "Chosen", "Picture", "Theme", "Which", "accuracy",
-    "agreement", "ahead", "badge", "balance", "begun", "beside", "boundary", "came_and_went",
-    "card", "cells", "chosen", "compare", "confusion", "count", "course", "courses", "curve",
-    "damage", "degrees", "exact", "finding", "gallery", "gaps", "gates", "heatmap", "histogram",
-    "is_baseline", "kept_table", "lane_table", "latency", "layer_table", "layers", "leaf_curve",
-    "learned", "live", "live_leaves", "macs", "medal_table", "moments", "movement",
-    "movement_numbers", "names", "paths", "percent", "pixels", "places", "points", "race",
-    "ribbons", "rows_table", "rules", "scores_by_leaves", "sensitive", "size", "speed",
-    "spread", "stored", "strokes", "survivors", "taken_for", "together", "topology", "tradeoff",
-    "tree", "turnover", "values", "verdict", "weights", "when", "work", "work_numbers",
-    "worked",
+    "NONE", "PALETTES", "UNMOVED", "Chosen", "Picture", "Theme", "Which", "accuracy", "agreement",
+    "ahead", "badge", "balance", "begun", "beside", "boundary", "came_and_went", "card", "cells",
+    "chosen", "compare", "confusion", "count", "course", "courses", "curve", "damage", "degrees",
+    "exact", "feature_maps", "filters", "finding", "gallery", "gaps", "gates", "given_up",
+    "heatmap", "histogram", "is_baseline", "kept_table", "lane_table", "latency", "layer_table",
+    "layers", "leaf_curve", "learned", "live", "live_leaves", "macs", "medal_table", "moments",
+    "movement", "movement_numbers", "names", "network", "paths", "percent", "pixels", "places",
+    "points", "race", "ranks", "ribbons", "rows_table", "rules", "scores_by_leaves", "sensitive",
+    "size", "spectrum", "speed", "spread", "stored", "strokes", "survivors", "taken_for",
+    "together", "topology", "tradeoff", "tree", "turnover", "values", "verdict", "weights",
+    "when", "work", "work_numbers", "worked",
 ]  # fmt: skip

@@ -9,6 +9,8 @@ import plotly.graph_objects as go
 
 from prunelab.figures.look import PALETTES, Picture, Theme, accuracy, layout, percent, scale
 
+TEXT = 16  # rows up to which there is room for numbers in the cells
+
 
 def sensitive(
     dense: float, accuracies: Mapping[str, Mapping[float, float]], *, theme: Theme = "light"
@@ -37,12 +39,20 @@ def sensitive(
             colorscale=scale(p.kept[::-1]),
             xgap=2,
             ygap=2,
-            colorbar={"tickformat": ".0%", "thickness": 12, "title": "accuracy"},
+            colorbar={
+                "tickformat": ".0%",
+                "thickness": 12,
+                "title": {"text": "accuracy", "font_size": 13},
+                "tickfont": {"color": p.muted},
+            },
+            texttemplate="%{z:.0%}" if len(layers) <= TEXT else "",
             hovertemplate="%{y}<br>%{x} gone<br>accuracy %{z:.1%}<extra></extra>",
         )
     )
     layout(figure, title, theme=theme, height=110 + 30 * len(layers))
-    figure.update_xaxes(title_text="share of the layer that goes, alone", showgrid=False)
+    figure.update_xaxes(
+        title_text="share of the layer that goes, alone", showgrid=False, type="category"
+    )
     figure.update_yaxes(autorange="reversed", showgrid=False)
     alt = f"Accuracy with one layer pruned at a time, dense {accuracy(dense)}. " + "; ".join(
         f"{n}: {accuracy(accuracies[n][sparsities[-1]])} at {percent(sparsities[-1])}"

@@ -20,6 +20,7 @@ PAGES = (
     *("", "lab", "lab?run=example", "forecast", "schedules", "sweep", "compare", "runs"),
     *("methods", CARD),
     *("trees", "trees?view=All+rules", "trees?view=Forests"),
+    *("structure", "structure?view=Feature+maps", "structure?view=Filters+that+go"),
     *("training", "training?view=Topology", "training?method=movement&view=Movement"),
     *("training?method=l0&view=Gates", "lottery"),
     *("data", "data?run=example-data", "data?run=example-data&view=Map", "both"),

@@ -1,0 +1,159 @@
+"""Structure: what removing filters and heads really saves, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from pages.ui import allocate, controls, desk, inside, knobs, shell, show, studies
+from prunelab import aside, structure
+from prunelab.figures import given_up
+from prunelab.spec import RunSpec, SpecError
+from prunelab.structure import Study
+
+START = RunSpec(model="lenet-5", method="l1-filter")
+TABS = {
+    "Layers": inside.show_layers,
+    "What each layer bears": inside.show_scan,
+    "Feature maps": inside.show_maps,
+    "Filters that go": inside.show_filters,
+}
+
+
+def main() -> None:
+    with st.sidebar:
+        ordered, refused = _form(desk.known())
+        folder = structure.place(ordered, desk.store().home) if ordered else None
+        state = aside.look(folder) if folder else aside.State("none")
+        _button(ordered, state, refused)
+    study, damage = _read(folder)
+    if damage or state.name == "failed":
+        st.title("This network could not be looked at")
+        st.error(show.plain(damage or state.reason))
+        st.markdown("**What to do.** Change the settings on the left, or press Look inside again.")
+    elif folder and study:
+        with st.container(key="above"):  # always there: what follows must not change its place
+            if state.name == "growing":
+                _wait(folder, ready=True)
+        _body(study, folder)
+    elif folder and state.name == "growing":
+        _wait(folder, ready=False)
+    else:
+        _empty()
+
+
+def _form(known: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
+    """Data, model and method; and why that cannot be looked at, if it cannot."""
+    reasons = {
+        (method, model): structure.unsuited(known, method, model)
+        for method in known["methods"]
+        for model in known["models"]
+    }
+    able = {method for (method, _), why in reasons.items() if not why}
+    models = [m for m in known["models"] if any(not reasons[name, m] for name in able)]
+    data, model, data_knobs, model_knobs = controls.subject(known, START, sorted(able))
+    methods = [m for m in known["methods"] if m in able and not reasons[m, model]]
+    if model not in models or not methods:
+        return None, f"{model} has no filters or heads that could go."
+    usual = methods.index(START.method) if START.method in methods else 0
+    method = st.selectbox("Ranked by", methods, usual, key="method", bind="query-params")
+    method = method if method in methods else methods[usual]
+    st.caption(known["methods"][method]["summary"])
+    asked = knobs.ask(method, known["methods"][method]["knobs"], {})
+    epochs = controls.preset(known, data, model)
+    seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="seed", bind="query-params")
+    base = RunSpec(
+        data=data, model=model, method=method, epochs=epochs, seed=seed, knobs=asked,
+        data_knobs=data_knobs, model_knobs=model_knobs,
+    )  # fmt: skip
+    if controls.wants_file(known, base):
+        return None, "Upload a file first."
+    try:
+        return structure.order(base), ""
+    except SpecError as problem:
+        return None, str(problem)
+
+
+def _button(ordered: Mapping[str, Any] | None, state: aside.State, refused: str) -> None:
+    if refused:
+        st.caption(show.plain(refused))
+    words = {"ready": "This network is open", "growing": "Looking inside"}
+    st.button(
+        words.get(state.name, "Look inside"), type="primary", width="stretch", key="look",
+        icon=":material/layers:", on_click=_start, args=(ordered,),
+        disabled=bool(refused) or state.name in words,
+    )  # fmt: skip
+
+
+def _start(ordered: Mapping[str, Any]) -> None:
+    try:
+        structure.start(ordered, desk.store().home)
+    except SpecError as problem:
+        st.session_state["_problem"] = str(problem)
+
+
+def _read(folder: Path | None) -> tuple[Study | None, str]:
+    """The study if it is there, or what is wrong with its file; then it can be made anew."""
+    if folder is None:
+        return None, ""
+    try:
+        return studies.study(folder), ""
+    except SpecError as damaged:
+        aside.stop(folder)
+        return None, str(damaged)
+
+
+def _wait(folder: Path, *, ready: bool) -> None:
+    """How far another process is; the page runs again when there is more to see."""
+    before = desk.pieces(folder, "*.json")
+
+    def bar() -> None:
+        state = aside.look(folder)
+        if state.name != "growing" or desk.pieces(folder, "*.json") != before:
+            st.rerun()
+        with st.container(border=True, key="card-looking"):
+            left, right = st.columns([5, 1], vertical_alignment="center")
+            left.progress(state.share, text=state.doing or "Starting")
+            right.button("Stop", on_click=aside.stop, args=(folder,), key="stop", width="stretch")
+
+    if not ready:
+        st.title("Looking inside")
+    st.fragment(bar, run_every=0.5)()
+    if not ready:
+        st.skeleton(480)
+
+
+def _empty() -> None:
+    st.title("What does removing filters really save?")
+    show.empty(
+        "What you will see",
+        "The network is trained, its filters or heads are ranked, and each layer is drawn as a "
+        "bar. You drag the bars and see at once what the smaller network would cost, which filters "
+        "go, how much each layer bears to lose, and the feature maps with their ranks. Then the "
+        "network you made can be trained on and measured. Choose on the left, press Look inside.",
+    )
+
+
+def _body(study: Study, folder: Path) -> None:
+    place = st.empty()
+    keep = allocate.choose(study, folder)
+    cost, whole = study.cost(keep), study.cost(study.sizes)
+    place.title(given_up(keep, study.sizes, study.noun, 1 - cost.macs / whole.macs))
+    places = st.tabs(list(TABS), key="view", on_change="rerun", bind="query-params")
+    for tab, view in zip(places, TABS.values(), strict=True):
+        if tab.open:
+            with tab:
+                _shown(lambda view=view: view(study, folder, keep))  # type: ignore[misc]
+
+
+def _shown(view: Any) -> None:
+    try:
+        view()
+    except SpecError as damaged:
+        st.error(show.plain(str(damaged)))
+
+
+shell.show(main)
