@@ -32,6 +32,7 @@ PAGES = (
     "data",
     "both",
     "forecast",
+    "scissors",
     "schedules",
     "sweep",
     "compare",

@@ -27,6 +27,7 @@ TITLES = {
     "data": "Data",
     "both": "Data × weights",
     "forecast": "Forecast",
+    "scissors": "Scissors",
     "schedules": "When to prune",
     "sweep": "Sweep",
     "compare": "Compare",

@@ -2,7 +2,8 @@
 
 ``python benchmarks/make_example.py`` makes a sweep from real runs, ``make_training.py`` runs of
 methods that prune while they train, ``make_race.py`` lottery tickets and their controls,
-``make_data.py`` a choice of examples, ``make_both.py`` that and pruned weights together.
+``make_data.py`` a choice of examples, ``make_both.py`` that and pruned weights together,
+``make_scissors.py`` every cut of the weights by a threshold.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from prunelab.events import Event, Result, fold, from_json
+from prunelab.scissors import Scissors
 from prunelab.spec import RunSpec, sweep
 
 KEY = "example"
@@ -103,6 +105,12 @@ def both_specs(
 def both() -> dict[str, Result]:
     """The runs of the plane that shipped by key, read once."""
     return {told["key"]: Result(**told) for told in _read("both")}
+
+
+@functools.cache
+def scissors() -> Scissors:
+    """Every cut of the default network by a threshold, read once."""
+    return Scissors(_read("scissors"))
 
 
 @functools.cache

@@ -14,6 +14,7 @@ from prunelab.figures.comparison import tradeoff
 from prunelab.figures.cost import latency, macs, size
 from prunelab.figures.course import begun, course
 from prunelab.figures.curves import curve, live
+from prunelab.figures.cut import cut, cut_title
 from prunelab.figures.film import NONE, badge, moments, names
 from prunelab.figures.film import turnover as came_and_went
 from prunelab.figures.foretold import exact, paths, survivors, verdict
@@ -55,6 +56,7 @@ from prunelab.figures.when import courses, when
 from prunelab.figures.worked import worked
 
 __all__ = [
+<<<<<<< HEAD
     "NONE", "PALETTES", "UNMOVED", "Chosen", "Picture", "Theme", "Which", "accuracy", "agreement",
     "ahead", "badge", "balance", "begun", "beside", "boundary", "came_and_went", "card", "cells",
     "chosen", "compare", "confusion", "count", "course", "courses", "curve", "damage", "degrees",
@@ -66,4 +68,18 @@ __all__ = [
     "size", "spectrum", "speed", "spread", "stored", "strokes", "survivors", "taken_for",
     "together", "topology", "tradeoff", "tree", "turnover", "values", "verdict", "weights",
     "when", "work", "work_numbers", "worked",
+=======
+    "NONE", "PALETTES", "UNMOVED", "Chosen", "Picture", "Theme", "Which", "accuracy",
+    "agreement", "ahead", "badge", "balance", "begun", "beside", "boundary", "came_and_went",
+    "card", "cells", "chosen", "compare", "confusion", "count", "course", "courses", "curve",
+    "cut", "cut_title",
+    "damage", "degrees", "exact", "finding", "gallery", "gaps", "gates", "heatmap", "histogram",
+    "is_baseline", "kept_table", "lane_table", "latency", "layer_table", "layers", "leaf_curve",
+    "learned", "live", "live_leaves", "macs", "medal_table", "moments", "movement",
+    "movement_numbers", "names", "paths", "percent", "pixels", "places", "points", "race",
+    "ribbons", "rows_table", "rules", "scores_by_leaves", "sensitive", "size", "speed",
+    "spread", "stored", "strokes", "survivors", "taken_for", "together", "topology", "tradeoff",
+    "tree", "turnover", "values", "verdict", "weights", "when", "work", "work_numbers",
+    "worked",
+>>>>>>> 21efdfe (Scissors: a threshold dragged over real weights, followed in the browser, cut as a run)
 ]  # fmt: skip

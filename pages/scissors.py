@@ -1,0 +1,153 @@
+"""Scissors: drag a threshold over the weights of a trained network, see what that breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from pages.ui import blade, controls, desk, shell, show
+from prunelab import aside, examples, figures, scissors
+from prunelab.scissors import ALL, METHODS, Scissors
+from prunelab.spec import RunSpec, SpecError
+
+START = RunSpec()
+
+
+def main() -> None:
+    with st.sidebar:
+        ordered, refused = _form(desk.known())
+        shipped = ordered == examples.scissors().told["order"]
+        folder = scissors.place(ordered, desk.store().home) if ordered and not shipped else None
+        state = aside.look(folder) if folder else aside.State("ready" if shipped else "none")
+        _button(ordered, state, refused)
+    found, damage = _read(shipped, folder, state)
+    if damage or state.name == "failed":
+        st.title("This network could not be laid out for cutting")
+        st.error(show.plain(damage or state.reason))
+        st.markdown("**What to do.** Change the settings on the left, or press the button again.")
+    elif found:
+        _body(found, folder.name if folder else "shipped")
+    elif folder and state.name == "growing":
+        _wait(folder)
+    else:
+        _empty()
+
+
+def _form(known: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
+    data, model, data_knobs, model_knobs = controls.subject(known, START, METHODS[:1])
+    epochs = controls.preset(known, data, model)
+    base = RunSpec(
+        data=data, model=model, epochs=epochs, data_knobs=data_knobs, model_knobs=model_knobs
+    )
+    if controls.wants_file(known, base):
+        return None, "Upload a file first."
+    try:
+        return scissors.order(base), ""
+    except SpecError as problem:
+        return None, str(problem)
+
+
+def _button(ordered: Mapping[str, Any] | None, state: aside.State, refused: str) -> None:
+    if refused:
+        st.caption(show.plain(refused))
+    words = {"ready": "Ready to be cut", "growing": "Laying it out"}
+    st.button(
+        words.get(state.name, "Train and lay out"), type="primary", width="stretch", key="lay-out",
+        icon=":material/model_training:", on_click=_start, args=(ordered,),
+        disabled=bool(refused) or state.name in words,
+    )  # fmt: skip
+
+
+def _start(ordered: Mapping[str, Any]) -> None:
+    try:
+        scissors.start(ordered, desk.store().home)
+    except SpecError as problem:
+        st.session_state["_problem"] = str(problem)
+
+
+def _read(shipped: bool, folder: Path | None, state: aside.State) -> tuple[Scissors | None, str]:
+    """The cuts if they are there, or what is wrong with their file; then they can be made anew."""
+    if shipped:
+        return examples.scissors(), ""
+    if folder is None or state.name != "ready":
+        return None, ""
+    try:
+        return scissors.read(folder), ""
+    except SpecError as damaged:
+        aside.stop(folder)
+        return None, str(damaged)
+
+
+def _wait(folder: Path) -> None:
+    st.title("Trying every cut")
+
+    def bar() -> None:
+        state = aside.look(folder)
+        if state.name != "growing":
+            st.rerun()
+        with st.container(border=True, key="card-scissors"):
+            left, right = st.columns([5, 1], vertical_alignment="center")
+            left.progress(state.share, text=state.doing or "Starting")
+            right.button("Stop", on_click=aside.stop, args=(folder,), key="stop", width="stretch")
+
+    st.fragment(bar, run_every=0.5)()
+    st.skeleton(420)
+
+
+def _empty() -> None:
+    st.title("How much would you cut?")
+    show.empty(
+        "What you will see",
+        "The network is trained, or taken from a run that trained it. Then each of 64 thresholds "
+        "is tried on all layers together and on every layer alone, and as many weights at random. "
+        "After that the line follows your hand at once. Choose on the left, press the button.",
+    )
+
+
+def _body(found: Scissors, of: str) -> None:
+    place, stop = blade.at(found)
+    st.title(figures.cut_title(found, place))
+    st.markdown(
+        "Drag a line, or use the slider and the arrow keys: every weight between the two lines is "
+        "set to zero. Nothing is trained again, until you press the button below."
+    )
+    blade.picture(found, of, place, stop)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button(
+            "Cut here and fine-tune", type="primary", icon=":material/content_cut:", key="cut",
+            disabled=not found.told["cuts"][place][stop]["gone"],
+        ):  # fmt: skip
+            _cut(found, place, stop)
+        st.caption("Starts a run with exactly this cut in the Lab: the weights that stay learn on.")
+    show.twins(
+        figures.cut(found, place, theme=shell.theme()).table, "cut", python=_python(found, place)
+    )
+    places = len(found.told["cuts"][ALL])
+    st.caption(
+        f"Every accuracy is measured, at one of {places} places of the line and on "
+        f"{found.told['examples']} validation examples; none is guessed between them. Colours are "
+        "signed weights; of large layers every n-th row and column is drawn."
+    )
+
+
+def _cut(found: Scissors, place: str, stop: int) -> None:
+    """Queue the run of this cut, and go where it can be watched."""
+    if keys := desk.start([found.spec(place, stop)]):
+        st.switch_page(shell.page("lab"), query_params={"run": keys[0]})
+    st.rerun()
+
+
+def _python(found: Scissors, place: str) -> str:
+    base = RunSpec.from_json(found.told["order"]["spec"])
+    fields = {"data": base.data, "model": base.model} | base.to_json()
+    rest = "".join(f"    {name}={value!r},\n" for name, value in fields.items())
+    return (
+        "from prunelab.scissors import scissors\n\n"
+        f"cuts = scissors(\n{rest})\ncuts.plot({place!r})\ncuts.table"
+    )
+
+
+shell.show(main)

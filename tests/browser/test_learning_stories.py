@@ -1,0 +1,52 @@
+"""Stories of the pages one learns from: a line dragged over weights, a curve sketched before."""
+
+from __future__ import annotations
+
+import re
+
+from driving import ready
+from playwright.sync_api import expect
+
+from prunelab import examples
+from prunelab.scissors import ALL
+
+
+def test_a_line_is_dragged_without_the_server_and_let_go(page):
+    cuts = examples.scissors().told["cuts"]
+    page.goto("/scissors")
+    ready(page)
+    blade = page.locator(".blade")
+    numbers = page.locator(".blade .numbers dd")
+    expect(numbers.nth(1)).to_contain_text("45,180 of 50,200")
+    box = page.locator(".blade .bars").bounding_box()
+    page.mouse.move(box["x"] + 0.58 * box["width"], box["y"] + 80)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.65 * box["width"], box["y"] + 90)
+    expect(blade).not_to_have_attribute("data-at", "all 36")
+    _, stop = blade.get_attribute("data-at").split()
+    there = cuts[ALL][int(stop)]
+    expect(numbers.nth(1)).to_contain_text(f"{there['gone']:,} of 50,200")
+    assert "stop=" not in page.url  # nothing was asked of the server yet
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(f"stop={stop}"))
+
+
+def test_a_layer_is_cut_with_the_keys_and_the_cut_becomes_a_run(page, server):
+    page.goto("/scissors?stop=18")
+    ready(page)
+    numbers = page.locator(".blade .numbers dd")
+    page.get_by_role("radio", name="fc1").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("of fc1 can be cut")
+    page.locator(".blade .line").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(numbers.nth(1)).to_contain_text("9,600 of 19,200")
+    expect(page.locator(".blade .layers")).to_contain_text("30,000 of 30,000 left")
+    expect(page).to_have_url(re.compile("(?=.*place=fc1)(?=.*stop=20)"))
+    page.reload()
+    expect(numbers.nth(1)).to_contain_text("9,600 of 19,200")
+    page.get_by_role("button", name="Cut here and fine-tune").click()
+    expect(page).to_have_url(re.compile("run=digits-lenet-300-100-magnitude-50"), timeout=60_000)
+    (row,) = server.store.runs(method="magnitude", data="digits", limit=1)
+    assert row.spec.layers == {"fc1": 0.5}
+    server.store.request_cancel(row.key)
