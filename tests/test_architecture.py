@@ -20,11 +20,7 @@ DESK = {
     "migrations", "operations", "backup", "treelab",
     "packing", "lottery", "presets", "plots",
     "cards", "foresight", "timing", "aside", "texts", "controls", "fair", "tables", "searching",
-<<<<<<< HEAD
-    "summaries", "exports", "structure",
-=======
-    "summaries", "exports", "scissors",
->>>>>>> 21efdfe (Scissors: a threshold dragged over real weights, followed in the browser, cut as a run)
+    "summaries", "exports", "structure", "scissors",
 }  # fmt: skip
 # What a part of the bench may know beside plain data; a name stands for its whole package.
 MAY = {

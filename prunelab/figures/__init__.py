@@ -56,30 +56,15 @@ from prunelab.figures.when import courses, when
 from prunelab.figures.worked import worked
 
 __all__ = [
-<<<<<<< HEAD
     "NONE", "PALETTES", "UNMOVED", "Chosen", "Picture", "Theme", "Which", "accuracy", "agreement",
     "ahead", "badge", "balance", "begun", "beside", "boundary", "came_and_went", "card", "cells",
-    "chosen", "compare", "confusion", "count", "course", "courses", "curve", "damage", "degrees",
-    "exact", "feature_maps", "filters", "finding", "gallery", "gaps", "gates", "given_up",
-    "heatmap", "histogram", "is_baseline", "kept_table", "lane_table", "latency", "layer_table",
-    "layers", "leaf_curve", "learned", "live", "live_leaves", "macs", "medal_table", "moments",
-    "movement", "movement_numbers", "names", "network", "paths", "percent", "pixels", "places",
-    "points", "race", "ranks", "ribbons", "rows_table", "rules", "scores_by_leaves", "sensitive",
-    "size", "spectrum", "speed", "spread", "stored", "strokes", "survivors", "taken_for",
-    "together", "topology", "tradeoff", "tree", "turnover", "values", "verdict", "weights",
-    "when", "work", "work_numbers", "worked",
-=======
-    "NONE", "PALETTES", "UNMOVED", "Chosen", "Picture", "Theme", "Which", "accuracy",
-    "agreement", "ahead", "badge", "balance", "begun", "beside", "boundary", "came_and_went",
-    "card", "cells", "chosen", "compare", "confusion", "count", "course", "courses", "curve",
-    "cut", "cut_title",
-    "damage", "degrees", "exact", "finding", "gallery", "gaps", "gates", "heatmap", "histogram",
-    "is_baseline", "kept_table", "lane_table", "latency", "layer_table", "layers", "leaf_curve",
-    "learned", "live", "live_leaves", "macs", "medal_table", "moments", "movement",
-    "movement_numbers", "names", "paths", "percent", "pixels", "places", "points", "race",
-    "ribbons", "rows_table", "rules", "scores_by_leaves", "sensitive", "size", "speed",
-    "spread", "stored", "strokes", "survivors", "taken_for", "together", "topology", "tradeoff",
-    "tree", "turnover", "values", "verdict", "weights", "when", "work", "work_numbers",
-    "worked",
->>>>>>> 21efdfe (Scissors: a threshold dragged over real weights, followed in the browser, cut as a run)
+    "chosen", "compare", "confusion", "count", "course", "courses", "curve", "cut", "cut_title",
+    "damage", "degrees", "exact", "feature_maps", "filters", "finding", "gallery", "gaps", "gates",
+    "given_up", "heatmap", "histogram", "is_baseline", "kept_table", "lane_table", "latency",
+    "layer_table", "layers", "leaf_curve", "learned", "live", "live_leaves", "macs", "medal_table",
+    "moments", "movement", "movement_numbers", "names", "network", "paths", "percent", "pixels",
+    "places", "points", "race", "ranks", "ribbons", "rows_table", "rules", "scores_by_leaves",
+    "sensitive", "size", "spectrum", "speed", "spread", "stored", "strokes", "survivors",
+    "taken_for", "together", "topology", "tradeoff", "tree", "turnover", "values", "verdict",
+    "weights", "when", "work", "work_numbers", "worked",
 ]  # fmt: skip
