@@ -36,6 +36,7 @@ PAGES = (
     "schedules",
     "sweep",
     "compare",
+    "museum",
     "runs",
     "methods",
 )

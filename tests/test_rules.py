@@ -44,7 +44,7 @@ from prunelab.surgery import plan
         lambda x: F.max_pool3d(x.unsqueeze(4), (2, 2, 1)).flatten(3),
         lambda x: F.avg_pool3d(x.unsqueeze(4), (2, 2, 1)).flatten(3),
     ],
-    ids=str,
+    ids=lambda layer: str(layer) if isinstance(layer, nn.Module) else None,
 )
 def test_channels_pass_through(middle):
     layers = {"a": conv(1, 6), "b": conv(6, 4), "fc": nn.Linear(4, 10)}

@@ -146,7 +146,7 @@ def test_movement_starts_from_the_dense_weights(told):
         assert np.abs(unpack_values(row["removed"]).reshape(-1, 2)[:, 1]).max() > 0  # latent
 
 
-@pytest.mark.parametrize("name", SPARSE_START | {"static"})
+@pytest.mark.parametrize("name", sorted(SPARSE_START | {"static"}))
 def test_what_starts_sparse_has_no_weights_before(name, told):
     assert not [e for e in told[name][0] if isinstance(e, Moved)]
 

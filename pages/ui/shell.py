@@ -17,23 +17,22 @@ from prunelab.figures import Theme
 from prunelab.store import StoreError
 
 PAGES = Path(__file__).parents[1]
-TITLES = {
-    "home": "Home",
-    "lab": "Lab",
-    "training": "Training-time",
-    "lottery": "Lottery",
-    "trees": "Trees",
-    "structure": "Structure",
-    "data": "Data",
-    "both": "Data × weights",
-    "forecast": "Forecast",
-    "scissors": "Scissors",
-    "schedules": "When to prune",
-    "sweep": "Sweep",
-    "compare": "Compare",
-    "runs": "Runs",
-    "methods": "Library",
+SECTIONS = {
+    "": {"home": "Home", "lab": "Lab"},
+    "Explore": {
+        "trees": "Trees",
+        "training": "Training-time",
+        "structure": "Structure",
+        "data": "Data",
+        "both": "Data × weights",
+        "forecast": "Forecast",
+        "schedules": "When to prune",
+    },
+    "Compare": {"sweep": "Sweep", "compare": "Compare", "lottery": "Lottery"},
+    "Learn": {"scissors": "Scissors", "museum": "Failure museum"},
+    "Library": {"methods": "Methods, models, data", "runs": "Runs"},
 }
+TITLES = {name: title for section in SECTIONS.values() for name, title in section.items()}
 _run = threading.local()
 
 
@@ -114,13 +113,16 @@ def page(name: str) -> Path:
 
 
 def _navigation() -> Any:
-    pages = [
-        st.Page(page(name), title=title, url_path=name, default=name == "home")
-        for name, title in TITLES.items()
-    ]
+    pages: dict[str, list[Any]] = {
+        section: [
+            st.Page(page(name), title=title, url_path=name, default=name == "home")
+            for name, title in titles.items()
+        ]
+        for section, titles in SECTIONS.items()
+    }
     if who.signs_in() and who.known():
         name = plain(who.name()) or "Account"
-        pages.append(st.Page(_account, title=name, url_path="account"))
+        pages["Library"].append(st.Page(_account, title=name, url_path="account"))
     return st.navigation(pages, position="top")
 
 

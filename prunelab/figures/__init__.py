@@ -15,6 +15,7 @@ from prunelab.figures.cost import latency, macs, size
 from prunelab.figures.course import begun, course
 from prunelab.figures.curves import curve, live
 from prunelab.figures.cut import cut, cut_title
+from prunelab.figures.exhibit import exhibit
 from prunelab.figures.film import NONE, badge, moments, names
 from prunelab.figures.film import turnover as came_and_went
 from prunelab.figures.foretold import exact, paths, survivors, verdict
@@ -59,7 +60,8 @@ __all__ = [
     "NONE", "PALETTES", "UNMOVED", "Chosen", "Picture", "Theme", "Which", "accuracy", "agreement",
     "ahead", "badge", "balance", "begun", "beside", "boundary", "came_and_went", "card", "cells",
     "chosen", "compare", "confusion", "count", "course", "courses", "curve", "cut", "cut_title",
-    "damage", "degrees", "exact", "feature_maps", "filters", "finding", "gallery", "gaps", "gates",
+    "damage", "degrees", "exact", "exhibit",
+    "feature_maps", "filters", "finding", "gallery", "gaps", "gates",
     "given_up", "heatmap", "histogram", "is_baseline", "kept_table", "lane_table", "latency",
     "layer_table", "layers", "leaf_curve", "learned", "live", "live_leaves", "macs", "medal_table",
     "moments", "movement", "movement_numbers", "names", "network", "paths", "percent", "pixels",

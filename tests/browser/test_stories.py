@@ -109,7 +109,7 @@ def test_a_cold_server_below_a_path_keeps_the_first_click(browser, tmp_path):
         page.goto(f"{cold.url}/lab?run=example")
         page.get_by_role("tab", name="Confusion").click()
         expect(page).to_have_url(re.compile("view=Confusion"))
-        expect(page.get_by_role("link", name="Library")).to_be_visible()
+        expect(page.get_by_role("link", name="Lab")).to_be_visible()
 
 
 def test_the_picture_on_the_first_page_follows_the_hand(page):

@@ -1,0 +1,1 @@
+"""One exhibit a file; the order of the museum is in ``prunelab.museum.rooms``."""
