@@ -82,11 +82,14 @@ def _button(ordered: Mapping[str, Any] | None, state: aside.State, refused: str)
     if refused:
         st.caption(show.plain(refused))
     words = {"ready": "This forecast is made", "growing": "Forecasting"}
-    st.button(
+    off = bool(refused) or state.name in words
+    pressed = st.button(
         words.get(state.name, "Forecast"), type="primary", width="stretch", key="forecast",
-        icon=":material/partly_cloudy_day:", on_click=_start, args=(ordered,),
-        disabled=bool(refused) or state.name in words,
+        icon=":material/partly_cloudy_day:", disabled=off,
     )  # fmt: skip
+    if pressed and ordered and not off:  # a callback would get what was set before
+        _start(ordered)
+        st.rerun()
 
 
 def _start(ordered: Mapping[str, Any]) -> None:

@@ -79,11 +79,13 @@ def _grow_button(spec: RunSpec, state: treelab.State, refused: str) -> None:
     if refused:
         st.caption(show.plain(refused))
     words = {"ready": "This tree is grown", "growing": "Growing"}.get(state.name, "Grow the tree")
-    st.button(
-        words, type="primary", width="stretch", key="grow", icon=":material/park:",
-        on_click=desk.grow, args=(spec,),
-        disabled=bool(refused) or state.name in ("ready", "growing"),
-    )  # fmt: skip
+    off = bool(refused) or state.name in ("ready", "growing")
+    pressed = st.button(
+        words, type="primary", width="stretch", key="grow", icon=":material/park:", disabled=off
+    )
+    if pressed and not off:  # no callback: it would get the spec of before the last keystroke
+        desk.grow(spec)
+        st.rerun()
 
 
 def _wait(folder: Path, *, ready: bool) -> None:

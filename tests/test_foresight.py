@@ -172,7 +172,7 @@ def test_plots_of_a_notebook_are_plain_figures(found):
 ORDER = foresight.order(BASE, ["snip", "random"], TRIED)
 
 
-def wait(folder, seconds=60):
+def wait(folder, seconds=180):
     deadline = time.monotonic() + seconds
     while (state := aside.look(folder)).name == "growing" and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -188,7 +188,7 @@ def test_another_process_says_the_same(found, home):
     assert told.table.equals(Forecast(json.loads(json.dumps(told.told))).table)
     for method in ("snip", "random"):
         assert told.cliff(method) == found.cliff(method)
-    aside._started.pop(folder).wait(20)
+    aside._started.pop(folder).wait(120)
 
 
 def test_what_goes_wrong_there_is_a_sentence(home):
@@ -197,7 +197,7 @@ def test_what_goes_wrong_there_is_a_sentence(home):
     state = wait(folder)
     assert state.name == "failed"
     assert "widths must be whole numbers" in state.reason
-    aside._started.pop(folder).wait(20)
+    aside._started.pop(folder).wait(120)
 
 
 def test_a_damaged_forecast_is_a_sentence(tmp_path):

@@ -272,7 +272,7 @@ def test_a_damaged_file_is_no_tree(tmp_path):
 def _reaped():
     yield
     for process in aside._started.values():
-        process.wait(20)
+        process.wait(120)
 
 
 def wait(folder, seconds=60):

@@ -30,10 +30,14 @@ def start_button(
     words_ = f"{waiting} runs on their way" if waiting else "All runs are there"
     if new:
         words_ = (label or "Start {} runs").format(len(new))
-    st.button(
-        words_, type="primary", width="stretch", key=key, on_click=desk.start,
-        args=(new,), disabled=bool(refused) or not new, icon=":material/play_arrow:",
+    off = bool(refused) or not new
+    pressed = st.button(
+        words_, type="primary", width="stretch", key=key, disabled=off,
+        icon=":material/play_arrow:",
     )  # fmt: skip
+    if pressed and not off:  # no callback: it would get the specs of before the last keystroke
+        desk.start(new)
+        st.rerun()
     if new:
         st.caption(f"{forecast(new).capitalize()}.")
 

@@ -19,15 +19,14 @@ def run_button(spec: RunSpec) -> None:
     except SpecError as error:
         refused = str(error)
         st.warning(show.plain(refused))
-    st.button(
-        "Run", type="primary", width="stretch", disabled=bool(refused), on_click=_start,
-        args=(spec,), key="start", icon=":material/play_arrow:",
+    pressed = st.button(
+        "Run", type="primary", width="stretch", disabled=bool(refused), key="start",
+        icon=":material/play_arrow:",
     )  # fmt: skip
-
-
-def _start(spec: RunSpec) -> None:
-    for key in desk.start([spec]):
-        restore.shown(key)
+    if pressed and not refused:  # no callback: it would get the spec of before the last keystroke
+        for key in desk.start([spec]):
+            restore.shown(key)
+        st.rerun()
 
 
 def shown(spec: RunSpec) -> str:

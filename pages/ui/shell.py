@@ -122,7 +122,7 @@ def _navigation() -> Any:
     }
     if who.signs_in() and who.known():
         name = plain(who.name()) or "Account"
-        pages["Library"].append(st.Page(_account, title=name, url_path="account"))
+        pages[""].append(st.Page(_account, title=name, url_path="account"))
     return st.navigation(pages, position="top")
 
 

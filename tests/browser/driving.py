@@ -63,7 +63,7 @@ def serve(home: Path, extra: dict[str, str], port: int = 0) -> Iterator[Server]:
         yield Server(url, home, log)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
         engine.stop(home)
     text = log.read_text()
     assert "Traceback" not in text, text[-3000:]

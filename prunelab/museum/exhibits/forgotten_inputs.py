@@ -21,7 +21,7 @@ def broken(filters: list[int], kept: list[int]) -> int:
 def mended(filters: list[int], kept: list[int]) -> int:
     """Multiply-adds of 3 × 3 convolutions with so many filters left."""
     total, before = 0, 1
-    for all_of_them, left in zip(filters, kept, strict=True):
+    for all_of_them, left in zip(filters, kept, strict=True):  # noqa: B007
         total += SIDE * SIDE * left * before * 9
         before = left
     return total

@@ -64,7 +64,8 @@ EXHIBIT = Exhibit(
     answer=1,
     why=(
         "`prune.remove` multiplies the mask in and forgets it. What follows is the training of a "
-        "dense network that starts with many zeros, and the first step moves every one that has a gradient."
+        "dense network that starts with many zeros, and the first step moves all "
+        "that have a gradient."
     ),
     instead=(
         "Here masks belong to the training: they are applied after every step, to weights, "
