@@ -1,7 +1,7 @@
 """How much one machine bears: many browsers at once, a long queue, a store of ten thousand runs.
 
-    python benchmarks/load.py [--sessions 50] [--runs 1000] [--seconds 120] [--drain]
-    python benchmarks/load.py --stored 10000
+    python benchmarks/load.py [--sessions 50] [--runs 1000] [--seconds 120] [--write]
+    python benchmarks/load.py --stored 10000 [--write]         # --write: into docs/engine.md
 
 The sessions speak Streamlit's own protocol over websockets, as a browser does, each opening pages
 at random with a pause to look at them; what a browser then draws is not part of the time. Nothing
@@ -13,9 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
 import os
-import platform
 import random
 import statistics
 import subprocess
@@ -33,6 +31,7 @@ import websockets
 from sqlalchemy import text
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from written import machine, put, table
 
 from prunelab import engine
 from prunelab.events import Epoch, Finished, Measured, Started
@@ -125,29 +124,26 @@ async def crowd(url: str, count: int, seconds: float) -> list[Seen]:
     return [seen for group in groups for seen in group]
 
 
-def report(seen: list[Seen]) -> None:
-    """Percentiles by page, and what went wrong."""
+def pages_of(seen: list[Seen]) -> list[list[str]]:
+    """Percentiles by page."""
+    rows = []
     for page in [*sorted({s.page for s in seen}), "all"]:
         times = sorted(1000 * s.seconds for s in seen if page in (s.page, "all"))
         cuts = statistics.quantiles(times, n=20) if len(times) > 1 else times * 19
-        print(
-            f"{page:<8} {len(times):>5} pages  median {statistics.median(times):6.0f} ms  "
-            f"p95 {cuts[18]:6.0f} ms  worst {times[-1]:6.0f} ms"
-        )
-    print(f"errors: {sorted({s.error for s in seen if s.error}) or 'none'}")
+        numbers = (statistics.median(times), cuts[18], times[-1])
+        rows.append([page, f"{len(times):,}", *(f"{number:,.0f}" for number in numbers)])
+    return rows
 
 
-def busy(home: Path, sessions: int, runs: int, seconds: float, drain: bool) -> None:
-    """Sessions look at pages while a long queue is worked off."""
+def busy(home: Path, sessions: int, runs: int, seconds: float) -> str:
+    """Sessions look at pages while a long queue is worked off, and then all of it is."""
     store = Store(home=home)
     specs = sweep(TINY, seed=range(runs))
     refuse(specs)
     with serving(home) as (url, server):
-        warm = asyncio.run(crowd(url, 2, 20))
-        began = time.perf_counter()
+        asyncio.run(crowd(url, 2, 20))
         for spec in specs:
             store.submit(spec)
-        print(f"{runs} runs queued in {time.perf_counter() - began:.1f} s")
         engine.ensure(home, store.url)
         asyncio.run(crowd(url, sessions, PAUSE + 10))
         early = server.memory_info().rss
@@ -156,14 +152,17 @@ def busy(home: Path, sessions: int, runs: int, seconds: float, drain: bool) -> N
         took = time.perf_counter() - began
         late = server.memory_info().rss
         pace = (store.count(state="finished") - done) / took
-        print(f"{sessions} sessions for {took:.0f} s; warm-up {len(warm)} pages")
-        report(seen)
-        print(f"memory of the app {early >> 20} MB at first, {late >> 20} MB at the end")
-        print(f"{pace:.2f} runs finished a second beside that")
-        while drain and store.count(state=["queued", "running"]):
+        while store.count(state=["queued", "running"]):
             time.sleep(1)
-        print({state: store.count(state=state) for state in ("queued", "finished", "failed")})
+        ends = {state: store.count(state=state) for state in ("finished", "failed")}
     store.close()
+    errors = sorted({s.error for s in seen if s.error})
+    return (
+        f"{sessions} sessions for {took:.0f} s, a page every {PAUSE:g} s each, beside {runs:,} "
+        f"queued runs: {pace:.1f} of these finished a second, {ends['finished']:,} in the end, "
+        f"{ends['failed']} failed. Errors shown: {', '.join(errors) or 'none'}. Memory of the app "
+        f"{early >> 20} MB at first, {late >> 20} MB at the end.\n\n"
+    ) + table(["page", "opened", "median ms", "95th percentile ms", "worst ms"], pages_of(seen))
 
 
 def fill(store: Store, runs: int, events: int) -> None:
@@ -203,13 +202,11 @@ def fill(store: Store, runs: int, events: int) -> None:
         )
 
 
-def large(home: Path, runs: int, events: int = 200) -> None:
-    """How long the Runs page takes with a large store."""
+def large(home: Path, runs: int, events: int = 200) -> str:
+    """How long the Runs page and its queries take with a large store."""
     store = Store(home=home)
-    began = time.perf_counter()
     fill(store, runs, events)
     size = (home / "store.db").stat().st_size / 2**20
-    print(f"{runs} runs of {events} events, {size:.0f} MB, in {time.perf_counter() - began:.0f} s")
     last = store.runs(1)[0].key
     calls = {
         "count": store.count,
@@ -218,18 +215,23 @@ def large(home: Path, runs: int, events: int = 200) -> None:
         "a filter": lambda: store.runs(100, method=["cost-complexity"], state="finished"),
         "one run in full": lambda: Store(home=home).result(last),
     }
+    rows = []
     for name, call in calls.items():
         times = []
         for _ in range(10):
             began = time.perf_counter()
             call()
             times.append(1000 * (time.perf_counter() - began))
-        print(f"{name:<22} median {statistics.median(times):6.1f} ms  worst {max(times):6.1f} ms")
+        rows.append([f"query: {name}", f"{statistics.median(times):.1f}", f"{max(times):.1f}"])
     with serving(home) as (url, _):
         first, *others = asyncio.run(only_runs(url))
-        print(f"the Runs page, first of all {1000 * first.seconds:.0f} ms; then")
-        report(others)
+    times = [1000 * seen.seconds for seen in others]
+    rows.append(["the Runs page", f"{statistics.median(times):.0f}", f"{max(times):.0f}"])
     store.close()
+    return (
+        f"{runs:,} stored runs of {events} events each, {size:,.0f} MB. The Runs page takes "
+        f"{first.seconds:.1f} s the very first time in a new home, while the catalogue is made.\n\n"
+    ) + table(["what", "median ms", "worst ms of 10"], rows)
 
 
 async def only_runs(url: str) -> list[Seen]:
@@ -246,18 +248,19 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=50)
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=120)
-    parser.add_argument("--drain", action="store_true", help="wait until every run has ended")
     parser.add_argument("--stored", type=int, help="measure a store of so many runs instead")
+    parser.add_argument("--write", action="store_true", help="into docs/engine.md")
     given = parser.parse_args()
-    cores, load = os.cpu_count(), os.getloadavg()[0]
-    print(
-        json.dumps({"machine": platform.machine(), "cores": cores, "load before": round(load, 1)})
-    )
+    where = machine()
     with tempfile.TemporaryDirectory() as folder:
         if given.stored:
-            large(Path(folder), given.stored)
+            said = large(Path(folder), given.stored)
         else:
-            busy(Path(folder), given.sessions, given.runs, given.seconds, given.drain)
+            said = busy(Path(folder), given.sessions, given.runs, given.seconds)
+    said = f"{where[0].upper()}{where[1:]}. {said}"
+    print(said)
+    if given.write:
+        put("engine.md", "stored" if given.stored else "sessions", said)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Whether the app's memory levels off: its size and its live objects, page after page.
 
-    python benchmarks/memory.py [--rounds 12] [--pages 250] [--sessions 10] [--trace]
+    python benchmarks/memory.py [--rounds 12] [--pages 250] [--sessions 10] [--trace] [--write]
 
 Sessions open pages without a pause and close; then new ones come, as over a long day. After each
 round the server counts its live blocks of Python's allocator (``sys.getallocatedblocks``), after a
@@ -20,10 +20,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import websockets
 from load import PAGES, TINY, look, serving
+from written import put, table
 
 from prunelab.events import Finished, Measured, Started
 from prunelab.spec import sweep
@@ -84,14 +86,39 @@ async def visitors(url: str, sessions: int, pages: int) -> int:
     return sum(await asyncio.gather(*(visit(pages // sessions) for _ in range(sessions))))
 
 
-def told(server: psutil.Process, place: Path) -> dict[str, object]:
+def told(server: psutil.Process, place: Path) -> dict[str, Any]:
     """What the server says of itself."""
     place.unlink(missing_ok=True)
     server.send_signal(signal.SIGUSR1)
     while not place.exists():
         time.sleep(0.1)
-    found: dict[str, object] = json.loads(place.read_text())
+    found: dict[str, Any] = json.loads(place.read_text())
     return found
+
+
+def grown(home: Path, rounds: int, pages: int, sessions: int, *, trace: bool) -> list[list[str]]:
+    """Size and live blocks after each round."""
+    rows = []
+    place = home / "told.json"
+    os.environ[TOLD] = str(place)
+    os.environ["PRUNELAB_BENCHMARK_TRACE"] = "1" if trace else ""
+    command = (sys.executable, "-c", SERVER)
+    # Sessions whose browser is gone are kept for five minutes; here for seconds.
+    flags = ("--server.disconnectedSessionTTL", "2")
+    with serving(home, command, flags) as (url, server):
+        asyncio.run(visitors(url, 2, 20))
+        for number in range(rounds + 1):
+            errors = asyncio.run(visitors(url, sessions, pages)) if number else 0
+            assert not errors, f"{errors} pages showed an error"
+            time.sleep(5 if number else 0)
+            if trace and number not in (0, rounds // 2, rounds):
+                continue
+            now, size = told(server, place), server.memory_info().rss / 2**20
+            rows.append([f"{number * pages:,}", f"{size:.0f}", f"{now['blocks'] / 1000:.0f}"])
+            print(*rows[-1], flush=True)
+    for bytes_, count, lines in now["where"]:
+        print(f"\n{bytes_ / 1024:+.0f} kB, {count:+} objects", *lines, sep="\n")
+    return rows
 
 
 def main() -> None:
@@ -101,29 +128,15 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=250)
     parser.add_argument("--sessions", type=int, default=10)
     parser.add_argument("--trace", action="store_true")
+    parser.add_argument("--write", action="store_true", help="into docs/engine.md")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        home, place = Path(folder), Path(folder) / "told.json"
+        home = Path(folder)
         finished(home)
-        os.environ[TOLD] = str(place)
-        os.environ["PRUNELAB_BENCHMARK_TRACE"] = "1" if given.trace else ""
-        command = (sys.executable, "-c", SERVER)
-        # Sessions whose browser is gone are kept for five minutes; here for seconds.
-        flags = ("--server.disconnectedSessionTTL", "2")
-        with serving(home, command, flags) as (url, server):
-            asyncio.run(visitors(url, 2, 20))
-            print("| pages opened | memory of the app, MB | live blocks of Python, thousands |")
-            print("| --- | --- | --- |")
-            for number in range(given.rounds + 1):
-                errors = asyncio.run(visitors(url, given.sessions, given.pages)) if number else 0
-                time.sleep(5 if number else 0)
-                if given.trace and number not in (0, given.rounds // 2, given.rounds):
-                    continue
-                now, size = told(server, place), server.memory_info().rss / 2**20
-                print(f"| {number * given.pages:,} | {size:.0f} | {now['blocks'] / 1000:.0f} |")
-                assert not errors, f"{errors} pages showed an error"
-                for size_, count, lines in now["where"] if number == given.rounds else ():
-                    print(f"\n{size_ / 1024:+.0f} kB, {count:+} objects", *lines, sep="\n")
+        rows = grown(home, given.rounds, given.pages, given.sessions, trace=given.trace)
+    columns = ["pages opened", "memory of the app, MB", "live blocks of Python, thousands"]
+    if given.write:
+        put("engine.md", "memory", table(columns, rows))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How fast the project answers: imports, the list, the first paint, a widget while a run trains.
 
-    python benchmarks/responsiveness.py [--rounds 20]
+    python benchmarks/responsiveness.py [--rounds 20] [--write]    # --write: into docs/engine.md
 
 Needs a Chromium (``make browser``). Limits are those the project holds itself to; nothing here is a
 test, because a busy machine would fail it.
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -18,18 +17,23 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
+from written import machine, put, table
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "browser"))  # the same driver as the browser stories
 
 from driving import BROWSERS, FLAGS, ready, serve  # noqa: E402
 
-from prunelab.engine import submit  # noqa: E402
+from prunelab.engine import cancel, submit  # noqa: E402
+from prunelab.events import Epoch  # noqa: E402
 from prunelab.spec import RunSpec  # noqa: E402
+from prunelab.store import Store  # noqa: E402
 
+QUICK = RunSpec(model="mlp", epochs=1000)
 LONG = RunSpec(model="resnet-narrow", method="l1-filter", sparsity=0.5, epochs=1000)
 
 
@@ -101,7 +105,33 @@ def app(rounds: int) -> dict[str, list[float]]:
         ready(page)
         found["a widget, a run in progress"] = milliseconds(lambda: toggle(page), rounds)
         browser.close()
+        cancel(server.store, key)
+        found |= runs(server.store, min(rounds, 10))
     return found
+
+
+def runs(store: Store, rounds: int) -> dict[str, list[float]]:
+    """From the click to the first epoch, and from a cancel in mid-training to its end."""
+    found: dict[str, list[float]] = {"a run's first epoch": [], "cancel, in mid-training": []}
+    for seed in range(rounds + 1):
+        key = submit(store, replace(QUICK, seed=seed))
+        found["a run's first epoch"].append(milliseconds_once(lambda key=key: begun(store, key)))
+        time.sleep(0.3)
+        cancel(store, key)
+        ended = milliseconds_once(lambda key=key: until(lambda: store.state(key) == "cancelled"))
+        found["cancel, in mid-training"].append(ended)
+    return {name: times[1:] for name, times in found.items()}  # the first waits for the engine
+
+
+def begun(store: Store, key: str) -> None:
+    """Until the run has told its first epoch."""
+    until(lambda: any(isinstance(event, Epoch) for _, event in store.events(key)))
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Look every few milliseconds."""
+    while not true():
+        time.sleep(0.005)
 
 
 def milliseconds_once(call: Callable[[], object]) -> float:
@@ -115,14 +145,20 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--write", action="store_true")
+    given = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    measured = commands(rounds) | app(rounds)
-    print(f"{platform.machine()}, {os.cpu_count()} cores, {rounds} rounds\n")
-    print("| what | median ms | 95th percentile ms |\n| --- | --- | --- |")
+    where = machine()
+    measured = commands(given.rounds) | app(given.rounds)
+    rows = []
     for name, times in measured.items():
         high = sorted(times)[max(0, round(0.95 * len(times)) - 1)]
-        print(f"| {name} | {statistics.median(times):.0f} | {high:.0f} |")
+        rows.append([name, f"{statistics.median(times):.0f}", f"{high:.0f}", f"{len(times)}"])
+    said = table(["what", "median ms", "95th percentile ms", "times"], rows)
+    said = f"{where[0].upper()}{where[1:]}.\n\n{said}"
+    print(said)
+    if given.write:
+        put("engine.md", "responsiveness", said)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ SUFFIXES = (".csv", ".parquet", ".npz")
 WEIGHTS = (".safetensors", ".skops")
 ARCHIVES = (".zip",)
 UPLOADS = SUFFIXES + WEIGHTS + ARCHIVES
+PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")
 LIMIT = 200 * 2**20  # bytes of one file, as the app's upload limit
 _CONTENT = re.compile(r"[0-9a-f]{64}\.(csv|parquet|npz|safetensors|skops|zip)")
 
@@ -30,6 +31,28 @@ def home() -> Path:
     return folder
 
 
+def refuse_ending(name: str) -> None:
+    """Refuse a file that nobody here reads.
+
+    Raises:
+        SpecError: a pickle, or another ending than ``UPLOADS``; it says what to do instead.
+    """
+    refuse_name(name)
+    suffix = Path(name).suffix.lower()
+    if suffix in PICTURES:
+        raise SpecError(
+            f"{name!r} is a picture. Put all pictures as one array of (pictures, channels, height, "
+            f"width) with their classes into one file: np.savez('data.npz', x=x, y=y)."
+        )
+    if suffix == ".onnx":
+        raise SpecError(
+            f"{name!r} is an ONNX file, which PruneLab writes and never reads. Give the weights as "
+            f"safetensors: safetensors.torch.save_file(model.state_dict(), 'model.safetensors')."
+        )
+    if suffix not in UPLOADS:
+        raise SpecError(f"A file must end in {', '.join(UPLOADS)}, got {name!r}.")
+
+
 def keep_upload(name: str, content: bytes | Path) -> str:
     """Keep a file under the hash of its content; returns the name that ``find`` knows.
 
@@ -39,10 +62,8 @@ def keep_upload(name: str, content: bytes | Path) -> str:
         SpecError: an ending nobody can read, a pickle, a header that lies, a zip that must not be
             unpacked, or more than ``LIMIT`` bytes.
     """
-    refuse_name(name)
+    refuse_ending(name)
     suffix = Path(name).suffix.lower()
-    if suffix not in UPLOADS:
-        raise SpecError(f"A file must end in {', '.join(UPLOADS)}, got {name!r}.")
     size = len(content) if isinstance(content, bytes) else content.stat().st_size
     within_limit(name, size)
     refuse_content(name, content)

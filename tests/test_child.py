@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 import time
 
 import pytest
 
-from prunelab import child, journal
+from prunelab import child, journal, operations
 from prunelab.events import Finished, Warned
 from prunelab.patience import patiently
 from prunelab.spec import RunSpec
@@ -140,6 +141,53 @@ def test_a_torn_journal_keeps_its_whole_lines_and_an_old_one_is_dropped(store):
     store.requeue(key, attempt, "partition")
     journal.replay(store, key, attempt)
     assert [e.message for _, e in store.events(key)] == ["a"]
+    assert journals(store) == []
+
+
+@pytest.fixture
+def told_and_killed(store, monkeypatch):
+    """A run that told its last event out of the journal, and was killed before its end."""
+    key = store.submit(RunSpec())
+    attempt = store.claim(key, "me")
+    told = queue.SimpleQueue()
+    for event in (Warned(message="a"), Warned(message="b"), Finished(seconds=1)):
+        told.put(event)
+    keep = journal.keep
+
+    def kept(*arguments):
+        keep(*arguments)
+        gone.clear()
+
+    def killed(*_):
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        gone = away(store, patch)
+        patch.setattr(child, "GAP", 0.01)
+        patch.setattr(journal, "keep", kept)
+        patch.setattr(journal, "forget", killed)
+        with pytest.raises(SystemExit):
+            child._write_all(store, key, attempt, told)
+    assert (store.state(key), len(journals(store))) == ("finished", 1)
+    return key, attempt
+
+
+def test_a_journal_of_a_run_that_told_all_doubles_nothing(store, told_and_killed):
+    key, attempt = told_and_killed
+    assert journal.give_back(store, key, attempt, "signal 9") == "finished"
+    assert [type(e).__name__ for _, e in store.events(key)] == ["Warned", "Warned", "Finished"]
+    assert (store.row(key).deaths, journals(store)) == (0, [])
+
+
+def test_a_journal_whose_worker_died_too_is_never_told_to_another_attempt(store, told_and_killed):
+    key, _ = told_and_killed
+    store.submit(RunSpec(), again=True)
+    attempt = store.claim(key, "another")
+    assert journal.give_back(store, key, attempt, "signal 9") == "queued"
+    assert store.events(key) == []
+    (left,) = journals(store)
+    os.utime(left, (0, 0))
+    operations.vacuum(store)
     assert journals(store) == []
 
 

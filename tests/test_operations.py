@@ -10,7 +10,7 @@ import zipfile
 
 import pytest
 
-from prunelab import backup, engine, operations, processes
+from prunelab import backup, engine, journal, operations, processes
 from prunelab.__main__ import main
 from prunelab.events import Cancelled, Epoch, Failed, Finished, Started, Warned
 from prunelab.spec import RunSpec
@@ -141,6 +141,18 @@ def test_vacuum_takes_what_no_run_needs_and_nothing_else(store):
     assert not any(path.exists() for path in gone)
     assert all(path.exists() for path in kept)
     assert operations.vacuum(store) == (0, 0, 0)
+
+
+def test_vacuum_leaves_the_journal_of_a_run_that_goes_on(store):
+    key = store.submit(RunSpec(seed=1))
+    attempt = store.claim(key, "me")
+    for number in (attempt, attempt + 1):
+        journal.keep(store.home, key, (number, 1), [Warned(message="a")])
+    left = store.home / "journal"
+    for path in left.iterdir():
+        os.utime(path, (0, 0))
+    operations.vacuum(store)
+    assert [p.name for p in left.iterdir()] == [f"{key}.{attempt}.jsonl"]
 
 
 def test_vacuum_keeps_dense_models_within_a_size_the_newest_ones(store):

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -13,8 +14,9 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import event as listen
+from sqlalchemy.engine import make_url
 
-from prunelab.database import VERSION, _refuse_remote
+from prunelab.database import VERSION, _impatient, _refuse_remote
 from prunelab.events import Cancelled, Warned
 from prunelab.spec import RunSpec
 from prunelab.store import Missing, Store, StoreError
@@ -268,6 +270,22 @@ def test_the_url_of_the_environment_is_used_from_anywhere(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PRUNELAB_STORE", "sqlite:///mine.db")
     assert Store(home=tmp_path).url == f"sqlite:///{tmp_path / 'mine.db'}"
+
+
+def test_a_server_that_says_nothing_is_away(tmp_path, monkeypatch):
+    pytest.importorskip("psycopg")
+    monkeypatch.setattr("prunelab.database.PATIENCE", 2.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with pytest.raises(StoreError, match="timeout"):
+            Store(f"postgresql+psycopg://me@127.0.0.1:{port}/x", tmp_path)
+
+
+def test_what_the_url_says_of_patience_counts():
+    url = make_url("postgresql+psycopg://me@db/x?connect_timeout=99")
+    assert "connect_timeout" not in _impatient(url)
+    assert _impatient(url)["tcp_user_timeout"] == 10_000
+    assert _impatient(make_url("mysql://me@db/x")) == {}
 
 
 def test_opening_is_cheap(store, monkeypatch):

@@ -16,8 +16,8 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from prunelab.files import UPLOADS, keep_upload, within_limit
-from prunelab.own.pickles import refuse_content, refuse_name
+from prunelab.files import keep_upload, refuse_ending, within_limit
+from prunelab.own.pickles import refuse_content
 from prunelab.spec import SpecError
 
 MEMORY = 2 * 2**30  # bytes beside what Python and its libraries take
@@ -48,10 +48,8 @@ def receive(name: str, content: bytes, target: str = "") -> Received:
     Raises:
         SpecError: why not; nothing was kept.
     """
-    refuse_name(name)
+    refuse_ending(name)
     suffix = Path(name).suffix.lower()
-    if suffix not in UPLOADS:
-        raise SpecError(f"A file must end in {', '.join(UPLOADS)}, got {name!r}.")
     within_limit(name, len(content))
     refuse_content(name, content)
     with tempfile.TemporaryDirectory() as folder:
@@ -108,17 +106,14 @@ def summary(file: Path, target: str = "") -> Summary:
     """
     if file.is_dir():
         return _folder(file, file.name)
-    refuse_name(file.name)
+    refuse_ending(file.name)
     readers: dict[str, Any] = {
         ".csv": _table, ".parquet": _table, ".npz": _arrays, ".safetensors": _tensors,
         ".skops": _trees, ".zip": _archive,
     }  # fmt: skip
-    suffix = file.suffix.lower()
-    if suffix not in readers:
-        raise SpecError(f"A file must end in {', '.join(UPLOADS)}, got {file.name!r}.")
     within_limit(file.name, file.stat().st_size)
     refuse_content(file.name, file)
-    found: Summary = readers[suffix](file, target)
+    found: Summary = readers[file.suffix.lower()](file, target)
     return found
 
 

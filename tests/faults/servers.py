@@ -48,8 +48,8 @@ def tool(name):
 class Postgres:
     """A server of its own in a new folder, which can be killed and comes back."""
 
-    def __init__(self, folder):
-        self.folder, self.port = folder, free_port()
+    def __init__(self, folder, host="127.0.0.1"):
+        self.folder, self.host, self.port = folder, host, free_port()
         self.server = None
         self._as = []
         if os.geteuid() == 0:  # which the server refuses to run as
@@ -57,16 +57,18 @@ class Postgres:
             self._as = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
         initdb = [tool("initdb"), "-D", folder / "data", "-A", "trust", "-U", "postgres", "-N"]
         subprocess.run([*self._as, *initdb], check=True, stdout=subprocess.DEVNULL, cwd=folder)
+        with (folder / "data" / "pg_hba.conf").open("a") as file:
+            file.write("host all all samenet trust\n")
         self.start()
 
     @property
     def url(self):
-        return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/postgres"
+        return f"postgresql+psycopg://postgres@{self.host}:{self.port}/postgres"
 
     def start(self):
         (self.folder / "data" / "postmaster.pid").unlink(missing_ok=True)
         given = ["-D", self.folder / "data", "-p", str(self.port), "-k", self.folder]
-        given += ["-c", "listen_addresses=127.0.0.1", "-c", "restart_after_crash=off"]
+        given += ["-c", f"listen_addresses={self.host}", "-c", "restart_after_crash=off"]
         with (self.folder / "log").open("ab") as log:
             command = [*self._as, tool("postgres"), *given]
             self.server = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
@@ -75,8 +77,8 @@ class Postgres:
     def _answers(self):
         if self.server.poll() is not None:  # the memory of the killed one is not free yet
             self.start()
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
-            ready = [tool("pg_isready"), "-h", "127.0.0.1", "-p", str(self.port), "-q"]
+        with contextlib.suppress(OSError), socket.create_connection((self.host, self.port), 1):
+            ready = [tool("pg_isready"), "-h", self.host, "-p", str(self.port), "-q"]
             return subprocess.run(ready, check=False).returncode == 0
         return False
 
@@ -92,25 +94,26 @@ class Postgres:
 class Cluster:
     """A Dask cluster as its own commands start it; its workers come and go."""
 
-    def __init__(self, folder, home):
-        self.folder, self.home, self.workers = folder, home, []
+    def __init__(self, folder, home, host="127.0.0.1"):
+        self.folder, self.home, self.host, self.workers = folder, home, host, []
         self.port = free_port()
-        self.address = f"tcp://127.0.0.1:{self.port}"
-        given = ["--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard"]
+        self.address = f"tcp://{host}:{self.port}"
+        given = ["--host", host, "--port", str(self.port), "--no-dashboard"]
         self.start_scheduler = lambda: self._start("scheduler", *given)
         self.scheduler = self.start_scheduler()
 
-    def _start(self, *given):
-        command = [sys.executable, "-m", "dask", *given]
+    def _start(self, *given, before=()):
+        command = [*before, sys.executable, "-m", "dask", *given]
         shown = environment(self.home)
         with (self.folder / f"{given[0]}.log").open("ab") as log:
             return subprocess.Popen(command, env=shown, stdout=log, stderr=log, cwd=self.folder)
 
-    def join(self, *more):
-        """A worker joins from a host of its own."""
+    def join(self, *more, host="", before=()):
+        """A worker joins from a host of its own; ``before`` it comes what runs commands there."""
         scratch = tempfile.mkdtemp(dir=self.folder)
         given = ["--nthreads", "1", "--no-dashboard", "--local-directory", scratch]
-        worker = self._start("worker", self.address, "--host", "127.0.0.1", *given, *more)
+        where = ["--host", host or self.host]
+        worker = self._start("worker", self.address, *where, *given, *more, before=before)
         self.workers.append(worker)
         return worker
 

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hostile_files import X, Y, arrays, fitted, parquet, skops_of, text, zipped
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from making_files import X, Y, arrays, fitted, parquet, skops_of, text, zipped
 from safetensors.torch import save
 from torch import nn
 

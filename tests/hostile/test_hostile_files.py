@@ -8,7 +8,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hostile_files import ALL, Case, fitted, skops_of, zipped
+from hostile_files import ALL
+from making_files import Case, fitted, skops_of, zipped
 
 from prunelab import files
 from prunelab.__main__ import main

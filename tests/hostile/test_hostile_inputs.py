@@ -10,11 +10,13 @@ from typing import Any
 import pandas as pd
 import pytest
 from example_run import network_events
+from safetensors.torch import save
 
 from prunelab import figures
 from prunelab.__main__ import main
 from prunelab.catalogue import catalogue, validate
-from prunelab.events import fold
+from prunelab.events import Epoch, Failed, Finished, Started, fold
+from prunelab.experiment import run
 from prunelab.files import find, keep_upload
 from prunelab.harmless import csv, label, line
 from prunelab.registry import MODELS
@@ -124,6 +126,36 @@ def test_a_file_deleted_while_a_run_waits_is_missed_in_words(home: Path) -> None
     (home / "uploads" / stored).unlink()
     with pytest.raises(SpecError, match="There is no file"):
         find(stored, ".csv")
+
+
+def _begun(spec: RunSpec, files: Path, last: type) -> Any:
+    """A run that has told so far; it goes on when it is asked for more."""
+    going = run(spec, files=files)
+    next(event for event in going if isinstance(event, last))
+    return going
+
+
+def test_a_file_deleted_while_a_run_reads_it_ends_no_run_that_has_it(home: Path) -> None:
+    rows = "\n".join(f"{i},{i % 7},{'xy'[i % 2]}" for i in range(80))
+    stored = keep_upload("a.csv", f"a,b,c\n{rows}".encode())
+    knobs = {"file": stored, "target": "c"}
+    spec = RunSpec(data="table", data_knobs=knobs, model="mlp", epochs=3, recover_epochs=1)
+    going = _begun(spec, home / "run", Epoch)
+    (home / "uploads" / stored).unlink()
+    assert isinstance(list(going)[-1], Finished)
+    failed = fold(run(spec, files=home / "again"))
+    assert failed.status == "failed"
+    assert failed.reason == f"There is no file {stored!r}."
+
+
+def test_weights_deleted_before_a_run_reads_them_are_missed_in_words(home: Path) -> None:
+    net = MODELS["mlp"].function((1, 8, 8), 10)
+    stored = keep_upload("w.safetensors", save(net.state_dict()))
+    going = _begun(RunSpec(model="mlp", weights=stored, recover="none"), home / "run", Started)
+    (home / "uploads" / stored).unlink()
+    last = list(going)[-1]
+    assert isinstance(last, Failed)
+    assert last.reason == f"There is no file {stored!r}."
 
 
 NAMES = ["😀.csv", "\u202etxt.csv", "a\nb.csv", "../../a.csv", "x" * 300 + ".csv", "\x1b[31m.csv"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hostile_files import GOOD, fitted, skops_of, text, zipped
+from making_files import GOOD, fitted, skops_of, text, zipped
 
 from prunelab.own import apart
 from prunelab.own.apart import inspect, receive
