@@ -33,6 +33,7 @@ PAGES = (
     "both",
     "forecast",
     "scissors",
+    "predict",
     "schedules",
     "sweep",
     "compare",

@@ -29,7 +29,7 @@ SECTIONS = {
         "schedules": "When to prune",
     },
     "Compare": {"sweep": "Sweep", "compare": "Compare", "lottery": "Lottery"},
-    "Learn": {"scissors": "Scissors", "museum": "Failure museum"},
+    "Learn": {"scissors": "Scissors", "predict": "Predict", "museum": "Failure museum"},
     "Library": {"methods": "Methods, models, data", "runs": "Runs"},
 }
 TITLES = {name: title for section in SECTIONS.values() for name, title in section.items()}

@@ -41,6 +41,7 @@ from prunelab.figures.race import ahead, lane_table, medal_table, race
 from prunelab.figures.ribbon import ribbons
 from prunelab.figures.rules import rules
 from prunelab.figures.sensitive import sensitive
+from prunelab.figures.sketched import sketched
 from prunelab.figures.stills import cells, gates, values
 from prunelab.figures.structure import (
     feature_maps,
@@ -65,7 +66,7 @@ __all__ = [
     "latency", "layer_table", "layers", "leaf_curve", "learned", "live", "live_leaves", "macs",
     "medal_table", "moments", "movement", "movement_numbers", "names", "network", "paths",
     "percent", "pixels", "places", "points", "race", "ranks", "ribbons", "rows_table", "rules",
-    "scores_by_leaves", "sensitive", "size", "spectrum", "speed", "spread", "stored", "strokes",
-    "survivors", "taken_for", "together", "topology", "tradeoff", "tree", "turnover", "values",
-    "verdict", "weights", "when", "work", "work_numbers", "worked",
+    "scores_by_leaves", "sensitive", "size", "sketched", "spectrum", "speed", "spread", "stored",
+    "strokes", "survivors", "taken_for", "together", "topology", "tradeoff", "tree", "turnover",
+    "values", "verdict", "weights", "when", "work", "work_numbers", "worked",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from driving import ready
+from driving import ready, visit
 from playwright.sync_api import expect
 
 from prunelab import examples
@@ -50,3 +50,30 @@ def test_a_layer_is_cut_with_the_keys_and_the_cut_becomes_a_run(page, server):
     (row,) = server.store.runs(method="magnitude", data="digits", limit=1)
     assert row.spec.layers == {"fc1": 0.5}
     server.store.request_cancel(row.key)
+
+
+def test_a_curve_is_sketched_revealed_and_seen_by_the_room(browser, page, server):
+    page.goto("/predict?room=class1")
+    ready(page)
+    reveal = page.get_by_role("button", name="Reveal the truth")
+    expect(reveal).to_be_disabled()
+    sketch = page.locator(".sketch").first
+    box = sketch.locator("svg").bounding_box()
+    page.mouse.move(box["x"] + 120, box["y"] + 40)
+    page.mouse.down()
+    for share in (0.3, 0.5, 0.7, 0.95):
+        page.mouse.move(box["x"] + share * box["width"], box["y"] + 40 + 250 * share, steps=6)
+    page.mouse.up()
+    page.get_by_role("slider", name="Accuracy with 99 % removed").press("End")
+    expect(page).to_have_url(re.compile(r"sketch=\d+(\.\d+){5}\.100"))
+    assert page.locator(".truth").count() == 0
+    reveal.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("points off on average")
+    expect(page.locator(".sketch .truth")).to_have_count(2)
+    expect(page.locator(".sketch .other")).to_have_count(1)
+    with visit(browser, server, "second-author") as other:
+        other.goto("/predict?room=class1&sketch=90.90.90.90.80.50.20")
+        ready(other)
+        other.get_by_role("button", name="Reveal the truth").click()
+        expect(other.locator(".sketch .other")).to_have_count(2)
+    expect(page.locator(".sketch .other")).to_have_count(2)  # without a hand on this page

@@ -17,17 +17,8 @@ SPEC = RunSpec(epochs=6, recover_epochs=3)
 LONG = RunSpec(epochs=900, seed=1)
 CARD = "methods?find-methods=snip&worked-open-snip=true"
 PAGES = (
-    *(
-        "",
-        "lab",
-        "lab?run=example",
-        "forecast",
-        "scissors",
-        "schedules",
-        "sweep",
-        "compare",
-        "runs",
-    ),
+    *("", "lab", "lab?run=example", "forecast", "schedules", "sweep", "compare", "runs"),
+    *("scissors", "predict", "predict?room=axe1"),
     *("methods", CARD),
     *("trees", "trees?view=All+rules", "trees?view=Forests"),
     *("structure", "structure?view=Feature+maps", "structure?view=Filters+that+go"),

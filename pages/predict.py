@@ -1,0 +1,166 @@
+"""Predict: sketch the curve of accuracy against sparsity, then see the truth drawn over it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from pages.ui import desk, shell, show, sketch, who
+from prunelab import examples, figures, prediction, sketches
+from prunelab.prediction import Question
+from prunelab.spec import SpecError
+
+MOST = 1000  # runs of the store that are looked through
+
+
+def main() -> None:
+    asked = _questions(desk.known())
+    with st.sidebar:
+        question = _choose(asked)
+        code = _room()
+    drawn = sketch.dots()
+    known = st.session_state.setdefault("_revealed", {})
+    place = f"{question.key} {code}"
+    revealed = drawn is not None and known.get(place) == drawn
+    _title(question, drawn, revealed=revealed)
+    round_ = st.session_state.get("_round", 0)
+    sketch.picture(question, drawn, revealed=revealed, of=f"{place} {round_}")
+    if revealed and drawn is not None:
+        _revealed(question, drawn, place)
+    else:
+        st.button(
+            "Reveal the truth", type="primary", key="reveal", icon=":material/visibility:",
+            disabled=drawn is None, on_click=_reveal, args=(question, code, place),
+            help="Move at least one dot first." if drawn is None else None,
+        )  # fmt: skip
+    if code:
+        _everybody(question, code, revealed=revealed)
+
+
+def _questions(known: Mapping[str, Any]) -> list[Question]:
+    """The curves that came with PruneLab, then those of finished sweeps of the store.
+
+    Runs of the store that repeat those of an example are not asked about twice.
+    """
+    trained = [n for n, m in known["methods"].items() if m["when"] == "trained"]
+    shipped = prediction.questions(examples.example().sweep, trained)
+    rows = desk.store().runs(limit=MOST, state="finished")
+    own = prediction.questions([row.result for row in rows], trained)
+    return list({question.key: question for question in (*shipped, *own)}.values())
+
+
+def _choose(asked: Sequence[Question]) -> Question:
+    by = {question.key: question for question in asked}
+    chosen = st.selectbox(
+        "Which curve", [*by], key="question", bind="query-params",
+        format_func=lambda key: by[key].title,
+        help="Finished sweeps of yours are here too, from four sparsities between 50 and 99 % on.",
+    )  # fmt: skip
+    return by.get(chosen, asked[0])
+
+
+def _room() -> str:
+    """The code of the classroom one is in; "" where one is alone."""
+    st.divider()
+    told = st.text_input(
+        "Room", key="room", bind="query-params", max_chars=12, placeholder="alone",
+        help="Everybody who opens a link with the same room sees the sketches of all.",
+    )  # fmt: skip
+    code = (told or "").lower()
+    if not code:
+        st.button("Open a room", key="open", on_click=_open, icon=":material/groups:")
+        return ""
+    if not sketches.is_code(code):
+        st.caption("The code of a room is 4 to 12 letters and digits.")
+        return ""
+    return code
+
+
+def _open() -> None:
+    st.session_state["room"] = sketches.new_code()
+
+
+def _title(question: Question, drawn: Sequence[int] | None, *, revealed: bool) -> None:
+    if revealed and drawn is not None:
+        off = prediction.distance(_shares(drawn), question)
+        st.title(f"{off:.1f} points off on average")
+        st.markdown(f"**{show.plain(prediction.reading(_shares(drawn), question).words)}**")
+        return
+    st.title("How much can go before it breaks?")
+    st.markdown(
+        f"The curve of **{show.plain(question.title)}**. {sketch.dense_words(question)}. How many "
+        "would you expect with half of its weights removed, with nine of ten, with all but one of "
+        "a hundred? Draw it before you look."
+    )
+
+
+def _reveal(question: Question, code: str, place: str) -> None:
+    drawn = sketch.dots()
+    if drawn is None:
+        return
+    st.session_state["_revealed"][place] = drawn
+    if not code:
+        return
+    try:
+        sketches.put(code, question.key, who.owner(), drawn, desk.store().home)
+    except (SpecError, OSError) as problem:
+        st.session_state["_problem"] = str(problem)
+
+
+def _again(place: str) -> None:
+    st.session_state["_revealed"].pop(place, None)
+    st.session_state["_round"] = st.session_state.get("_round", 0) + 1
+    st.query_params.pop(sketch.KEY, None)
+
+
+def _revealed(question: Question, drawn: Sequence[int], place: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Sketch again", key="again", icon=":material/draw:", on_click=_again, args=(place,)
+        )
+        st.page_link(
+            shell.page("sweep"), label="Make a sweep to be asked about",
+            icon=":material/show_chart:",
+        )  # fmt: skip
+    show.twins(figures.sketched(_shares(drawn), question).table, "sketched", python=_python(drawn))
+    st.caption(
+        "The score is the mean distance of your dots from the curve, "
+        f"{sketch.stops_words(question)}. Zero is perfect; between two sparsities that were run "
+        "the curve is a straight line."
+    )
+
+
+def _everybody(question: Question, code: str, *, revealed: bool) -> None:
+    st.header(f"Room {code}", anchor=False)
+    shown = st.toggle(
+        "Show everybody's sketches", revealed, key=f"everybody-{revealed}",
+        help="A sketch comes here when its author reveals the truth; it stays as it was drawn.",
+    )  # fmt: skip
+
+    def live() -> None:
+        found = sketches.sketches(code, question.key, desk.store().home)
+        many = f"{len(found)} sketch{'' if len(found) == 1 else 'es'}"
+        off = [prediction.distance(_shares(one), question) for one in found]
+        mean = f", {sum(off) / len(off):.1f} points off on average" if off and revealed else ""
+        st.markdown(f"**{many}**{mean}. The address of this page brings others here.")
+        if shown and found:
+            sketch.room(question, found, revealed=revealed)
+
+    st.fragment(live, run_every=2.0)()
+
+
+def _shares(drawn: Sequence[int]) -> list[float]:
+    return [value / 100 for value in drawn]
+
+
+def _python(drawn: Sequence[int]) -> str:
+    return (
+        "from prunelab import examples, figures, prediction\n\n"
+        "asked = prediction.questions(examples.example().sweep, trained=['magnitude'])\n"
+        f"figures.sketched({_shares(drawn)}, asked[0]).figure"
+    )
+
+
+shell.show(main)
