@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import controls, desk, fleet, shell, show
+from pages.ui import controls, desk, fleet, shell, shipped, show
 from prunelab import examples, figures
 from prunelab.catalogue import fits
 from prunelab.spec import RunSpec
@@ -30,7 +30,7 @@ def main() -> None:
         st.info("Choose methods, shares and sparsities on the left.")
         return
     fleet.progress(specs)
-    _plane(specs, desk.together(spec.key for spec in specs))
+    _plane(specs, shipped.together(spec.key for spec in specs))
     fleet.failures(specs)
 
 
@@ -65,8 +65,8 @@ def _form(known: dict[str, Any]) -> list[RunSpec]:
         return []
     specs = examples.both_specs(base, chooser, shares, sparsities, range(int(seeds)))
     if specs:
-        shipped = examples.both()
-        fleet.start_button(specs, shipped.__contains__, key="start-both")
+        came = examples.both()
+        fleet.start_button(specs, came.__contains__, key="start-both")
     return specs
 
 

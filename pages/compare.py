@@ -6,35 +6,74 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui import desk, fleet, shell, show, verdicts
-from prunelab import fair, figures
+from prunelab import examples, fair, figures
 from prunelab.events import Result
 from prunelab.fair import AXES, QUALITIES, Judgement
+from prunelab.fair.case import CONTROLS
 from prunelab.spec import RunSpec
 
 MOST = 2000  # runs looked at
 
 
 def main() -> None:
-    results = _sidebar(_finished())
+    mine = _finished()
+    shipped = _shows_example(mine)
+    results = _sidebar(_with_shipped(mine) if shipped else mine)
     st.title("Which is better, and may one say so?")
+    if shipped:
+        _about_example(mine)
     if not results:
-        show.empty(
-            "What you will see",
-            "Runs of any kind on one picture: accuracy against sparsity, size, multiply-adds or "
-            "time. A referee grades the comparison by published rules and starts what is missing. "
-            "There are no finished runs to compare yet.",
-        )
-        st.page_link(shell.page("sweep"), label="Start a sweep", icon=":material/play_arrow:")
+        st.info("Choose at least one line on the left.")
         return
-    rows, python = fair.table(results), _python(results)
+    rows, python = fair.table(results), _python(results, shipped=shipped)
     _picture(rows, python)
     judged = fair.referee(results, desk.known()) if _prunes(results) else None
     if judged:
-        _referee(results, judged)
+        _referee(judged, python)
     verdicts.chance(rows, python)
-    verdicts.paid(results, python)
-    verdicts.agreement(results, python)
-    verdicts.rethinking(results)
+    methods = [r for r in results if r.spec.get("recover") not in CONTROLS]
+    verdicts.paid(methods, python)
+    verdicts.agreement(methods, python)
+    verdicts.rethinking(results, python)
+
+
+def _shows_example(mine: list[Result]) -> bool:
+    """The comparison that came with PruneLab: by choice, or where there are no own runs."""
+    with st.sidebar:
+        if not mine:
+            return True
+        words = {False: "Mine", True: "Example"}
+        return bool(
+            st.segmented_control(
+                "Runs", list(words), default=False, format_func=words.__getitem__, key="example",
+                required=True,
+            )
+        )  # fmt: skip
+
+
+def _about_example(mine: list[Result]) -> None:
+    few = "There are no finished runs of yours yet. " if not mine else ""
+    st.info(
+        f"{few}This comparison came with PruneLab: magnitude (of all weights at once, and layer by "
+        "layer), Wanda and random pruning on handwritten digits, three seeds each. What you add "
+        "below runs here."
+    )
+    if not mine:
+        st.page_link(
+            shell.page("sweep"), label="Make a sweep of your own", icon=":material/play_arrow:"
+        )
+
+
+def _with_shipped(mine: list[Result]) -> list[Result]:
+    """The shipped runs and those of one's own that are about the same model and data."""
+    shipped = examples.comparison()
+    about = {(s.model, s.data) for s in (RunSpec.from_json(r.spec) for r in shipped.values())}
+    same = [
+        r for r in mine
+        if r.key not in shipped and (RunSpec.from_json(r.spec).model,
+                                     RunSpec.from_json(r.spec).data) in about
+    ]  # fmt: skip
+    return [*shipped.values(), *same]
 
 
 def _finished() -> list[Result]:
@@ -90,12 +129,12 @@ def _prunes(results: list[Result]) -> bool:
     return any(r.spec.get("sparsity", RunSpec.sparsity) > 0 for r in results)
 
 
-def _referee(results: list[Result], judged: Judgement) -> None:
+def _referee(judged: Judgement, python: str) -> None:
     st.header("What the referee says")
     fleet.progress(_asked())
     verdicts.grade(judged)
     verdicts.broken(judged, add=_add)
-    verdicts.kept(judged, f"{_python(results)}print(runs.referee)")
+    verdicts.kept(judged, f"{python}print(runs.referee)")
 
 
 def _asked() -> list[RunSpec]:
@@ -114,8 +153,10 @@ def _add(specs: tuple[RunSpec, ...], instead_of: tuple[str, ...]) -> None:
         st.query_params["without"] = ",".join(dict.fromkeys((*gone, *instead_of)))
 
 
-def _python(results: list[Result]) -> str:
+def _python(results: list[Result], *, shipped: bool = False) -> str:
     """The lines that open the same runs in a notebook."""
+    if shipped:
+        return "import prunelab as pl\n\nruns = pl.example()\n"
     specs = [RunSpec.from_json(r.spec) for r in results]
     about = {(s.data, s.model) for s in specs}
     if len(about) > 1 or len(results) < 8:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.ui import controls, desk, fleet, shell, show, ticket
+from pages.ui import controls, desk, fleet, shell, shipped, show, ticket
 from prunelab import examples, figures
 from prunelab.controls import DENSE
 from prunelab.lottery import LANES, TICKET, Arrival, Starter, arrivals, starters
@@ -33,7 +33,7 @@ def main() -> None:
         st.info("Choose the ticket, another lane and a sparsity on the left.")
         return
     specs = [starter.spec for starter in race]
-    found = desk.race(spec.key for spec in specs)
+    found = shipped.race(spec.key for spec in specs)
     arrived = arrivals(race, found)
     fleet.progress(specs)
     if arrived:
@@ -83,16 +83,16 @@ def _form() -> tuple[list[Starter], RunSpec]:
         return [], base
     race = race if enough else []
     if race:
-        shipped = {entrant.result.key for entrant in examples.race()}
+        came = {entrant.result.key for entrant in examples.race()}
         fleet.start_button(
-            [starter.spec for starter in race], shipped.__contains__, key="start-race"
+            [starter.spec for starter in race], came.__contains__, key="start-race"
         )
     return race, base
 
 
 def _body(race: Sequence[Starter], base: RunSpec, arrived: Sequence[Arrival]) -> None:
-    shipped = {entrant.result.key for entrant in examples.race()}
-    if any(a.key in shipped for a in arrived):
+    came = {entrant.result.key for entrant in examples.race()}
+    if any(a.key in came for a in arrived):
         st.caption("Runs that came with PruneLab are among these; seeds you add are run here.")
     even = st.toggle("Even steps along both axes", key="even", bind="query-params")
     clicked = show.picture(

@@ -15,9 +15,10 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from prunelab.catalogue import catalogue
+    from prunelab.crossing import breakeven
     from prunelab.experiment import prune
     from prunelab.foresight import forecast
-    from prunelab.notebook import load, race, run, stored, sweep
+    from prunelab.notebook import example, load, race, run, stored, sweep
     from prunelab.searching import balance
     from prunelab.spec import RunSpec, SpecError
     from prunelab.subset import ExamplePruner
@@ -29,6 +30,8 @@ _HOMES = {
     "load": "prunelab.notebook",
     "balance": "prunelab.searching",
     "stored": "prunelab.notebook",
+    "breakeven": "prunelab.crossing",
+    "example": "prunelab.notebook",
     "race": "prunelab.notebook",
     "prune": "prunelab.experiment",
     "forecast": "prunelab.foresight",
@@ -43,7 +46,9 @@ __all__ = [
     "RunSpec",
     "SpecError",
     "balance",
+    "breakeven",
     "catalogue",
+    "example",
     "forecast",
     "load",
     "moments",

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from prunelab import given, imports
+from prunelab import answers, given, imports
 from prunelab.events import Epoch, Event, Result, Warned, from_json, to_json
 from prunelab.knobs import check_knobs
 from prunelab.own import trees
@@ -60,6 +60,12 @@ def save_examples(folder: Path, arrays: Mapping[str, Any]) -> None:
     """Write which examples of the training part stay, their scores, and what shows them."""
     folder.mkdir(parents=True, exist_ok=True)
     _save_arrays(folder / EXAMPLES, arrays)
+
+
+def save_answers(folder: Path, arrays: Mapping[str, Any]) -> None:
+    """Write what the dense and the pruned model say of each test example."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _save_arrays(folder / answers.FILE, arrays)
 
 
 def save_result(folder: Path, result: Result) -> None:

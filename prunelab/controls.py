@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from prunelab.spec import RunSpec
 
+EQUAL_TIME = "dense, trained as long"  # zeros cost the time of what they were
+SMALL, SMALL_LONG = "small dense", "small dense, trained as long"
 DENSE = ("lenet-300-100", "mlp")  # what a narrower perceptron can stand in for
 
 
@@ -20,7 +23,7 @@ def controls(spec: RunSpec) -> dict[str, RunSpec]:
         "new first values": replace(spec, recover="reinit"),
         "from scratch, equal epochs": replace(spec, recover="scratch-e"),
         "from scratch, equal multiply-adds": replace(spec, recover="scratch-b"),
-        "dense, trained as long": replace(spec, sparsity=0.0, layers={}),
+        EQUAL_TIME: replace(spec, sparsity=0.0, layers={}),
     }
 
 
@@ -43,3 +46,16 @@ def small_dense(spec: RunSpec) -> RunSpec | None:
         recover="none",
         layers={},
     )
+
+
+def every(spec: RunSpec, plan: Mapping[str, int]) -> dict[str, RunSpec]:
+    """All controls of a run, whose epochs by phase are its plan, with the narrower network's.
+
+    >>> list(every(RunSpec(), {"dense": 30, "recover": 15}))[-1]
+    'small dense, trained as long'
+    """
+    found, narrow = controls(spec), small_dense(spec)
+    if narrow:
+        found[SMALL] = narrow
+        found[SMALL_LONG] = replace(narrow, epochs=sum(plan.values()))
+    return found

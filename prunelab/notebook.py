@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from prunelab import fair, figures, imports, presets
+from prunelab import examples, fair, figures, imports, presets
 from prunelab.catalogue import catalogue, own_knobs, validate, with_baselines
 from prunelab.events import Epoch, Event, Result, Started, fold
 from prunelab.files import keep_file
@@ -273,6 +273,12 @@ def stored(*keys: str, limit: int = 1000, **filters: str) -> Sweep:
     if not rows:
         raise SpecError("No finished run in this store is what you asked for.")
     return Sweep(tuple(load(row.key) for row in reversed(rows)))
+
+
+def example() -> Sweep:
+    """The comparison that ships with PruneLab: three methods on digits, five sparsities."""
+    store, found = Store(), examples.comparison().values()
+    return Sweep(tuple(Run(r, store, examples.compared_folder(r.key)) for r in found))
 
 
 def combine(fields: Mapping[str, Any]) -> list[RunSpec]:

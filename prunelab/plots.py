@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from prunelab import fair, figures
+from prunelab import answers, examples, fair, figures
+from prunelab.controls import every
+from prunelab.events import Result
 from prunelab.figures import Which
 from prunelab.layers import kept_units, layer_arrays
 from prunelab.spec import RunSpec
+from prunelab.store import Store
 
 if TYPE_CHECKING:
     from prunelab.notebook import Race, Run, Sweep
@@ -157,6 +160,31 @@ class SweepPlots:
         found, classes = fair.by_series([run.result for run in self.sweep.runs], sparsity)
         return figures.damage(found, classes).figure
 
+    def forgotten(self, series: str = "", sparsity: float | None = None) -> Any:
+        """The test images that the runs of one line forget, the first to go in front."""
+        results = [run.result for run in self.sweep.runs]
+        found, classes = fair.by_series(results, sparsity)
+        name = series or next((n for n in found if not figures.is_baseline(n)), next(iter(found)))
+        folders = {run.key: run.folder for run in self.sweep.runs}
+        keys = {p.key for p in figures.points(results) if p.series == name and p.asked}
+        line = answers.by_sparsity((r for r in results if r.key in keys), folders.__getitem__)
+        at = RunSpec.from_json(found[name][0].spec).sparsity
+        return figures.forgotten(name, line, at, classes).figure
+
+    def rethinking(self, series: str, sparsity: float) -> Any:
+        """Runs of one line at one sparsity beside their controls, those of them that are stored."""
+        results = [run.result for run in self.sweep.runs]
+        here = figures.points(results)
+        keys = {p.key for p in here if (p.series, p.asked) == (series, sparsity)}
+        runs = [result for result in results if result.key in keys]
+        by_name: dict[str, list[Any]] = {}
+        for run in runs:
+            for name, spec in every(RunSpec.from_json(run.spec), run.plan).items():
+                by_name.setdefault(name, []).append(spec.key)
+        found = _controlled([key for keys in by_name.values() for key in keys])
+        rows = {name: [found[k] for k in keys if k in found] for name, keys in by_name.items()}
+        return figures.rethinking(series, sparsity, runs, rows).figure
+
     def agreement(self, sparsity: float | None = None) -> Any:
         """How much of what two methods keep is the same."""
         runs = {run.key: run for run in self.sweep.runs}
@@ -180,6 +208,13 @@ class SweepPlots:
         results = [run.result for run in self.sweep.runs]
         specs = [RunSpec.from_json(result.spec) for result in results]
         return figures.courses(specs, {result.key: result.epochs for result in results}).figure
+
+
+def _controlled(keys: list[str]) -> dict[str, Result]:
+    """Finished controls by key: those that shipped and those of the store."""
+    rows = Store().rows(keys)
+    mine = {row.key: row.result for row in rows if row.state == "finished"}
+    return {k: r for k, r in examples.controls().items() if k in keys} | mine
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,9 @@ from prunelab.lab import Lab, piece, prune, state, validated
 from prunelab.learn import train_and_prune
 from prunelab.manifest import manifest
 from prunelab.measure.costs import LARGE, costs
-from prunelab.measure.quality import quality
+from prunelab.measure.quality import answered
 from prunelab.parts import Part
+from prunelab.rating.answers import answers
 from prunelab.registry import MODELS
 from prunelab.training import Learner, fit
 
@@ -148,9 +149,12 @@ def _results(job: Job, lab: Lab, trained: nn.Module, files: Path | None) -> Iter
     costs = _costs(job, lab, trained.eval(), shipped)
     after = lab.pruned.eval() if lab.pruned is not None else net
     stages: dict[Any, nn.Module] = {"dense": trained, "pruned": after, "recovered": shipped}
+    said = {}
     for stage, model in stages.items():
-        values = quality(model, test, len(job.parts.classes)) | costs[stage]
-        yield Measured(stage=stage, part="test", values=values)
+        values, said[stage] = answered(model, test, len(job.parts.classes))
+        yield Measured(stage=stage, part="test", values=values | costs[stage])
+    if files and test.y.ndim == 1:
+        artefacts.save_answers(files, answers(test, said["dense"], said["recovered"]))
 
 
 def _costs(job: Job, lab: Lab, dense: nn.Module, shipped: nn.Module) -> dict[str, dict[str, Any]]:

@@ -19,9 +19,10 @@ from prunelab.measure.latency import latency
 from prunelab.measure.trees import measure_tree, tree_size
 from prunelab.own import trees
 from prunelab.parts import Part
+from prunelab.rating.answers import answers
 from prunelab.trees import tree_arrays
 
-BATCH = 64  # of the latency measurement
+BATCH = 256  # of the latency measurement
 
 
 def run_tree(job: Job, files: Path | None) -> Iterator[Event]:
@@ -44,6 +45,10 @@ def run_tree(job: Job, files: Path | None) -> Iterator[Event]:
     if files:
         artefacts.save_tree(files, pruned, tree_arrays(model, choice.mask, choice.scores))
     yield from _results(job, model, pruned, sizes)
+    if files:
+        test = job.parts.test_once()
+        said = [_said(estimator, test) for estimator in (model, pruned)]
+        artefacts.save_answers(files, answers(test, *said))
 
 
 def _again(job: Job, choice: Choice) -> Any:
@@ -76,14 +81,21 @@ def _dense(job: Job) -> Any:
 
 def _results(job: Job, dense: Any, pruned: Any, sizes: Mapping[str, Any]) -> Iterator[Event]:
     test = job.parts.test_once()
-    x = _flat(job.parts.validation.x[:BATCH])
-    timed = latency({"dense": lambda: dense.predict(x), "pruned": lambda: pruned.predict(x)})
-    about = {"batch": len(x), "threads": 1}
-    before = _values(dense, test, sizes["dense"]) | {"latency_ms": timed["dense"] | about}
-    after = _values(pruned, test, sizes["pruned"]) | {"latency_ms": timed["pruned"] | about}
+    seen = job.parts.validation.x
+    many = _timed(dense, pruned, _flat(np.resize(seen, (BATCH, *seen.shape[1:]))))
+    one = _timed(dense, pruned, _flat(seen[:1]))
+    before, after = (
+        _values(model, test, sizes[stage]) | {"latency_ms": many[stage], "single_ms": one[stage]}
+        for stage, model in (("dense", dense), ("pruned", pruned))
+    )
     yield _measured("dense", "test", before)
     yield _measured("pruned", "test", after)
     yield _measured("recovered", "test", after)
+
+
+def _timed(dense: Any, pruned: Any, x: Any) -> dict[str, dict[str, Any]]:
+    timed = latency({"dense": lambda: dense.predict(x), "pruned": lambda: pruned.predict(x)})
+    return {stage: found | {"batch": len(x), "threads": 1} for stage, found in timed.items()}
 
 
 def _measured(stage: Any, part: Any, values: dict[str, Any]) -> Measured:
@@ -97,6 +109,10 @@ def _values(model: Any, part: Part, size: dict[str, Any]) -> dict[str, Any]:
 
 def _threshold(name: str, choice: Any) -> float | None:
     return lowest(choice.scores[name], choice.mask[name]) if name in choice.scores else None
+
+
+def _said(model: Any, part: Part) -> Any:
+    return model.classes_[model.predict_proba(_flat(part.x)).argmax(1)]
 
 
 def _flat(x: Any) -> Any:

@@ -2,12 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from prunelab import fair
+from prunelab.events import Result
 from prunelab.fair.balance import CONFIDENCE
 from prunelab.notebook import Run, Sweep, run
+from prunelab.spec import RunSpec
+
+
+class Step(NamedTuple):
+    """How far a search is: what it found so far, and the runs it needs to go on (none: done)."""
+
+    found: fair.Balance
+    wanted: tuple[RunSpec, ...]
+
+
+class _Wanted(Exception):
+    """Runs the search needs before it can go on."""
+
+
+def step(base: RunSpec, seeds: Iterable[int], done: Mapping[str, Result], **search: Any) -> Step:
+    """Go on with a search as far as the runs that are there allow.
+
+    ``done`` are finished runs by key; ``search`` is what ``fair.balance`` takes: tolerated, low,
+    high, steps, confidence. The same runs give the same steps, so a search has no state of its own.
+
+    Raises:
+        ValueError: as ``fair.balance``.
+    """
+    chosen, tried = list(seeds), []
+
+    def lost(sparsity: float) -> dict[int, float]:
+        specs = {one: replace(base, sparsity=sparsity, seed=one) for one in chosen}
+        if missing := [spec for spec in specs.values() if spec.key not in done]:
+            raise _Wanted(*missing)
+        gaps = {one: _lost(done[spec.key]) for one, spec in specs.items()}
+        tried.append(fair.tried(sparsity, gaps, search["tolerated"], confidence))
+        return gaps
+
+    confidence = search.setdefault("confidence", CONFIDENCE)
+    try:
+        return Step(fair.balance(lost, **search), ())
+    except _Wanted as wanted:
+        told = tuple(sorted(tried))
+        partial = fair.Balance(0.0, search["tolerated"], confidence, told)
+        return Step(partial, tuple(wanted.args))
+
+
+def _lost(result: Result) -> float:
+    """Validation accuracy that pruning cost: it chooses, so test data must not."""
+    before, after = result.dense, result.recovered
+    return float(before["validation_accuracy"] - after["validation_accuracy"])
 
 
 def balance(
@@ -48,8 +96,7 @@ def balance(
         for one in seeds:
             ended: Run = run(sparsity=sparsity, seed=one, progress=progress, **fields)
             done.append(ended)
-            before, after = ended.result.dense, ended.result.recovered
-            gaps[one] = before["validation_accuracy"] - after["validation_accuracy"]
+            gaps[one] = _lost(ended.result)
         return gaps
 
     found = fair.balance(lost, tolerated, low=low, high=high, steps=steps, confidence=confidence)

@@ -5,9 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
+from test_pages import show, store  # noqa: F401
 
 import prunelab as pl
+from pages.ui.show import plain
+from prunelab import examples
+from prunelab.events import Result
 from prunelab.fair import balance
+from prunelab.searching import step
+from prunelab.spec import RunSpec
 
 
 def cliff(at, noise=0.0, seeds=3, rng=None):
@@ -95,3 +101,42 @@ def test_a_search_over_real_runs(home):
     assert found.tries[0].lost == pytest.approx(sum(lost) / 2)
     figure = runs.plot.balance(found)
     assert figure.data
+
+
+def test_a_search_step_by_step_is_the_whole_search():
+    lost, asked = cliff(0.9, noise=0.001)
+    whole = balance(lost, 0.02, steps=4)
+    done, rounds = {}, 0
+    while (now := step(RunSpec(), range(3), done, tolerated=0.02, steps=4)).wanted:
+        rounds += 1
+        assert {s.seed for s in now.wanted} == {0, 1, 2}
+        assert [t.sparsity for t in now.found.tries] == sorted(asked[: rounds - 1])
+        for spec in now.wanted:
+            gap = lost(spec.sparsity)[spec.seed]
+            stages = ({"validation_accuracy": 1.0}, {"validation_accuracy": 1.0 - gap})
+            done[spec.key] = Result(key=spec.key, dense=stages[0], recovered=stages[1])
+    assert now.found.sparsity == whole.sparsity
+    assert [t.sparsity for t in now.found.tries] == [t.sparsity for t in whole.tries]
+
+
+def test_the_page_shows_the_search_that_shipped_and_searches_on(store):  # noqa: F811
+    store.delete(RunSpec().key)
+    app = show("balance")
+    found = step(
+        examples.SEARCHED, range(examples.SEARCH_SEEDS), examples.searched(),
+        tolerated=examples.TOLERATED,
+    )  # fmt: skip
+    assert not found.wanted
+    assert plain(str(found.found)) in " ".join(m.value for m in app.markdown)
+    assert app.button(key="search").disabled
+    app.select_slider(key="tolerated").set_value(5.0).run()
+    wanted = step(
+        examples.SEARCHED, range(examples.SEARCH_SEEDS), examples.searched(), tolerated=0.05
+    ).wanted
+    assert wanted
+    app.button(key="search").click().run()
+    assert not app.exception
+    assert {s.key for s in store.submitted} == {s.key for s in wanted}
+    assert app.button(key="search").label == "Searching"
+    app.button(key="stop-search").click().run()
+    assert app.button(key="search").label == "Search"

@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 from test_pages import finish, show, specs, store  # noqa: F401
 
 import prunelab as pl
-from prunelab import fair, figures
+from prunelab import examples, fair, figures
 from prunelab.__main__ import main
 from prunelab.catalogue import catalogue
 from prunelab.events import fold
@@ -39,10 +39,27 @@ def filled(store):  # noqa: F811
     return store
 
 
-def test_an_empty_store_says_what_one_will_see(store):  # noqa: F811
+def test_an_empty_store_shows_the_comparison_that_shipped(store):  # noqa: F811
     store.delete(RunSpec().key)
     app = show("compare")
-    assert "no finished runs to compare yet" in " ".join(m.value for m in app.markdown)
+    assert "no finished runs of yours yet" in app.info[0].value
+    assert "came with PruneLab" in app.info[0].value
+    assert len(specs(app)) == 6  # front, gaps, classes, images, masks, controls
+    code = next(c.value for c in app.code if "plot.forgotten" in c.value)
+    names = {}
+    exec(compile(code.replace("runs.plot", "figure = runs.plot"), "copied", "exec"), names)
+    assert json.loads(names["figure"].to_json())["data"][0]["type"] == "image"
+
+
+def test_what_the_example_lacks_runs_here_and_joins_it(store):  # noqa: F811
+    store.delete(RunSpec().key)
+    app = show("compare")
+    judged = fair.referee(examples.comparison().values(), catalogue())
+    assert judged.grade == "B"
+    assert [f.name for f in judged.broken] == ["subjects"]
+    missing = judged.broken[0].missing
+    app.button(key="add-subjects").click().run()
+    assert {s.key for s in store.submitted} == {s.key for s in missing}
 
 
 def test_the_page_draws_the_rows_of_the_store_and_grades_them(store):  # noqa: F811

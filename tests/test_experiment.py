@@ -148,6 +148,7 @@ def test_files_of_a_run_need_no_pickle(tmp_path):
         "masks.safetensors",
         "architecture.json",
         "run.json",
+        "answers.npz",
     }
     small = artefacts.load_model(tmp_path)
     assert sum(p.numel() for p in small.parameters()) == result.recovered["params"] < 50610

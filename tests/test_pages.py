@@ -38,6 +38,8 @@ PAGES = (
     "sweep",
     "compare",
     "museum",
+    "balance",
+    "breakeven",
     "runs",
     "methods",
 )

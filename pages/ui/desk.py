@@ -137,21 +137,6 @@ def result(key: str) -> Result | None:
         return None
 
 
-def race(keys: Iterable[str]) -> dict[str, Result]:
-    """The finished runs of a race by key: those that came with PruneLab, and those of the store."""
-    wanted = list(keys)
-    shipped = {entrant.result.key: entrant.result for entrant in examples.race()}
-    mine = {row.key: row.result for row in store().rows(wanted) if row.state == "finished"}
-    return {key: shipped[key] for key in wanted if key in shipped} | mine
-
-
-def together(keys: Iterable[str]) -> dict[str, Result]:
-    """The finished runs of a plane by key: those that shipped and those of the store."""
-    wanted, shipped = list(keys), examples.both()
-    mine = {row.key: row.result for row in store().rows(wanted) if row.state == "finished"}
-    return {key: shipped[key] for key in wanted if key in shipped} | mine
-
-
 def epochs(keys: Iterable[str]) -> dict[str, list[Epoch]]:
     """The epochs of runs that have begun; those of a run that is over are read once."""
     rows = store().rows(list(keys))
@@ -191,7 +176,12 @@ def folder(key: str) -> Path:
     """Where the files of a run are."""
     if key == examples.KEY:
         return examples.FOLDER
-    return examples.FOLDER / key if examples.result(key) else store().folder(key)
+    if examples.result(key):
+        return examples.FOLDER / key
+    mine = store()
+    if key in examples.comparison() and not mine.rows([key]):
+        return examples.compared_folder(key)
+    return mine.folder(key)
 
 
 def weights(key: str, layer: str, state: str) -> tuple[NDArray[Any], NDArray[Any] | None] | None:

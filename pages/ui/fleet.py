@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import statistics
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from pages.ui import desk, show, words
-from prunelab import limits
+from prunelab import examples, limits
 from prunelab.catalogue import validate
 from prunelab.spec import RunSpec, SpecError
 
@@ -54,14 +56,29 @@ def refusal(specs: Sequence[RunSpec], new: Sequence[RunSpec]) -> str:
 
 
 def forecast(new: Sequence[RunSpec]) -> str:
-    """How long it will take, from runs of the same method on the same data and model."""
-    like = desk.store().runs(
-        limit=50, data=new[0].data, model=new[0].model, method=new[0].method, state="finished"
-    )
-    times = sorted(row.result.seconds for row in like if row.result.seconds)
-    if not times:
+    """How long it will take, from runs on the same data and model, of the method where any."""
+    known, unknown = 0.0, 0
+    for (data, model, method), many in Counter((s.data, s.model, s.method) for s in new).items():
+        times = _times(data=data, model=model, method=method) or _times(data=data, model=model)
+        times = times or _shipped(data, model)
+        known += statistics.median(times) * many if times else 0.0
+        unknown += 0 if times else many
+    if not known:
         return "time unknown until the first one is done"
-    return f"about {words.duration(times[len(times) // 2] * len(new) / desk.workers())}"
+    told = f"about {words.duration(known / desk.workers())}"
+    return f"{told}, and {unknown} of which the time is unknown" if unknown else told
+
+
+def _times(**same: str) -> list[float]:
+    like = desk.store().runs(limit=50, state="finished", **same)
+    return [row.result.seconds for row in like if row.result.seconds]
+
+
+def _shipped(data: str, model: str) -> list[float]:
+    """What runs took that came with PruneLab, on the machine where they were made."""
+    runs = [*examples.comparison().values(), *examples.searched().values()]
+    specs = [(RunSpec.from_json(run.spec), run.seconds) for run in runs]
+    return [seconds for s, seconds in specs if (s.data, s.model) == (data, model)]
 
 
 def progress(specs: Sequence[RunSpec]) -> None:

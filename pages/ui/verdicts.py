@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.ui import desk, fleet, shell, show
+from pages.ui import desk, fleet, shell, shipped, show
 from prunelab import fair, figures
-from prunelab.controls import controls, small_dense
+from prunelab.controls import every
 from prunelab.events import Result
-from prunelab.fair import Case, Finding, Judgement
+from prunelab.fair import Case, Entry, Finding, Judgement
 from prunelab.layers import kept_units
 from prunelab.spec import RunSpec
 
@@ -41,7 +41,7 @@ def broken(judged: Judgement, *, add: Add) -> None:
     """Each broken rule with what to do, and a button that starts what is missing."""
     for finding in judged.broken:
         with st.container(border=True, key=f"card-{finding.name.replace(' ', '-')}"):
-            text, button = st.columns([3, 1], vertical_alignment="center")
+            text, button = st.columns([2, 1], vertical_alignment="center")
             small = "" if finding.must else " (a small point)"
             text.markdown(f"**{finding.title}**{small}")
             text.markdown(show.plain(f"{finding.said} {finding.todo}"))
@@ -88,12 +88,12 @@ def chance(rows: pd.DataFrame, python: str) -> None:
         "gaps",
         python=f"{python}runs.plot.gaps({other!r})",
     )
-    _whole(shown, other)
+    _over_all(shown, other)
     with st.expander("The test behind it"):
         st.markdown(TEST)
 
 
-def _whole(rows: pd.DataFrame, other: str) -> None:
+def _over_all(rows: pd.DataFrame, other: str) -> None:
     for one in fair.overall(rows, other)[:6]:
         if one.seeds > 1:
             ends = f"{100 * one.low:+.1f} to {100 * one.high:+.1f} points"
@@ -130,13 +130,27 @@ def paid(results: Sequence[Result], python: str) -> None:
             "Sparsity", stops, at, format_func=figures.percent, key="paid-at", width=480
         )
     found, _ = fair.by_series(list(results), at)
-    whole = {n: [w for r in rs if (w := desk.result(r.key))] for n, rs in found.items()}
-    classes = next((r.settings.get("classes", ()) for rs in whole.values() for r in rs), ())
+    whole = {n: [w for r in rs if (w := _whole(r))] for n, rs in found.items()}
+    classes = next((list(r.settings.get("classes", ())) for rs in whole.values() for r in rs), [])
     show.picture(
-        lambda: figures.damage(whole, list(classes), theme=shell.theme()),
+        lambda: figures.damage(whole, classes, theme=shell.theme()),
         "damage",
         python=f"{python}runs.plot.damage({at})",
     )
+    names = sorted(found, key=lambda n: (figures.is_baseline(n.split(" · ")[0]), n))
+    name = st.selectbox("Images forgotten by", names, key="forgotten-by", width=320)
+    keys = {p.key for p in figures.points(results) if p.series == name and p.asked}
+    line = shipped.answers_by_sparsity(r for r in results if r.key in keys)
+    show.picture(
+        lambda: figures.forgotten(name, line, at, classes, theme=shell.theme()),
+        "forgotten",
+        python=f"{python}runs.plot.forgotten({name!r}, {at})",
+    )
+
+
+def _whole(result: Result) -> Result | None:
+    """The run with its confusion, which the list of runs leaves out."""
+    return result if result.dense.get("confusion") else desk.result(result.key)
 
 
 def agreement(results: Sequence[Result], python: str) -> None:
@@ -174,34 +188,47 @@ def _stops(results: Sequence[Result]) -> list[float]:
     return sorted(set.intersection(*lines.values())) if lines else []
 
 
-def rethinking(results: Sequence[Result]) -> None:
+def rethinking(results: Sequence[Result], python: str) -> None:
     """Whether a small network would have done as well, had it been trained as long."""
     case = Case.of(results, desk.known())
-    nets = {e.spec.method: e for e in case.own if e.network and not e.random}
+    nets = list(dict.fromkeys(e.series for e in case.own if e.network and not e.random))
     if not nets:
         return
     st.header("Would a small network do as well?")
     st.markdown(
         "What is left may owe its accuracy to its shape, to the values it inherited, or to the "
-        "longer training. Controls change one of these at a time (Liu et al. 2019)."
+        "longer training. Controls change one of these at a time (Liu et al. 2019): from scratch "
+        "for as many epochs, and for as many multiply-adds; a narrow network with no holes; and "
+        "the dense one trained for the same time."
     )
     left, right, _ = st.columns(3)
-    method = left.selectbox("Controls of", list(nets), key="controls-of")
-    mine = [e for e in case.own if e.spec.method == method]
+    series = left.selectbox("Controls of", nets, key="controls-of")
+    mine = [e for e in case.own if e.series == series]
+    stops = sorted({e.at for e in mine}, reverse=True)
+    known = [at for at in stops if shipped.controls(_keys(mine, at))]
     at = right.selectbox(
-        "at", sorted({e.at for e in mine}, reverse=True), key="controls-at",
+        "at", stops, stops.index(known[0]) if known else 0, key="controls-at",
         format_func=figures.percent,
     )  # fmt: skip
-    base = next(e.spec for e in mine if e.at == at)
-    specs = [
-        spec
-        for seed in sorted({e.spec.seed for e in mine if e.at == at})
-        for spec in all_controls(replace(base, seed=seed)).values()
-    ]
-    fleet.start_button(specs, lambda _: False, key="start-controls", label="Run {} controls")
+    here = [e for e in mine if e.at == at]
+    asked = {e.spec.seed: every(replace(e.spec, recover=""), e.result.plan) for e in here}
+    specs = [spec for by_name in asked.values() for spec in by_name.values()]
+    done = shipped.controls(spec.key for spec in specs)
+    fleet.start_button(specs, done.__contains__, key="start-controls", label="Run {} controls")
+    if done:
+        found = {
+            name: [done[by[name].key] for by in asked.values() if by[name].key in done]
+            for name in next(iter(asked.values()))
+        }
+        pruned = [e.result for e in here]
+        show.picture(
+            lambda: figures.rethinking(series, at, pruned, found, theme=shell.theme()),
+            "rethinking",
+            python=f"{python}runs.plot.rethinking({series!r}, {at})",
+        )
 
 
-def all_controls(spec: RunSpec) -> dict[str, RunSpec]:
-    """The controls of a run, with the narrower network where there is one."""
-    narrow = small_dense(spec)
-    return controls(spec) | ({"small dense": narrow} if narrow else {})
+def _keys(entries: Sequence[Entry], at: float) -> list[str]:
+    """The controls of all seeds at a sparsity."""
+    here = [e for e in entries if e.at == at]
+    return [s.key for e in here for s in every(replace(e.spec, recover=""), e.result.plan).values()]

@@ -3,7 +3,9 @@
 ``python benchmarks/make_example.py`` makes a sweep from real runs, ``make_training.py`` runs of
 methods that prune while they train, ``make_race.py`` lottery tickets and their controls,
 ``make_data.py`` a choice of examples, ``make_both.py`` that and pruned weights together,
-``make_scissors.py`` every cut of the weights by a threshold.
+``make_scissors.py`` every cut of the weights by a threshold,
+``make_comparison.py`` methods side by side and a search for the balance, ``make_breakeven.py`` the
+times of a layer.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from prunelab.crossing import BreakEven
 from prunelab.events import Event, Result, fold, from_json
 from prunelab.scissors import Scissors
 from prunelab.spec import RunSpec, sweep
@@ -26,6 +29,10 @@ FOLDER = Path(__file__).parent / "files"
 TRAINING = ("rigl", "movement", "variational-dropout", "l0")
 BOTH = RunSpec(model="mlp", method="magnitude", examples_method="aum")
 BOTH_KEPT, BOTH_SPARSITIES, BOTH_SEEDS = (1.0, 0.6, 0.3, 0.1), (0.0, 0.5, 0.8, 0.9, 0.95), 3
+COMPARED = RunSpec(model="mlp")
+COMPARED_METHODS, COMPARED_SEEDS, CONTROLLED = ("magnitude", "wanda", "random"), 3, 0.9375
+COMPARED_SPARSITIES = (0.5, 0.75, 0.875, 0.9375, 0.96875)
+SEARCHED, TOLERATED, SEARCH_SEEDS = RunSpec(), 0.01, 5
 RACE_KNOBS = {"rewind_epoch": 1, "rate": 0.2}
 
 
@@ -111,6 +118,35 @@ def both() -> dict[str, Result]:
 def scissors() -> Scissors:
     """Every cut of the default network by a threshold, read once."""
     return Scissors(_read("scissors"))
+
+
+@functools.cache
+def comparison() -> dict[str, Result]:
+    """The runs of the comparison that shipped by key, read once."""
+    return {told["key"]: Result(**told) for told in _read("comparison")}
+
+
+@functools.cache
+def controls() -> dict[str, Result]:
+    """The controls of one of its methods at one sparsity by key."""
+    return {told["key"]: Result(**told) for told in _read("controls")}
+
+
+@functools.cache
+def searched() -> dict[str, Result]:
+    """The runs of the search for the balance that shipped by key."""
+    return {told["key"]: Result(**told) for told in _read("balance")}
+
+
+@functools.cache
+def breakeven() -> BreakEven:
+    """The times of a layer that shipped, read once."""
+    return BreakEven(_read("breakeven"))
+
+
+def compared_folder(key: str) -> Path:
+    """Where the answers and masks of a run of that comparison are."""
+    return FOLDER / "comparison" / key
 
 
 @functools.cache

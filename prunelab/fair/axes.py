@@ -9,6 +9,7 @@ import pandas as pd
 
 from prunelab.events import Result
 from prunelab.fair.front import Axis
+from prunelab.figures.effort import effort
 from prunelab.figures.means import points
 from prunelab.registry import unknown
 from prunelab.spec import SpecError
@@ -34,6 +35,11 @@ def _least(result: Result) -> float:
     return float(min(forms.values())) if forms else NAN
 
 
+def _trained(result: Result) -> float:
+    found = effort(result)
+    return NAN if found is None else found.total
+
+
 AXES: dict[str, Axis] = {
     "sparsity": Axis(
         "sparsity: share of units removed", lambda r: _at(r.sparsity, "achieved"), more=True
@@ -52,6 +58,7 @@ AXES: dict[str, Axis] = {
     ),
     "splits": Axis("splits an example passes", lambda r: _at(r.recovered, "mean_path")),
     "bytes": Axis("bytes on disk, smallest form measured", _least, log=True),
+    "training": Axis("FLOPs of all training (scoring not counted)", _trained, log=True),
     "latency": Axis(
         "ms for a batch, timed (median)", lambda r: _at(r.recovered, "latency_ms", "median")
     ),

@@ -69,14 +69,14 @@ def balance(
     """
     if not 0 < low < high < 1:
         raise ValueError(f"The range must be 0 < low < high < 1, got {low!r} to {high!r}.")
-    tries = {s: _tried(s, lost(s), tolerated, confidence) for s in (low, high)}
+    tries = {s: tried(s, lost(s), tolerated, confidence) for s in (low, high)}
     if tries[low].holds and not tries[high].holds:
         ends = (low, high)
         for _ in range(steps):
             middle = round(1 - math.sqrt((1 - ends[0]) * (1 - ends[1])), 4)
             if min(middle - ends[0], ends[1] - middle) < FINEST / 2:
                 break
-            tries[middle] = _tried(middle, lost(middle), tolerated, confidence)
+            tries[middle] = tried(middle, lost(middle), tolerated, confidence)
             ends = (middle, ends[1]) if tries[middle].holds else (ends[0], middle)
     good = [t.sparsity for t in tries.values() if t.holds]
     ordered = tuple(tries[s] for s in sorted(tries))
@@ -93,7 +93,12 @@ def _unbroken(tries: Sequence[Try]) -> float:
     return found
 
 
-def _tried(sparsity: float, lost: Mapping[int, float], tolerated: float, confidence: float) -> Try:
+def tried(sparsity: float, lost: Mapping[int, float], tolerated: float, confidence: float) -> Try:
+    """One sparsity judged by what each seed lost there.
+
+    Raises:
+        ValueError: fewer than two seeds.
+    """
     from scipy.special import stdtrit  # a tenth of a second that other pages save
 
     n = len(lost)

@@ -5,6 +5,7 @@ Every drawing function returns a ``Picture``: title, figure, alt text and the ta
 
 from prunelab.figures.balance import balance
 from prunelab.figures.beside import beside, stored
+from prunelab.figures.breakeven import NEVER, breakeven, judged
 from prunelab.figures.by_layer import heatmap, layer_table, layers
 from prunelab.figures.card import card, speed
 from prunelab.figures.chosen import Chosen, chosen, finding, kept_table, places, spread
@@ -16,9 +17,11 @@ from prunelab.figures.course import begun, course
 from prunelab.figures.curves import curve, live
 from prunelab.figures.cut import cut, cut_title
 from prunelab.figures.exhibit import exhibit
+from prunelab.figures.effort import effort
 from prunelab.figures.film import NONE, badge, moments, names
 from prunelab.figures.film import turnover as came_and_went
 from prunelab.figures.foretold import exact, paths, survivors, verdict
+from prunelab.figures.forgotten import Forgotten, forget, forgotten, forgotten_table
 from prunelab.figures.gallery import Which, gallery, rows_table
 from prunelab.figures.histograms import histogram
 from prunelab.figures.learned import learned, work, work_numbers
@@ -38,6 +41,7 @@ from prunelab.figures.means import points
 from prunelab.figures.movement import UNMOVED, movement, movement_numbers
 from prunelab.figures.plane import boundary, taken_for
 from prunelab.figures.race import ahead, lane_table, medal_table, race
+from prunelab.figures.rethinking import rethinking
 from prunelab.figures.ribbon import ribbons
 from prunelab.figures.rules import rules
 from prunelab.figures.sensitive import sensitive
@@ -58,15 +62,17 @@ from prunelab.figures.when import courses, when
 from prunelab.figures.worked import worked
 
 __all__ = [
-    "NONE", "PALETTES", "UNMOVED", "Chosen", "Picture", "Theme", "Which", "accuracy", "agreement",
-    "ahead", "badge", "balance", "begun", "beside", "boundary", "came_and_went", "card", "cells",
-    "chosen", "compare", "confusion", "count", "course", "courses", "curve", "cut", "cut_title",
-    "damage", "degrees", "exact", "exhibit", "feature_maps", "filters", "finding", "gallery",
-    "gaps", "gates", "given_up", "heatmap", "histogram", "is_baseline", "kept_table", "lane_table",
-    "latency", "layer_table", "layers", "leaf_curve", "learned", "live", "live_leaves", "macs",
-    "medal_table", "moments", "movement", "movement_numbers", "names", "network", "paths",
-    "percent", "pixels", "places", "points", "race", "ranks", "ribbons", "rows_table", "rules",
-    "scores_by_leaves", "sensitive", "size", "sketched", "spectrum", "speed", "spread", "stored",
-    "strokes", "survivors", "taken_for", "together", "topology", "tradeoff", "tree", "turnover",
-    "values", "verdict", "weights", "when", "work", "work_numbers", "worked",
+    "NEVER", "NONE", "PALETTES", "UNMOVED", "Chosen", "Forgotten", "Picture", "Theme", "Which",
+    "accuracy", "agreement", "ahead", "badge", "balance", "begun", "beside", "boundary",
+    "breakeven", "came_and_went", "card", "cells", "chosen", "compare", "confusion", "count",
+    "course", "courses", "curve", "cut", "cut_title", "damage", "degrees", "effort", "exact",
+    "exhibit", "feature_maps", "filters", "finding", "forget", "forgotten", "forgotten_table",
+    "gallery", "gaps", "gates", "given_up", "heatmap", "histogram", "is_baseline", "judged",
+    "kept_table", "lane_table", "latency", "layer_table", "layers", "leaf_curve", "learned", "live",
+    "live_leaves", "macs", "medal_table", "moments", "movement", "movement_numbers", "names",
+    "network", "paths", "percent", "pixels", "places", "points", "race", "ranks", "rethinking",
+    "ribbons", "rows_table", "rules", "scores_by_leaves", "sensitive", "size", "sketched",
+    "spectrum", "speed", "spread", "stored", "strokes", "survivors", "taken_for", "together",
+    "topology", "tradeoff", "tree", "turnover", "values", "verdict", "weights", "when", "work",
+    "work_numbers", "worked",
 ]  # fmt: skip

@@ -8,12 +8,15 @@ from typing import Any, Literal, NamedTuple
 import pandas as pd
 
 from prunelab.events import Result
+from prunelab.figures.effort import effort
 from prunelab.figures.look import SPACE, count, percent, size
 
 Lamp = Literal["grey", "green", "amber"]
 Values = Mapping[str, Any]
 COLUMNS = {"dense": "dense", "pruned": "with zeros", "recovered": "shrunk"}
 NONE = "–"
+RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+Read = Callable[[Values], str | None]
 
 
 class Speed(NamedTuple):
@@ -32,15 +35,21 @@ def card(result: Result) -> pd.DataFrame:
     Raises:
         ValueError: the run has not ended.
     """
-    stages = {name: getattr(result, stage) for stage, name in COLUMNS.items()}
     if not result.dense.get("bytes") or not result.recovered.get("bytes"):
         raise ValueError("Costs are measured at the end of a run.")
+    if "nodes" in result.dense:
+        return _table({"dense": result.dense, "pruned": result.recovered}, _tree_rows(result))
+    stages = {name: getattr(result, stage) for stage, name in COLUMNS.items()}
     stages["shrunk" if _structured(result) else "with zeros"] = result.recovered
     if not _structured(result):
         stages["shrunk"] = {}  # nothing was taken out: what is shipped is the one with zeros
+    return _table(stages, _rows(result))
+
+
+def _table(stages: Mapping[str, Values], reads: Mapping[str, Read]) -> pd.DataFrame:
     rows = {
         title: {name: _shown(read, values) for name, values in stages.items()}
-        for title, read in _rows(result).items()
+        for title, read in reads.items()
     }
     return pd.DataFrame(rows).T.rename_axis("cost").reset_index()
 
@@ -49,7 +58,24 @@ def _structured(result: Result) -> bool:
     return bool(result.recovered["params"] < result.dense["params"])
 
 
-def _rows(result: Result) -> dict[str, Callable[[Values], str | None]]:
+def _tree_rows(result: Result) -> dict[str, Read]:
+    """What a tree, or all trees of an ensemble, cost; a tree has no zeros to keep."""
+    batch = _of(result.recovered, "latency_ms", "batch") or "?"
+    return {
+        "nodes": lambda v: _count(v.get("nodes")),
+        "leaves": lambda v: _count(v.get("leaves")),
+        "depth": lambda v: _count(v.get("depth")),
+        "splits an example passes": lambda v: f"{v['mean_path']:.1f}" if "mean_path" in v else None,
+        "bytes, as saved": lambda v: _size(_of(v, "bytes", "raw")),
+        "bytes, zipped": lambda v: _size(_of(v, "bytes", "zip")),
+        "time of one example": lambda v: _time(v.get("single_ms")),
+        f"time of a batch of {batch}": lambda v: _time(v.get("latency_ms")),
+    }
+
+
+def _rows(result: Result) -> dict[str, Read]:
+    spent = effort(result)
+    flops = {id(result.dense): spent.dense, id(result.recovered): spent.total} if spent else {}
     batch = _of(result.recovered, "latency_ms", "batch") or "?"
     return {
         "parameters": lambda v: _count(v.get("params")),
@@ -64,7 +90,16 @@ def _rows(result: Result) -> dict[str, Callable[[Values], str | None]]:
         f"memory at once, batch of {batch}": lambda v: _size(v.get("memory")),
         "time of one example": lambda v: _time(v.get("single_ms")),
         f"time of a batch of {batch}": lambda v: _time(v.get("latency_ms")),
+        "training until then, FLOPs": lambda v: _power(flops.get(id(v))),
     }
+
+
+def _power(number: float | None) -> str | None:
+    """A large number as one would write it: 2.1 · 10⁹."""
+    if not number:
+        return None
+    digits, power = f"{number:.1e}".split("e")
+    return f"{digits}{SPACE}·{SPACE}10{str(int(power)).translate(RAISED)}"
 
 
 def _less(values: Values) -> bool:

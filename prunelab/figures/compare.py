@@ -14,8 +14,10 @@ from prunelab.events import Result
 from prunelab.fair.chance import Compared
 from prunelab.fair.front import Axis, front
 from prunelab.figures.look import (
+    DASHES,
     PALETTES,
     Picture,
+    Stroke,
     Theme,
     is_baseline,
     layout,
@@ -67,7 +69,7 @@ def compare(
         raise ValueError(f"No run here has measured both {x} and {y}.")
     figure = go.Figure()
     _front(figure, found, axes[0], theme)
-    styles = strokes((s.method for s in found), theme)
+    styles = _styles(found, theme)
     for series in dict.fromkeys(s.series for s in found):
         _line(figure, [s for s in found if s.series == series], rows, (x, y), styles)
     title = _title(found, x)
@@ -110,7 +112,8 @@ def _line(
     names: tuple[str, str],
     styles: Mapping[str, Any],
 ) -> None:
-    style, series = styles[mine[0].method], mine[0].series
+    series = mine[0].series
+    style = styles[series]
     dots = rows[rows["series"] == series].dropna(subset=list(names))
     figure.add_trace(
         go.Scatter(
@@ -132,6 +135,20 @@ def _line(
             hovertemplate=f"<b>{series}</b>, mean<br>%{{x}}, %{{y}}<extra></extra>",
         )
     )  # fmt: skip
+
+
+def _styles(found: Sequence[Stop], theme: Theme) -> dict[str, Stroke]:
+    """The stroke of each series: the colour of its method; its other series are dashed and open."""
+    of_method = strokes((s.method for s in found), theme)
+    styles: dict[str, Stroke] = {}
+    for series, method in {s.series: s.method for s in found}.items():
+        stroke = of_method[method]
+        before = sum(styles[s].colour == stroke.colour for s in styles)
+        if before:
+            dash = DASHES[before % len(DASHES)]
+            stroke = Stroke(stroke.colour, dash, f"{stroke.marker}-open")
+        styles[series] = stroke
+    return styles
 
 
 def _title(found: Sequence[Stop], x: str) -> str:

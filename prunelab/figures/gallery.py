@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -42,12 +43,7 @@ def gallery(
         raise ValueError(f"No such example{where} is among those that {side}.")
     title = _title(found, which, rows, kept=kept, of=of)
     figure = _draw(found, rows, theme)
-    lines = math.ceil(len(rows) / ACROSS)
-    layout(figure, title, theme=theme, height=80 + 100 * lines)
-    axis = {"visible": False, "fixedrange": True}
-    figure.update_xaxes(**axis, constraintoward="left")
-    figure.update_yaxes(**axis, autorange="reversed", scaleanchor="x", constraintoward="top")
-    figure.update_layout(margin={"l": 0, "r": 0, "b": 8})
+    spread_out(figure, title, len(rows), theme)
     names = np.array(found.classes, dtype=object)
     table = pd.DataFrame(
         {
@@ -98,38 +94,61 @@ def _title(found: Chosen, which: Which, rows: NDArray[np.int64], *, kept: bool, 
 
 
 def _draw(found: Chosen, rows: NDArray[np.int64], theme: Theme) -> go.Figure:
-    p = PALETTES[theme]
     place = {int(row): n for n, row in enumerate(found.pictured)}
     pictures = found.pictures[[place[int(row)] for row in rows]]
+    words = [_words(found, int(row)) for row in rows]
+    odd = (found.contradicted | found.wrong)[rows]
+    return sheet(pictures, words, odd, theme, framed=found.wrong[rows])
+
+
+def sheet(
+    pictures: NDArray[np.uint8],
+    words: Sequence[str],
+    odd: Sequence[bool] | NDArray[np.bool_],
+    theme: Theme,
+    *,
+    framed: Sequence[bool] | NDArray[np.bool_] = (),
+) -> go.Figure:
+    """Pictures in rows with words below each; the words of ``odd`` ones stand out."""
+    p = PALETTES[theme]
     high, wide = pictures.shape[1:3]
     step_y, step_x = math.ceil(high * (1 + GAP)), math.ceil(wide * 1.12)
-    lines = math.ceil(len(rows) / ACROSS)
-    sheet = np.tile(_rgb(p.paper), (lines * step_y, ACROSS * step_x, 1)).astype(np.uint8)
+    lines = math.ceil(len(pictures) / ACROSS)
+    paper = np.tile(_rgb(p.paper), (lines * step_y, ACROSS * step_x, 1)).astype(np.uint8)
     figure = go.Figure()
-    for n, (row, picture) in enumerate(zip(rows, pictures, strict=True)):
+    for n, picture in enumerate(pictures):
         top, left = n // ACROSS * step_y, n % ACROSS * step_x
-        sheet[top : top + high, left : left + wide] = _coloured(picture, theme)
-        colour = p.warn if found.contradicted[row] or found.wrong[row] else p.muted
+        paper[top : top + high, left : left + wide] = _coloured(picture, theme)
         figure.add_annotation(
             x=left + wide / 2 - 0.5, y=top + high - 0.5, yanchor="top", showarrow=False,
-            text=_words(found, int(row)), font={"size": 12, "color": colour},
+            text=words[n], font={"size": 12, "color": p.warn if odd[n] else p.muted},
         )  # fmt: skip
-        if found.wrong[row]:
+        if len(framed) and framed[n]:
             figure.add_shape(
                 type="rect", x0=left - 0.5, x1=left + wide - 0.5, y0=top - 0.5, y1=top + high - 0.5,
                 line={"color": p.warn, "width": 2},
             )  # fmt: skip
-    figure.add_trace(go.Image(z=sheet, hoverinfo="skip"))
+    figure.add_trace(go.Image(z=paper, hoverinfo="skip"))
     return figure
+
+
+def spread_out(figure: go.Figure, title: str, pictures: int, theme: Theme) -> None:
+    """The layout of a sheet: no axes, the pictures at the upper left."""
+    layout(figure, title, theme=theme, height=80 + 100 * math.ceil(pictures / ACROSS))
+    axis = {"visible": False, "fixedrange": True}
+    figure.update_xaxes(**axis, constraintoward="left")
+    figure.update_yaxes(**axis, autorange="reversed", scaleanchor="x", constraintoward="top")
+    figure.update_layout(margin={"l": 0, "r": 0, "b": 8})
 
 
 def _words(found: Chosen, row: int) -> str:
     """Its label; and what the model says where that is another."""
-    given, said = (_short(found.classes[n]) for n in (found.label[row], found.said[row]))
+    given, said = (short(found.classes[n]) for n in (found.label[row], found.said[row]))
     return given if given == said else f"{given} · says {said}"
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
+    """A class name that fits below a picture."""
     text = name if len(name) <= LONG else name[: LONG - 1] + "…"
     return label(text)
 

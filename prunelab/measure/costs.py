@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from prunelab.measure.effort import effort
 from prunelab.measure.latency import latency
 from prunelab.measure.macs import ideal_macs, macs
 from prunelab.measure.memory import memory
@@ -52,6 +53,8 @@ def costs(
         },
     }
     nets = {"dense": dense, "pruned": masked, "recovered": shipped}
+    found["dense"]["training"] = effort(dense, x)
+    found["recovered"]["training"] = effort(shipped, x)
     batch = batches(x, LARGE if full * LARGE <= HEAVY else SMALLER)
     one, many = timed(nets, batch[:1]), timed(nets, batch)
     for stage, net in nets.items():

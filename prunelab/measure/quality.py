@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -14,7 +16,6 @@ from prunelab.parts import Part
 BATCH = 1024
 
 
-@torch.no_grad()
 def quality(net: nn.Module, part: Part, classes: int) -> dict[str, Any]:
     """Accuracy (0..1), mean cross-entropy (nats) and confusion counts, rows the true class.
 
@@ -22,28 +23,38 @@ def quality(net: nn.Module, part: Part, classes: int) -> dict[str, Any]:
     windows as the part has them, each token predicted from those before it in its window. The
     network is left as it was found, in training or evaluation mode.
     """
+    return answered(net, part, classes)[0]
+
+
+@torch.no_grad()
+def answered(net: nn.Module, part: Part, classes: int) -> tuple[dict[str, Any], NDArray[np.int64]]:
+    """The same numbers, and the class the network gives each example (each token, of texts)."""
     device = next(net.parameters()).device
     training = net.training
     net.eval()
     total = 0.0
     confusion = torch.zeros(classes * classes, dtype=torch.int64)
+    said = []
     for start in range(0, len(part.y), BATCH):
         x = torch.from_numpy(part.x[start : start + BATCH]).to(device)
         y = torch.from_numpy(part.y[start : start + BATCH]).to(device)
         logits = net(x)
         total += float(cross_entropy(logits, y, reduction="sum"))
-        cells = (y * classes + logits.argmax(1)).flatten()
+        guess = logits.argmax(1)
+        said.append(guess.cpu())
+        cells = (y * classes + guess).flatten()
         confusion += torch.bincount(cells.cpu(), minlength=classes * classes)
     net.train(training)
     table = confusion.reshape(classes, classes)
     loss = total / part.y.size
     text = {"perplexity": perplexity(loss)} if part.y.ndim == 2 else {}
-    return {
+    values = {
         "accuracy": int(table.trace()) / part.y.size,
         "loss": loss,
         **text,
         "confusion": table.tolist(),
     }
+    return values, torch.cat(said).numpy()
 
 
 def perplexity(loss: float) -> float:

@@ -45,7 +45,7 @@ def record(model: Any, parts: Parts, scores: Scores, mask: Masks) -> dict[str, A
         "doubt": doubt.astype(np.float32),
         "place": _plane(embedding(model, parts)),
         "pictured": shown,
-        "pictures": _pictures(parts.train.x[shown]) if images else np.empty((0, 0, 0), np.uint8),
+        "pictures": pictures(parts.train.x[shown]) if images else np.empty((0, 0, 0), np.uint8),
         "values": np.empty((0, 0), np.float32) if images else _values(parts),
         "features": np.array(parts.features, dtype=np.str_),
         "classes": np.array(parts.classes, dtype=np.str_),
@@ -92,7 +92,7 @@ def _plane(features: Any) -> Any:
     return pair
 
 
-def _pictures(x: Any) -> Any:
+def pictures(x: Any) -> Any:
     """Images as bytes, each from its darkest to its brightest: grey, or three colours."""
     seen = x.transpose(0, 2, 3, 1) if x.shape[1] == 3 else x.mean(1)
     axes = tuple(range(1, seen.ndim))
