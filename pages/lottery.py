@@ -84,9 +84,7 @@ def _form() -> tuple[list[Starter], RunSpec]:
     race = race if enough else []
     if race:
         came = {entrant.result.key for entrant in examples.race()}
-        fleet.start_button(
-            [starter.spec for starter in race], came.__contains__, key="start-race"
-        )
+        fleet.start_button([starter.spec for starter in race], came.__contains__, key="start-race")
     return race, base
 
 

@@ -115,7 +115,7 @@ def test_only_so_many_pictures_and_numbers_are_kept(monkeypatch):
 
 def test_colour_pictures_stay_coloured():
     x = np.random.default_rng(0).normal(size=(4, 3, 5, 6)).astype(np.float32)
-    seen = written._pictures(x)
+    seen = written.pictures(x)
     assert seen.shape == (4, 5, 6, 3)
     assert seen.min() == 0
     assert seen.max() == 255
