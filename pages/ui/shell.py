@@ -30,25 +30,15 @@ SECTIONS = {
     },
     "Compare": {"sweep": "Sweep", "compare": "Compare", "lottery": "Lottery"},
     "Learn": {"scissors": "Scissors", "predict": "Predict", "museum": "Failure museum"},
+    "Compare": {
+        "sweep": "Sweep",
+        "compare": "Compare",
+        "balance": "Balance",
+        "breakeven": "Break-even",
+        "lottery": "Lottery",
+    },
+    "Learn": {"scissors": "Scissors", "museum": "Failure museum"},
     "Library": {"methods": "Methods, models, data", "runs": "Runs"},
-TITLES = {
-    "home": "Home",
-    "lab": "Lab",
-    "training": "Training-time",
-    "lottery": "Lottery",
-    "trees": "Trees",
-    "structure": "Structure",
-    "data": "Data",
-    "both": "Data × weights",
-    "forecast": "Forecast",
-    "scissors": "Scissors",
-    "schedules": "When to prune",
-    "sweep": "Sweep",
-    "compare": "Compare",
-    "balance": "Balance",
-    "breakeven": "Break-even",
-    "runs": "Runs",
-    "methods": "Library",
 }
 TITLES = {name: title for section in SECTIONS.values() for name, title in section.items()}
 _run = threading.local()

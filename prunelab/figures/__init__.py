@@ -16,8 +16,8 @@ from prunelab.figures.cost import latency, macs, size
 from prunelab.figures.course import begun, course
 from prunelab.figures.curves import curve, live
 from prunelab.figures.cut import cut, cut_title
-from prunelab.figures.exhibit import exhibit
 from prunelab.figures.effort import effort
+from prunelab.figures.exhibit import exhibit
 from prunelab.figures.film import NONE, badge, moments, names
 from prunelab.figures.film import turnover as came_and_went
 from prunelab.figures.foretold import exact, paths, survivors, verdict
