@@ -28,8 +28,6 @@ SECTIONS = {
         "forecast": "Forecast",
         "schedules": "When to prune",
     },
-    "Compare": {"sweep": "Sweep", "compare": "Compare", "lottery": "Lottery"},
-    "Learn": {"scissors": "Scissors", "predict": "Predict", "museum": "Failure museum"},
     "Compare": {
         "sweep": "Sweep",
         "compare": "Compare",
@@ -37,7 +35,7 @@ SECTIONS = {
         "breakeven": "Break-even",
         "lottery": "Lottery",
     },
-    "Learn": {"scissors": "Scissors", "museum": "Failure museum"},
+    "Learn": {"scissors": "Scissors", "predict": "Predict", "museum": "Failure museum"},
     "Library": {"methods": "Methods, models, data", "runs": "Runs"},
 }
 TITLES = {name: title for section in SECTIONS.values() for name, title in section.items()}
