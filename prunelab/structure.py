@@ -75,6 +75,16 @@ class Study:
         """The score of each unit; higher stays."""
         return {g["name"]: np.array(g["scores"], float) for g in self.told["groups"]}
 
+    @property
+    def fixed(self) -> pd.DataFrame:
+        """What cannot go, and why: it would change the answers, or the network would not run."""
+        rows = [
+            {"layer": layer, "what": what, "why": why}
+            for kind, what in (("inexact", "would change answers"), ("frozen", "cannot go"))
+            for layer, why in self.told.get(kind, {}).items()
+        ]
+        return pd.DataFrame(rows, columns=["layer", "what", "why"])
+
     def keep(self, way: str, sparsity: float, scan: Scan | None = None) -> dict[str, int]:
         """How many units each group keeps when so large a share of all goes; at least one.
 

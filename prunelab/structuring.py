@@ -70,6 +70,8 @@ def _study(job: Job, net: nn.Module, scores: Scores, plan: Plan) -> dict[str, An
         "label": job.method.label,
         "classes": list(job.parts.classes),
         "groups": groups,
+        "inexact": plan.inexact,
+        "frozen": plan.frozen,
         "costs": costs(net, plan, example_of(net, job.parts)),
     }
 

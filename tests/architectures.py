@@ -172,6 +172,63 @@ def shuffled_by_torch():
     )
 
 
+def mobile():
+    """Inverted residuals of a MobileNet: wide inside, narrow and without activation between."""
+
+    def run(n, x):
+        x = F.relu6(n.stem(x))
+        for wide, deep, narrow, same in ((n.w1, n.d1, n.p1, True), (n.w2, n.d2, n.p2, False)):
+            y = narrow(F.relu6(deep(F.relu6(wide(x)))))
+            x = x + y if same else y
+        return head(n, F.hardswish(n.last(x)))
+
+    one = {"w1": conv_bn(6, 18, 1), "d1": conv_bn(18, 18, groups=18), "p1": conv_bn(18, 6, 1)}
+    two = {"w2": conv_bn(6, 12, 1), "d2": conv_bn(12, 12, stride=2, groups=12)}
+    layers = {"p2": conv_bn(12, 8, 1), "last": conv_bn(8, 10, 1), "fc": nn.Linear(10, 10)}
+    return Net(run, stem=conv_bn(1, 6), **one, **two, **layers)
+
+
+def inception():
+    """Branches of several sizes side by side, twice."""
+
+    def run(n, x):
+        for a, b, c, d, e, f in (
+            (n.a1, n.b1, n.c1, n.d1, n.e1, n.f1),
+            (n.a2, n.b2, n.c2, n.d2, n.e2, n.f2),
+        ):
+            pooled = F.max_pool2d(x, 3, 1, 1)
+            sides = [a(x), c(F.relu(b(x))), e(F.relu(d(x))), f(pooled)]
+            x = F.relu(torch.cat(sides, 1))
+        return head(n, x)
+
+    def block(number, i):
+        sides = {"a": conv_bn(i, 4, 1), "b": conv_bn(i, 5, 1), "c": conv_bn(5, 6)}
+        sides |= {"d": conv_bn(i, 3, 1), "e": conv_bn(3, 4, 5), "f": conv_bn(i, 2, 1)}
+        return {f"{name}{number}": layer for name, layer in sides.items()}
+
+    return Net(run, fc=nn.Linear(16, 10), **block(1, 1), **block(2, 16))
+
+
+def shuffle_net():
+    """Half of the channels pass, the other half is worked on, and the two are shuffled."""
+
+    def run(n, x):
+        x = F.relu(n.stem(x))
+        for a, b, c in ((n.a1, n.b1, n.c1), (n.a2, n.b2, n.c2)):
+            kept, other = x.chunk(2, 1)
+            x = torch.cat([kept, F.relu(c(b(F.relu(a(other)))))], 1)
+            batch, channels, h, w = x.shape
+            x = x.view(batch, 2, channels // 2, h, w).transpose(1, 2).reshape(batch, -1, h, w)
+        return head(n, F.relu(n.last(x)))
+
+    def block(number):
+        layers = {"a": conv_bn(6, 6, 1), "b": conv_bn(6, 6, groups=6), "c": conv_bn(6, 6, 1)}
+        return {f"{name}{number}": layer for name, layer in layers.items()}
+
+    return Net(run, stem=conv_bn(1, 12), last=conv_bn(12, 9, 1), fc=nn.Linear(9, 10), **block(1),
+               **block(2))  # fmt: skip
+
+
 def transformer():
     layer = nn.TransformerEncoderLayer(8, 2, 12, dropout=0.0, batch_first=True)
     return Net(lambda n, x: n.fc(n.layer(x[:, 0]).mean(1)), layer=layer, fc=nn.Linear(8, 10))
@@ -190,6 +247,9 @@ NETS = {
     "depthwise multiplied": (depthwise_multiplied, 3),
     "dense concat": (dense_concat, 3),
     "squeeze excite": (squeeze_excite, 3),
+    "mobilenet": (mobile, 5),
+    "inception": (inception, 12),
+    "shufflenet": (shuffle_net, 4),
     "u-net": (u_net, 5),
     "grouped": (grouped, 4),
     "channel shuffle": (lambda: shuffled(2), 3),

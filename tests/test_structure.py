@@ -66,6 +66,9 @@ def test_what_is_left_in_a_folder_is_what_a_run_scores(tmp_path):
     study = structure.look(SPEC, tmp_path, lambda _, share: shares.append(share))
     assert shares == sorted(shares)
     assert study.sizes == {"fc1": 12, "fc2": 8}
+    assert study.fixed.to_numpy().tolist() == [
+        ["fc3", "cannot go", "its outputs are the outputs of the network"]
+    ]
     scan, arrays = structure.scanned(tmp_path), structure.pictures(tmp_path)
     assert set(scan.accuracies) == {"fc1", "fc2"}
     assert arrays["filter.fc1"].shape == (12, 8, 8)

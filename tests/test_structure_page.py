@@ -50,6 +50,7 @@ def test_a_link_brings_back_what_was_dragged(store):  # noqa: F811
     assert app.select_slider(key="sparsity").disabled
     app.button(key="measure").click().run()
     assert not app.exception
+    assert app.dataframe[-1].value["layer"].tolist() == ["fc2"]
     (spec,) = store.submitted
     assert spec == study().spec({"conv1": 5, "conv2": 20, "fc1": 100})
     assert spec.layers == {"conv1": 0.75, "conv2": 0.6, "fc1": 0.8}

@@ -3,6 +3,7 @@
 import copy
 
 import pytest
+import safetensors.torch
 import torch
 from architectures import NETS, awake, built, shared_and_tied
 from torch import nn
@@ -12,7 +13,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from prunelab.measure.macs import macs
 from prunelab.registry import MODELS
-from prunelab.surgery import apart, apply_indices, cover, keep_indices, plan, shrink, zero
+from prunelab.surgery import (
+    apart,
+    apply_indices,
+    cover,
+    keep_indices,
+    plan,
+    rebuilt,
+    shrink,
+    zero,
+)
 from prunelab.surgery.trace import quietly
 
 
@@ -49,15 +59,17 @@ def test_the_small_network_computes_what_the_masked_one_does(case):
     random = torch.get_rng_state()
     found = plan(net, x)
     assert len(found.classes) == classes
-    for seed in range(3):
+    for seed in range(5):
         masks = some(found, seed)
         small = shrink(found, net, masks)
         assert torch.equal(torch.get_rng_state(), random)
+        in_singles(found, net, masks, x)
         with torch.no_grad():
             wanted = masked(found, net, masks)(x)
             torch.testing.assert_close(small(x), wanted, atol=1e-9, rtol=1e-9)
-            assert (wanted - net(x)).abs().max() > 1e-6
-        assert count(small) < count(net)
+            something = any(not mask.all() for mask in masks.values())
+            assert ((wanted - net(x)).abs().max() > 1e-6) == something
+        assert (count(small) < count(net)) == something
         assert sum(macs(small, x).values()) <= sum(macs(net, x).values())
     assert all(torch.equal(before[name], t) for name, t in net.state_dict().items())
 
@@ -77,7 +89,35 @@ def test_each_class_alone_and_one_after_the_other(case):
         assert torch.equal(tensor, small.state_dict()[name]), name
 
 
-def test_layers_know_their_new_sizes(case):
+def in_singles(found, net, masks, x):
+    """The law in float32, with the masks of float64."""
+    single = copy.deepcopy(net).float()
+    with torch.no_grad():
+        wanted, got = (
+            masked(found, single, masks)(x.float()),
+            shrink(found, single, masks)(x.float()),
+        )
+    torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-5)
+
+
+def values(net):
+    """All tensors of a network by name, each on its own: what a file holds."""
+    return {name: t.clone().contiguous() for name, t in net.state_dict().items()}
+
+
+def test_nine_of_ten_layers_and_more_are_offered():
+    """Of layers that neither make the answers nor would change them without some units."""
+    offered, others = 0, {}
+    for name, (build, _) in NETS.items():
+        torch.manual_seed(0)
+        found = plan(awake(build()), torch.randn(3, 1, 8, 8, dtype=torch.float64))
+        offered += sum(len(c.producers) for c in found.classes)
+        others |= {(name, n): w for n, w in found.frozen.items() if "outputs of the net" not in w}
+    assert offered > 90
+    assert len(others) < 0.1 * offered, others
+
+
+def test_layers_know_their_new_sizes(case, request):
     net, x, _ = case
     found = plan(net, x)
     small = shrink(found, net, some(found, seed=1))
@@ -90,8 +130,12 @@ def test_layers_know_their_new_sizes(case):
             assert layer.weight.shape == (layer.out_features, layer.in_features)
         if isinstance(layer, nn.BatchNorm2d):
             assert layer.num_features == len(layer.running_mean) == len(layer.weight)
-    again = apply_indices(net, keep_indices(found, some(found, seed=1)))
+    bare = awake(NETS[request.node.callspec.params["case"]][0](), seed=9)
+    again = apply_indices(bare, keep_indices(found, some(found, seed=1)))
+    assert not torch.equal(again(x), small(x))
+    again.load_state_dict(safetensors.torch.load(safetensors.torch.save(values(small))))
     assert torch.equal(again(x), small(x))
+    torch.testing.assert_close(again(x[:1]), small(x)[:1])  # any batch size
 
 
 def test_masked_training_is_training_the_small_network():
@@ -112,6 +156,47 @@ def test_masked_training_is_training_the_small_network():
         one.eval()
     torch.testing.assert_close(nets[0](x), nets[1](x), atol=1e-9, rtol=1e-9)
     assert (nets[0](x) - net(x)).abs().max() > 1e-2
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "weight_decay": 1e-3}),
+        (torch.optim.AdamW, {"lr": 0.01, "amsgrad": True}),
+    ],
+)
+def test_an_optimiser_goes_on_where_it_was(kind, options):
+    net = awake(built("vgg-small", width=4)()).train()
+    x, y = torch.randn(16, 1, 8, 8, dtype=torch.float64), torch.arange(16) % 10
+    found = plan(net, x)
+    masks = some(found, seed=2)
+    covered = cover(found, net, masks)
+
+    def train(one, optimizer, steps):
+        for _ in range(steps):
+            optimizer.zero_grad()
+            F.cross_entropy(one(x), y).backward()
+            optimizer.step()
+            zero(one, covered if one is net else {})
+
+    layers = [{"params": [p]} for p in net.parameters()]
+    layers[0]["lr"] = 0.03
+    optimizer = kind(layers, **options)
+    zero(net, covered)
+    train(net, optimizer, 3)
+    small = shrink(found, net, masks)
+    again = rebuilt(optimizer, net, small, keep_indices(found, masks))
+    assert type(again) is kind
+    assert again.param_groups[0]["lr"] == 0.03
+    before = copy.deepcopy(optimizer.state_dict())
+    train(small, again, 3)
+    assert all(torch.equal(v, before["state"][0][k])
+               for k, v in optimizer.state_dict()["state"][0].items()
+               if isinstance(v, torch.Tensor))  # fmt: skip
+    train(net, optimizer, 3)
+    torch.testing.assert_close(small.eval()(x), net.eval()(x), atol=1e-9, rtol=1e-9)
+    with pytest.raises(ValueError, match="not in both networks"):
+        rebuilt(optimizer, small, small, {})
 
 
 def test_modes_gradients_and_ties_are_kept():

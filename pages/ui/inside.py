@@ -27,6 +27,9 @@ def show_layers(study: Study, folder: Path, keep: Keep) -> None:
         "A filter that goes takes along its row, its normalisation, and the columns of the next "
         "layers that read it: costs fall on both sides."
     )
+    if len(study.fixed):
+        with st.expander("What cannot go, and why"):
+            st.dataframe(study.fixed, hide_index=True, key="fixed")
 
 
 def _measured(study: Study, keep: Keep) -> None:

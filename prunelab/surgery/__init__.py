@@ -1,7 +1,8 @@
 """Structured surgery: find what a network can lose for real, and take it away.
 
 ``plan`` says what can be removed; ``masks`` give a bool per unit of each class (True stays);
-``cover`` is the same removal as zeros; ``shrink`` makes the small network.
+``cover`` is the same removal as zeros; ``shrink`` makes the small network, ``rebuilt`` its
+optimiser.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from prunelab.surgery import cut
 from prunelab.surgery.compare import TOLERANCE, apart
 from prunelab.surgery.cut import Class, Indices, Member, apply_indices, zero
+from prunelab.surgery.optimizers import rebuilt
 from prunelab.surgery.plan import Plan, plan
 from prunelab.surgery.trace import Untraceable
 
@@ -28,6 +30,7 @@ __all__ = [
     "cover",
     "keep_indices",
     "plan",
+    "rebuilt",
     "shrink",
     "zero",
 ]

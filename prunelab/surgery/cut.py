@@ -116,7 +116,7 @@ def apply_indices(
     for name, dims in indices.items():
         owner, _, leaf = name.rpartition(".")
         if name in tensors:
-            smaller[id(tensors[name])] = _select(name, tensors[name], dims)
+            smaller[id(tensors[name])] = select(name, tensors[name], dims)
         elif _keeps(net, owner, leaf):
             numbers[owner, leaf] = len(next(filter(None, dims), ()))
         else:
@@ -191,7 +191,12 @@ def _outer(parameter: Tensor, dims: Mapping[int, Tensor]) -> Tensor:
     return covered
 
 
-def _select(name: str, tensor: Tensor, dims: Sequence[Sequence[int] | None]) -> Tensor:
+def select(name: str, tensor: Tensor, dims: Sequence[Sequence[int] | None]) -> Tensor:
+    """What of a tensor stays, by dimension; a parameter stays one.
+
+    Raises:
+        ValueError: an index that is too large, or none.
+    """
     small = tensor.detach()
     for dim, kept in enumerate(dims):
         if kept is None:
