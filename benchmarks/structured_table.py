@@ -1,6 +1,6 @@
 """Structured methods at the same cost: accuracy with a spread over seeds, and what is smaller.
 
-python benchmarks/structured_table.py [--data mnist] [--seeds 5] [--write]
+python benchmarks/structured_table.py [--seeds 5] [--write]
 
 Every run of a seed starts from the same dense network and fine-tunes as long; the sparsity is the
 share of the filters of every layer. With --write the table goes into docs/structured.md.
@@ -18,20 +18,18 @@ from typing import Any
 
 from prunelab.events import Failed, fold
 from prunelab.experiment import run
-from prunelab.registry import MODELS
 from prunelab.spec import RunSpec
 
 DOCS = Path(__file__).parents[1] / "docs" / "structured.md"
-BEGIN, END = "<!-- table: accuracy{} -->\n", "<!-- end -->"
-BASES = {
-    "digits": RunSpec(
-        data="digits", model="resnet-narrow", sparsity=0.5, scope="uniform", epochs=20,
-        recover_epochs=10,
-    ),
-    "mnist": RunSpec(
-        data="mnist", model="lenet-5", sparsity=0.8, scope="uniform", epochs=2, recover_epochs=1
-    ),
-}  # fmt: skip
+BEGIN, END = "<!-- table: accuracy -->\n", "<!-- end -->"
+BASE = RunSpec(
+    data="digits",
+    model="resnet-narrow",
+    sparsity=0.5,
+    scope="uniform",
+    epochs=20,
+    recover_epochs=10,
+)
 METHODS = (
     "random-filter", "l1-filter", "l2-filter", "fpgm", "taylor", "apoz", "thinet", "hrank",
     "effective-rank",
@@ -44,36 +42,33 @@ def main() -> None:
     asked = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    asked.add_argument("--data", choices=list(BASES), default="digits")
     asked.add_argument("--seeds", type=int, default=5)
     asked.add_argument("--write", action="store_true")
     given = asked.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        lines = list(table(BASES[given.data], range(given.seeds), Path(folder)))
+        lines = list(table(range(given.seeds), Path(folder)))
     text = "\n".join(lines)
     print(text)
     if given.write:
         old = DOCS.read_text(encoding="utf-8")
-        begin = BEGIN.format("" if given.data == "digits" else f" {given.data}")
-        before, rest = old.split(begin)
+        before, rest = old.split(BEGIN)
         DOCS.write_text(
-            before + begin + text + "\n" + END + rest.split(END, 1)[1], encoding="utf-8"
+            before + BEGIN + text + "\n" + END + rest.split(END, 1)[1], encoding="utf-8"
         )
 
 
-def table(base: RunSpec, seeds: Sequence[int], dense: Path) -> Iterator[str]:
+def table(seeds: Sequence[int], dense: Path) -> Iterator[str]:
     """The rows: a method or a control each."""
     yield (
-        f"{base.data}, {base.model}, {base.sparsity:.0%} of the filters, {len(seeds)} seeds, "
-        f"{base.epochs} epochs dense and {base.recover_epochs} after pruning; accuracy in % on the "
+        f"{BASE.data}, {BASE.model}, {BASE.sparsity:.0%} of the filters, {len(seeds)} seeds, "
+        f"{BASE.epochs} epochs dense and {BASE.recover_epochs} after pruning; accuracy in % on the "
         f"test part, mean ± standard deviation.\n"
     )
     yield "| method | recovered by | right after | recovered | parameters | multiply-adds |"
     yield "|---|---|---|---|---|---|"
-    ways = [(method, "finetune") for method in METHODS] + list(CONTROLS)
-    normed = "batch-normalised network" in MODELS[base.model].traits
-    for number, (method, recover) in enumerate(w for w in ways if normed or w[1] != "recalibrate"):
-        spec = replace(base, method=method, recover=recover)
+    first = [(method, "finetune") for method in METHODS]
+    for number, (method, recover) in enumerate([*first, *CONTROLS]):
+        spec = replace(BASE, method=method, recover=recover)
         found = [_result(replace(spec, seed=seed), dense) for seed in seeds]
         if number == 0:
             yield _row("dense", "", "", [r.dense for r in found])
