@@ -6,6 +6,7 @@ import hashlib
 import re
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from driving import free_port, ready, serve, shot, visit
 from playwright.sync_api import expect
 from provider import CLIENT, Provider
@@ -49,13 +50,17 @@ def asked(page):
     expect(headline(page)).to_have_text("Sign in to use PruneLab", timeout=60_000)
 
 
+def accessible(page):
+    found = Axe().run(page).response["violations"]
+    assert [v["id"] for v in found if v["impact"] != "minor"] == []
+
+
 def sign_in(page, person):
     page.goto("/runs")
     asked(page)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("link", name=person).click(timeout=60_000)
-    page.wait_for_url(re.compile("127.0.0.1:[0-9]+/$"))
-    ready(page)
+    page.wait_for_url(re.compile("127.0.0.1:[0-9]+/$"), wait_until="commit", timeout=60_000)
     page.goto("/runs")
     ready(page)
 
@@ -71,8 +76,10 @@ def test_people_sign_in_see_their_own_runs_and_sign_out(browser, signing, provid
         page.goto("/account")
         expect(headline(page)).to_have_text("Signed in as Ann <b>")
         shot(page, "account-1440-light")
+        accessible(page)
         page.get_by_role("button", name="Sign out").click()
         asked(page)
+        accessible(page)
     with visit(browser, signing, "bob", 800, "dark") as page:
         sign_in(page, "Bob")
         expect(page.get_by_text("No runs yet")).to_be_visible()

@@ -124,11 +124,11 @@ def test_a_hundred_runs_on_two_hosts_with_postgres_while_one_is_killed_twice(
     for spec in specs:
         engine.submit(store, spec)
     for ended in (20, 50):
-        until(lambda ended=ended: store.count(state="finished") >= ended, 200)
+        until(lambda ended=ended: store.count(state="finished") >= ended, 1500)
         until(lambda: store.count(state="running") == 2)
         cluster.leave(hosts.pop(0), signal.SIGKILL)
         hosts.insert(0, cluster.join("--no-nanny"))
-    until(lambda: done(store), 300)
+    until(lambda: done(store), 1500)
     all_is_well(store, specs, settings.parent / "acks")
     rows = store.rows(spec.key for spec in specs)
     assert sum(row.attempt == 2 for row in rows) == 2
@@ -149,7 +149,7 @@ def test_the_real_experiment_on_another_host_leaves_its_files_in_the_shared_plac
     store = Store(url, settings)
     spec = RunSpec(model="lenet-300-100", sparsity=0.9, epochs=1, recover_epochs=1)
     key = engine.submit(store, spec)
-    until(lambda: done(store), 120)
+    until(lambda: done(store), 1500)
     assert store.row(key).state == "finished", store.row(key).result.reason
     assert not (settings / "files" / key).exists()
     assert {"run.json", "model.safetensors"} <= {p.name for p in store.folder(key).iterdir()}

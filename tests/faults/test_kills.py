@@ -118,7 +118,7 @@ class Scene:
                     return
                 time.sleep(0.05)
 
-    def end(self, seconds=200):
+    def end(self, seconds=900):
         """Wait for the last run; ``seconds`` without one ending is a run that is stuck."""
         try:
             while left := self.left():

@@ -105,7 +105,7 @@ def test_a_run_waits_for_a_short_cut_and_moves_after_a_long_one(wire, far, setti
     before = len(store.result(key).epochs)
     wire.mend()
     until(lambda: len(store.result(key).epochs) > before + 3)
-    until(lambda: store.state(key) == "finished", 400)
+    until(lambda: store.state(key) == "finished", 800)
     all_is_well(store, [spec], settings.parent / "acks")
     assert store.row(key).attempt == 1 + lost
     assert (store.row(key).worker != host) == lost
