@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from prunelab import figures
+from prunelab.bearing import bearable, borne
 from prunelab.cover import Cover, apply
 from prunelab.experiment import one_thread
 from prunelab.forecasting import trained
@@ -19,7 +20,6 @@ from prunelab.job import Job, prepare, score
 from prunelab.masks import Scores, removed, select
 from prunelab.measure.quality import quality
 from prunelab.spec import RunSpec, SpecError
-from prunelab.structure import bearable, borne
 
 SPARSITIES = tuple(n / 10 for n in range(1, 10))
 

@@ -11,12 +11,13 @@ import torch
 from make_structure import SPEC as SHIPPED_SPEC
 
 from prunelab import aside, figures, structure
+from prunelab.bearing import bearable, borne
 from prunelab.catalogue import catalogue
 from prunelab.job import prepare
 from prunelab.measure.macs import macs
 from prunelab.registry import MODELS
 from prunelab.spec import RunSpec, SpecError
-from prunelab.structure import Scan, Study, bearable, borne
+from prunelab.structure import Scan, Study
 from prunelab.structuring import PLANS, costs
 from prunelab.surgery import shrink
 from prunelab.units.planning import example_of
