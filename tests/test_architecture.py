@@ -20,7 +20,8 @@ DESK = {
     "migrations", "operations", "backup", "treelab",
     "packing", "lottery", "presets", "plots",
     "cards", "foresight", "timing", "aside", "texts", "controls", "fair", "tables", "searching",
-    "summaries", "exports", "structure", "bearing", "scissors", "collection", "prediction", "sketches",
+    "bearing",
+    "summaries", "exports", "structure", "scissors", "collection", "prediction", "sketches",
     "answers", "crossing",
 }  # fmt: skip
 # What a part of the bench may know beside plain data; a name stands for its whole package.
