@@ -1,6 +1,7 @@
 # make app: everything a user needs, then the app. make test: everything the tests need, then the tests.
 PYTHON ?= python3
 RUN := .venv/bin/python
+WORKERS ?= 2
 
 .PHONY: setup dev app test slow lint notebook notebooks docs reproduce bench site browser system clean reproductions
 
@@ -30,7 +31,7 @@ system: dev
 	@$(RUN) tests/system.py
 
 test: dev browser system
-	$(RUN) -m pytest
+	$(RUN) -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 slow: dev system
 	$(RUN) -m pytest -m slow --timeout 3600

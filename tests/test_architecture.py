@@ -20,9 +20,7 @@ DESK = {
     "migrations", "operations", "backup", "treelab",
     "packing", "lottery", "presets", "plots",
     "cards", "foresight", "timing", "aside", "texts", "controls", "fair", "tables", "searching",
-    "bearing",
-    "summaries", "exports", "structure", "scissors", "collection", "prediction", "sketches",
-    "answers", "crossing",
+    "bearing", "summaries", "exports", "structure", "scissors", "collection", "prediction", "sketches", "answers", "crossing", "xray", "microscope",
 }  # fmt: skip
 # What a part of the bench may know beside plain data; a name stands for its whole package.
 MAY = {

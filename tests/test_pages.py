@@ -40,6 +40,8 @@ PAGES = (
     "museum",
     "balance",
     "breakeven",
+    "xray",
+    "resurrection",
     "runs",
     "methods",
 )

@@ -35,7 +35,13 @@ SECTIONS = {
         "breakeven": "Break-even",
         "lottery": "Lottery",
     },
-    "Learn": {"scissors": "Scissors", "predict": "Predict", "museum": "Failure museum"},
+    "Learn": {
+        "scissors": "Scissors",
+        "predict": "Predict",
+        "museum": "Failure museum",
+        "xray": "X-ray",
+        "resurrection": "Resurrection",
+    },
     "Library": {"methods": "Methods, models, data", "runs": "Runs"},
 }
 TITLES = {name: title for section in SECTIONS.values() for name, title in section.items()}

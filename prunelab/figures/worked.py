@@ -36,8 +36,8 @@ def worked(name: str, steps: Sequence[Mapping[str, Any]], *, theme: Theme = "lig
     p = PALETTES[theme]
     for number, (_, step) in enumerate(drawn):
         row, col = number // 2 + 1, number % 2 + 1
-        figure.add_trace(_cells(step, p), row, col)
-        for box in _gone(step, p):
+        figure.add_trace(cells(step, p), row, col)
+        for box in gone(step, p):
             figure.add_shape(row=row, col=col, **box)
         high = len(step["values"])
         figure.update_xaxes(range=[-0.5, SIDE - 0.5], row=row, col=col)
@@ -59,7 +59,8 @@ def _title(name: str, steps: Sequence[Mapping[str, Any]]) -> str:
     return f"{name} keeps {kept.sum()} of the {kept.size} {noun} of this layer"
 
 
-def _cells(step: Mapping[str, Any], p: Palette) -> go.Heatmap:
+def cells(step: Mapping[str, Any], p: Palette) -> go.Heatmap:
+    """The numbers of a step in tints; what does not stay has none."""
     values = np.array(step["values"], dtype=float)
     kept = np.array(step.get("kept") or np.ones(values.shape), dtype=bool)
     limit = float(np.abs(values).max()) or 1.0
@@ -98,7 +99,7 @@ def _soft(p: Palette, signed: bool) -> list[list[Any]]:
     return scale(quiet[:5])
 
 
-def _gone(step: Mapping[str, Any], p: Palette) -> list[dict[str, Any]]:
+def gone(step: Mapping[str, Any], p: Palette) -> list[dict[str, Any]]:
     """A line through what does not stay: not by colour alone."""
     line = {"color": p.muted, "width": 1.5}
     return [

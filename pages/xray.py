@@ -1,0 +1,142 @@
+"""X-ray: a method step by step on a layer of four by four, and why each weight went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui import desk, shell, show
+from prunelab import figures, xray
+
+FIRST = "magnitude"
+
+
+def main() -> None:
+    with st.spinner("Working every method through, a few seconds the first time"):
+        worked = desk.worked()
+    names = xray.drawn(worked)
+    if not names:
+        st.title("X-ray")
+        st.info("No method has a layer to look into.")
+        return
+    place = st.container()
+    method = st.selectbox(
+        "Method", names, names.index(FIRST) if FIRST in names else 0, key="method",
+        bind="query-params", width=320,
+    )  # fmt: skip
+    steps = xray.steps(worked, method)
+    titles = [f"{i}. {step['title']}" for i, step in enumerate(steps, 1)]
+    chosen = _walk(titles, method)
+    place.title(_title(steps[chosen], method))
+    _step(worked, method, steps[chosen])
+    st.header("Who agrees", anchor=False)
+    _agree(worked, method)
+
+
+def _walk(titles: list[str], method: str) -> int:
+    """Which step is shown: buttons, and on to the next."""
+    key = f"step-{method}"
+    with st.container(horizontal=True, vertical_alignment="bottom", key="walk"):
+        st.segmented_control("Step", titles, default=titles[0], key=key, required=True)
+        at = titles.index(st.session_state.get(key) or titles[0])
+        st.button(
+            "Next step", icon=":material/arrow_forward:", disabled=at + 1 == len(titles),
+            on_click=_set, args=(key, titles[min(at + 1, len(titles) - 1)]), key="next",
+        )  # fmt: skip
+    return at
+
+
+def _set(key: str, title: str) -> None:
+    st.session_state[key] = title
+
+
+def _title(step: Mapping[str, Any], method: str) -> str:
+    says = {
+        "Weights w": "These weights are there",
+        "Gradient ∂L/∂w": "This is how the loss would change",
+        "Score": f"{method} gives each a score",
+        "Allocate": "So many may stay in each layer",
+        "Select": "The highest stay, the others go",
+        "Forward": "And this is what the network answers then",
+    }
+    return says.get(step["title"], step["title"])
+
+
+def _step(worked: xray.Worked, method: str, step: Mapping[str, Any]) -> None:
+    st.markdown(show.plain(step["text"]))
+    if step["kind"] == "table":
+        table = pd.DataFrame(step["rows"], columns=step["columns"])
+        st.table(table.set_index(step["columns"][0]))
+        return
+    with st.container(key="pair-xray"):
+        left, right = st.columns([5, 4], gap="large")
+        marked = xray.within(worked, method, *st.session_state.get("_cell", (0, 0)))
+        with left:
+            clicked = show.picture(
+                lambda: figures.step(step, marked=marked, theme=shell.theme()),
+                f"xray-{method}-{step['title'].split()[0].lower()}",
+                python=f"from prunelab import cards, figures\n\n"
+                f"steps = cards.worked()[{method!r}]['steps']\n"
+                f"figures.step(next(s for s in steps if s['title'] == {step['title']!r})).figure",
+                clicks=True,
+            )
+        if clicked:
+            at = xray.within(worked, method, int(clicked[0]["y"]), int(clicked[0]["x"]))
+            if at != marked:
+                st.session_state["_cell"] = at
+                st.rerun()
+        with right:
+            _why(worked, method, step, marked)
+
+
+def _why(worked: xray.Worked, method: str, step: Mapping[str, Any], cell: tuple[int, int]) -> None:
+    found = xray.why(worked, method, *cell)
+    with st.container(border=True, key="card-why"):
+        word = "stay" if found.kept else "go"
+        st.markdown(f"**Why does row {cell[0] + 1}, column {cell[1] + 1} {word}?**")
+        if step.get("working"):
+            said = f"{step['working'][cell[0]][cell[1]]} = {found.score:.4g}"
+            st.markdown(f"Its score: {show.plain(said)}")
+        else:
+            st.markdown(f"Its score: {found.score:.4g}")
+        st.markdown(f"Rank {found.rank} of {found.of} in this layer")
+        if found.lowest_kept is not None and found.highest_gone is not None:
+            st.markdown(
+                f"The lowest that stays has {found.lowest_kept:.4g}, the highest that goes "
+                f"{found.highest_gone:.4g}"
+            )
+        others = len(found.also_kept) + len(found.also_gone)
+        if others:
+            st.markdown(f"{len(found.also_kept)} of {others} other methods would keep it")
+            with st.expander("Which"):
+                st.markdown(f"**Keep it:** {_list(found.also_kept)}")
+                st.markdown(f"**Let it go:** {_list(found.also_gone)}")
+    st.caption("Click a cell to ask about another; every number is the method's own.")
+
+
+def _list(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "none"
+
+
+def _agree(worked: xray.Worked, method: str) -> None:
+    names = xray.like(worked, method)
+    if len(names) < 2:
+        st.caption("No other method chooses among the same cells.")
+        return
+    show.picture(
+        lambda: figures.agree(names, xray.agreement(worked, names), theme=shell.theme()),
+        "agree",
+        python="from prunelab import cards, figures, xray\n\nworked = cards.worked()\n"
+        f"names = xray.like(worked, {method!r})\n"
+        "figures.agree(names, xray.agreement(worked, names)).figure",
+    )
+    st.caption(
+        "Each method was run on this tiny model with its own training, so methods that learn while "
+        "they prune choose among other weights than those that do not."
+    )
+
+
+shell.show(main)

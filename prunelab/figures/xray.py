@@ -1,0 +1,80 @@
+"""One step of a worked example, large; and how far methods agree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from prunelab.figures.look import PALETTES, Picture, Theme, layout, scale
+from prunelab.figures.worked import cells, gone
+
+
+def step(
+    made: Mapping[str, Any], *, marked: tuple[int, int] | None = None, theme: Theme = "light"
+) -> Picture:
+    """The matrix of one step, every number in its cell, what does not stay struck through.
+
+    Args:
+        made: a step of kind "matrix" of a worked example.
+        marked: row and column of a cell to frame, from 0.
+        theme: of the colours.
+    """
+    p, high = PALETTES[theme], len(made["values"])
+    wide = len(made["values"][0])
+    figure = go.Figure(cells(made, p))
+    for line in gone(made, p):
+        figure.add_shape(**line)
+    if marked:
+        row, column = marked
+        figure.add_shape(
+            type="rect", x0=column - 0.49, x1=column + 0.49, y0=row - 0.49, y1=row + 0.49,
+            line={"color": p.accent, "width": 4},
+        )  # fmt: skip
+    # One point a cell, seen by nobody: a heatmap tells no clicks.
+    figure.add_scatter(
+        x=[j for _ in range(high) for j in range(wide)],
+        y=[i for i in range(high) for _ in range(wide)],
+        mode="markers", marker={"size": 48, "opacity": 0, "symbol": "square"},
+        hoverinfo="skip", showlegend=False,
+    )  # fmt: skip
+    layout(figure, made["title"], theme=theme, height=76 * high + 70)
+    figure.update_xaxes(visible=False, fixedrange=True, range=[-0.5, wide - 0.5])
+    figure.update_yaxes(visible=False, fixedrange=True, range=[high - 0.5, -0.5])
+    figure.update_traces(textfont={"size": 17}, selector={"type": "heatmap"})
+    figure.update_layout(margin={"l": 4, "r": 4, "b": 4}, dragmode=False)
+    table = pd.DataFrame(
+        [
+            {"row": i + 1, "column": j + 1, "value": value}
+            for i, line in enumerate(made["values"])
+            for j, value in enumerate(line)
+        ]
+    )
+    return Picture(made["title"], figure, f"A matrix of numbers: {made['title']}.", table)
+
+
+def agree(
+    methods: Sequence[str], shares: Sequence[Sequence[float]], *, theme: Theme = "light"
+) -> Picture:
+    """How much of what two methods keep is the same, for each pair."""
+    p = PALETTES[theme]
+    names = list(methods)
+    figure = go.Figure(
+        go.Heatmap(
+            z=shares, x=names, y=names, zmin=0, zmax=1, colorscale=scale(p.kept[::-1]),
+            xgap=2, ygap=2, colorbar={"title": {"text": "shared"}, "tickformat": ".0%"},
+            hovertemplate="%{y} and %{x}: %{z:.0%} shared<extra></extra>",
+        )
+    )  # fmt: skip
+    title = f"What {len(names)} methods keep of this layer, and how much of it they share"
+    layout(figure, title, theme=theme, height=max(360, 24 * len(names) + 170))
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure.update_xaxes(tickangle=-60, showgrid=False)
+    rows = [
+        {"method": a, "other": b, "shared": share}
+        for a, line in zip(names, shares, strict=True)
+        for b, share in zip(names, line, strict=True)
+    ]
+    return Picture(title, figure, f"A heatmap. {title}.", pd.DataFrame(rows))
