@@ -47,7 +47,8 @@ def strip(seen: Slide, *, theme: Theme = "light") -> Picture:
     figure = go.Figure(
         go.Scatter(
             x=steps, y=list(seen.zeros), mode="lines+markers",
-            line={"color": p.accent, "width": 2.5}, hovertemplate="step %{x}: %{y:.1%}<extra></extra>",
+            line={"color": p.accent, "width": 2.5},
+            hovertemplate="step %{x}: %{y:.1%}<extra></extra>",
         )
     )  # fmt: skip
     many = "1 step" if seen.steps == 1 else f"{seen.steps} steps"
