@@ -67,7 +67,7 @@ def _explained() -> None:
             "- **Nothing masked**: the first gradient moves every weight.\n"
             "- **Gradients masked**: the optimiser still remembers earlier gradients of those "
             "weights. The memory shrinks by a tenth each step and moves them all the while.\n"
-            "- **Momentum masked**: it is the sum of all gradients, that of this step among them, so "
+            "- **Momentum masked**: it is the sum of all gradients, this step's too, so "
             "nothing moves a zero. Weight decay cannot either: it pulls by a share of the weight, "
             "and that is nought.\n"
             "- **Weights masked**: whatever moved them, they are put back.\n\n"
