@@ -14,13 +14,12 @@ HEAVY = {"torch", "sklearn", "distributed", "dask", "skops", "safetensors.torch"
 DESK = {
     "__init__", "spec", "events", "store", "database", "row", "ledger", "catalogue", "engine",
     "choices", "knobs", "files", "figures", "layers", "local", "notebook", "cli", "docs", "launch",
-    "registry",
-    "schedules", "parts", "examples", "processes", "own", "harmless", "imports", "export", "npz",
-    "__main__", "space", "limits", "storage", "turns", "told", "log", "journal", "patience",
-    "migrations", "operations", "backup", "treelab",
-    "packing", "lottery", "presets", "plots",
-    "cards", "foresight", "timing", "aside", "texts", "controls", "fair", "tables", "searching",
-    "bearing", "summaries", "exports", "structure", "scissors", "collection", "prediction", "sketches", "answers", "crossing", "xray", "microscope",
+    "registry", "schedules", "parts", "examples", "processes", "own", "harmless", "imports",
+    "export", "npz", "__main__", "space", "limits", "storage", "turns", "told", "log", "journal",
+    "patience", "migrations", "operations", "backup", "treelab", "packing", "lottery", "presets",
+    "plots", "cards", "foresight", "timing", "aside", "texts", "controls", "fair", "tables",
+    "searching", "bearing", "summaries", "exports", "structure", "scissors", "collection",
+    "prediction", "sketches", "answers", "crossing", "xray", "microscope",
 }  # fmt: skip
 # What a part of the bench may know beside plain data; a name stands for its whole package.
 MAY = {
