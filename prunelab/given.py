@@ -31,7 +31,7 @@ def start(job: Job, net: nn.Module) -> Iterator[Event]:
     state = read(find(job.spec.weights, ".safetensors"), net)
     net.load_state_dict({name: t.to(device) for name, t in state.items()})
     part = job.parts.validation
-    most = float(np.bincount(part.y).max() / len(part.y))
+    most = float(np.bincount(part.y.ravel()).max() / part.y.size)
     accuracy = quality(net, part, len(job.parts.classes))["accuracy"]
     if accuracy <= most:
         yield Warned(

@@ -32,9 +32,11 @@ def weighted(
     p = _shares(incoming)
     sums, links = _columns(weight)
     by_size, evenly = _divided(p, sums) * theta, _divided(p, links) * (1 - theta)
+    whole = bool((links == len(weight)).all())  # then every output gets the same part evenly
     through = torch.cat(
-        [some.abs().double() @ by_size + (some != 0).double() @ evenly for some in _pieces(weight)]
+        [_flow(some, by_size, None if whole else evenly) for some in _pieces(weight)]
     )
+    through += evenly.sum() if whole else 0
     return _shares(gamma * through + (1 - gamma) * _shares(activity))
 
 
@@ -42,7 +44,7 @@ def weighted(
 def modified(weight: Tensor, incoming: Tensor, activity: Tensor) -> Tensor:
     """Importance by the modified rank: (|W| p) times the activity, scaled to sum to 1; float64."""
     p = _shares(incoming)
-    through = torch.cat([some.abs().double() @ p for some in _pieces(weight)])
+    through = torch.cat([_flow(some, p, None) for some in _pieces(weight)])
     return _shares(through * activity.double())
 
 
@@ -51,9 +53,24 @@ def _columns(weight: Tensor) -> tuple[Tensor, Tensor]:
     sums = torch.zeros(weight.shape[1], dtype=torch.float64, device=weight.device)
     links = torch.zeros_like(sums)
     for some in _pieces(weight):
-        sums += some.abs().sum(0, dtype=torch.float64)
-        links += some.count_nonzero(0)
+        size = _size(some)
+        sums += size.sum(0)
+        links += len(some) if bool(size.min() > 0) else size.count_nonzero(0)
     return sums, links
+
+
+def _flow(some: Tensor, by_size: Tensor, evenly: Tensor | None) -> Tensor:
+    """What flows to some outputs: by size of weight, and evenly over those that are not zero."""
+    size = _size(some)
+    found = torch.mv(size, by_size.to(size.dtype)).double()
+    if evenly is not None:
+        found += torch.mv(size.sign_(), evenly.to(size.dtype))
+    return found
+
+
+def _size(some: Tensor) -> Tensor:
+    """|w| in at least 32 bits; a piece is summed in them, pieces in 64."""
+    return some.abs() if some.dtype == torch.float64 else some.float().abs()
 
 
 def _pieces(weight: Tensor) -> tuple[Tensor, ...]:

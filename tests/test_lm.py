@@ -16,7 +16,7 @@ from prunelab.lm.neurons import official_masks, score_neurons
 from prunelab.lm.prune import METHODS
 from prunelab.lm.sparsegpt import solve
 from prunelab.lm.walk import walk
-from prunelab.lm.weights import mask
+from prunelab.lm.weights import WEIGHTS, mask
 from prunelab.pagerank import modified, weighted
 from prunelab.spec import SpecError
 
@@ -166,7 +166,7 @@ def test_whole_blocks_go(family, tmp_path):
     assert out.shape == (1, 7)
 
 
-@pytest.mark.parametrize("method", METHODS["weights"])
+@pytest.mark.parametrize("method", WEIGHTS)
 @pytest.mark.parametrize("pattern", [None, (2, 4)])
 def test_weights_become_zero_exactly(method, pattern):
     model = tiny.model("gpt2")
@@ -335,9 +335,12 @@ def test_speeds_are_measured_in_turns():
 def test_what_cannot_be_pruned_is_refused():
     model = tiny.model("llama")
     for words, match in (
-        ({"unit": "atoms"}, "unit must be one of neurons, weights, blocks"),
+        ({"unit": "atoms"}, "unit must be one of neurons, weights, heads, blocks"),
         ({"method": "sparsegpt"}, "The methods for neurons are llm-rank"),
         ({"sparsity": 1.0}, "sparsity must be at least 0 and below 1"),
+        ({"recover": "hope"}, "recover must be none, or least-squares of neurons; got 'hope'"),
+        ({"recover": "least-squares", "unit": "weights", "method": "wanda"}, "recover must be"),
+        ({"unit": "weights", "method": "movement", "pattern": (2, 4)}, "needs 1 ≤ n < m"),
         ({"pattern": (2, 4)}, "A pattern n:m of weights needs"),
         ({"unit": "weights", "method": "wanda", "pattern": (4, 2)}, "needs 1 ≤ n < m"),
         ({"unit": "weights", "method": "wanda", "pattern": (2, 7)}, "24 inputs has no blocks of 7"),

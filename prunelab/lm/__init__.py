@@ -9,12 +9,14 @@ from __future__ import annotations
 from prunelab.lm.evaluate import agreement, continued, quality, tokens_per_second, windows
 from prunelab.lm.folder import Language, read, save
 from prunelab.lm.prune import Report, prune
+from prunelab.lm.repair import finetune
 
 __all__ = [
     "Language",
     "Report",
     "agreement",
     "continued",
+    "finetune",
     "prune",
     "quality",
     "read",

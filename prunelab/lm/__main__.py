@@ -6,11 +6,12 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from prunelab.lm.evaluate import continued, quality
 from prunelab.lm.folder import DTYPES, read, save
-from prunelab.lm.prune import METHODS, prune
+from prunelab.lm.prune import METHODS, Recover, prune
+from prunelab.lm.repair import finetune
 from prunelab.spec import SpecError
 
 PROMPT = 80  # characters of the text that are continued
@@ -46,8 +47,11 @@ def _run(asked: argparse.Namespace) -> dict[str, Any]:
         asked.sparsity,
         unit=asked.unit,
         pattern=pattern,  # type: ignore[arg-type]
+        recover=asked.recover,
         seed=asked.seed,
     )
+    if asked.finetune:
+        finetune(language.model, ids, steps=asked.finetune, seed=asked.seed)
     after = quality(language.model, test, **where)
     if asked.out:
         save(language, Path(asked.out))
@@ -61,6 +65,8 @@ def _run(asked: argparse.Namespace) -> dict[str, Any]:
         "pruned": after._asdict(),
         "window": asked.length,
         "stride": asked.stride or asked.length,
+        "recover": asked.recover,
+        "finetune": asked.finetune,
         "calibration": {"sequences": asked.sequences, "length": asked.length, "seed": asked.seed},
         "continued": continued(language.model, language.tokenizer, held[:PROMPT]),
     }
@@ -98,6 +104,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--method", default="llm-rank", help=", ".join(names))
     parser.add_argument("--unit", default="neurons", choices=list(METHODS))
     parser.add_argument("--sparsity", type=float, default=0.3)
+    parser.add_argument(
+        "--recover", default="none", choices=get_args(Recover), help="of neurons: solved anew"
+    )
+    parser.add_argument("--finetune", type=int, default=0, metavar="STEPS", help="afterwards")
     parser.add_argument("--pattern", default="", metavar="N:M", help="such as 2:4, of weights")
     parser.add_argument("--sequences", type=int, default=64, help="of calibration")
     parser.add_argument("--length", type=int, default=256, help="tokens of a sequence and window")

@@ -95,8 +95,8 @@ def remove_neurons(model: Any, stays: list[Tensor]) -> None:
         found, index = mlp(block), mask.nonzero().flatten()
         for layer in (found.gate, found.up):
             if layer is not None:
-                _cut(layer, index.to(matrix(layer).device), outputs=True)
-        _cut(found.down, index.to(matrix(found.down).device), outputs=False)
+                cut(layer, index.to(matrix(layer).device), outputs=True)
+        cut(found.down, index.to(matrix(found.down).device), outputs=False)
         inner: Any = block.get_submodule("mlp") if hasattr(block, "mlp") else block
         if hasattr(inner, "intermediate_size"):
             inner.intermediate_size = kept.copy().pop()
@@ -125,8 +125,8 @@ def remove_blocks(model: Any, stays: list[bool]) -> None:
         model.config.layer_types = [t for t, stay in zip(types, stays, strict=True) if stay]
 
 
-def _cut(layer: Any, index: Tensor, *, outputs: bool) -> None:
-    """Keep some of a layer's outputs, or of its inputs."""
+def cut(layer: Any, index: Tensor, *, outputs: bool) -> None:
+    """Keep some of a linear layer's outputs, or of its inputs."""
     transposed = type(layer).__name__ == TRANSPOSED
     dim = int(outputs == transposed)
     layer.weight = nn.Parameter(layer.weight.index_select(dim, index), layer.weight.requires_grad)

@@ -1,4 +1,4 @@
-"""Prune a causal language model of transformers in place: neurons, weights or blocks of it."""
+"""Prune a causal language model of transformers in place: neurons, weights, heads or blocks."""
 
 from __future__ import annotations
 
@@ -9,21 +9,30 @@ import torch
 from torch import Tensor
 
 from prunelab.lm.anatomy import blocks, remove_blocks, remove_neurons
+from prunelab.lm.attention import HEADS, remove_heads, score_heads
 from prunelab.lm.neurons import NEURONS, score_neurons
+from prunelab.lm.repair import least_squares, movement
 from prunelab.lm.walk import walk
 from prunelab.lm.weights import WEIGHTS, prune_weights
 from prunelab.masks import removed, select
 from prunelab.spec import SpecError
 from prunelab.training import seeded
 
-Unit = Literal["neurons", "weights", "blocks"]
+Unit = Literal["neurons", "weights", "heads", "blocks"]
+Recover = Literal["none", "least-squares"]
 BLOCKS = ("block-influence", "random")
-METHODS = {"neurons": tuple(NEURONS), "weights": WEIGHTS, "blocks": BLOCKS}
+TRAINED = "movement"  # prunes while it fine-tunes
+METHODS = {
+    "neurons": tuple(NEURONS),
+    "weights": (*WEIGHTS, TRAINED),
+    "heads": HEADS,
+    "blocks": BLOCKS,
+}
 LEAST = 2  # sequences of calibration
 
 
 class Report(NamedTuple):
-    """What went: units before and after, and the scores of neurons or blocks, by block."""
+    """What went: units before and after, and the scores of neurons, heads or blocks, by block."""
 
     unit: Unit
     method: str
@@ -38,7 +47,7 @@ class Report(NamedTuple):
         return 1 - self.kept / self.of
 
 
-def prune(
+def prune(  # noqa: PLR0913 - each is a flag of the command
     model: Any,
     ids: Tensor,
     method: str = "llm-rank",
@@ -46,6 +55,7 @@ def prune(
     *,
     unit: Unit = "neurons",
     pattern: tuple[int, int] | None = None,
+    recover: Recover = "none",
     seed: int = 0,
     **knobs: Any,
 ) -> Report:
@@ -55,28 +65,33 @@ def prune(
         model: a causal language model of transformers, on any device.
         ids: calibration tokens, (sequences, tokens), from training text alone.
         method: one of ``METHODS[unit]``.
-        sparsity: share of each block's neurons or weights, or of all blocks, to remove.
-        unit: "neurons" (MLP channels) and "blocks" are cut out, "weights" become zero.
+        sparsity: share of each block's neurons, heads or weights, or of all blocks, to remove.
+        unit: "neurons" (MLP channels), "heads" and "blocks" are cut out, "weights" become zero.
+            Heads go in groups that share keys and values.
         pattern: (n, m): of every m inputs of a weight n stay ("weights" alone).
+        recover: "least-squares" solves the down-projection anew for the neurons that stay.
         seed: of random choices.
-        knobs: gamma, theta and official of llm-rank; damp of sparsegpt.
+        knobs: gamma, theta and activity of llm-rank; damp of sparsegpt; steps, lr and batch of
+            movement.
 
     Raises:
         SpecError: an unknown method or knob, or calibration text that is too short.
     """
     check(ids, method, sparsity, unit, pattern)
+    if recover not in get_args(Recover) or (recover != "none" and unit != "neurons"):
+        raise SpecError(f"recover must be none, or least-squares of neurons; got {recover!r}.")
     if unit == "weights":
-        of, kept = prune_weights(model, ids, method, sparsity, pattern=pattern, seed=seed, **knobs)
+        if method == TRAINED:
+            of, kept = movement(model, ids, sparsity, seed=seed, **knobs)
+        else:
+            knobs["pattern"] = pattern
+            of, kept = prune_weights(model, ids, method, sparsity, seed=seed, **knobs)
         return Report(unit, method, of, kept, [], [])
-    if unit == "blocks":
-        scores = [_influence(model, ids, seed, method, **knobs)]
-    else:
-        scores = score_neurons(model, ids, method, seed=seed, **knobs)
+    scores = SCORES[unit](model, ids, method, seed=seed, **knobs)
     stays = [_stays(score, sparsity) for score in scores]
-    if unit == "blocks":
-        remove_blocks(model, stays[0].tolist())
-    else:
-        remove_neurons(model, stays)
+    if recover == "least-squares":
+        least_squares(model, ids, stays)
+    REMOVALS[unit](model, stays)
     of, kept = (sum(map(count, stays)) for count in (Tensor.numel, lambda s: int(s.sum())))
     return Report(unit, method, of, kept, scores, stays)
 
@@ -97,8 +112,11 @@ def check(
         raise SpecError(f"The methods for {unit} are {names}; got {method!r}.")
     if not 0 <= sparsity < 1:
         raise SpecError(f"sparsity must be at least 0 and below 1, got {sparsity}.")
-    if pattern and (unit != "weights" or not 1 <= pattern[0] < pattern[1]):
-        raise SpecError(f"A pattern n:m of weights needs 1 ≤ n < m, got {pattern} of {unit}.")
+    by_weight = unit == "weights" and method != TRAINED
+    if pattern and (not by_weight or not 1 <= pattern[0] < pattern[1]):
+        raise SpecError(
+            f"A pattern n:m of weights needs 1 ≤ n < m, got {pattern} of {unit} by {method}."
+        )
     if ids.ndim != 2 or len(ids) < LEAST or ids.shape[1] < 2:
         raise SpecError(
             f"Calibration needs at least {LEAST} sequences of 2 tokens, got {tuple(ids.shape)}: "
@@ -113,11 +131,11 @@ def _stays(score: Tensor, sparsity: float) -> Tensor:
 
 
 @torch.no_grad()
-def _influence(model: Any, ids: Tensor, seed: int, method: str) -> Tensor:
+def _influence(model: Any, ids: Tensor, method: str, *, seed: int) -> list[Tensor]:
     """1 − cos(what arrives at a block, what leaves), on average over tokens (Men et al. 2024)."""
     if method == "random":
         count = len(blocks(model))
-        return torch.rand(count, generator=seeded(seed, "blocks"), dtype=torch.float64)
+        return [torch.rand(count, generator=seeded(seed, "blocks"), dtype=torch.float64)]
     found: list[float] = []
 
     def visit(number: int, block: Any, arriving: Tensor, run: Callable[[Tensor], Tensor]) -> Tensor:
@@ -127,4 +145,16 @@ def _influence(model: Any, ids: Tensor, seed: int, method: str) -> Tensor:
         return leaving
 
     walk(model, ids, visit)
-    return torch.tensor(found, dtype=torch.float64)
+    return [torch.tensor(found, dtype=torch.float64)]
+
+
+SCORES: dict[str, Callable[..., list[Tensor]]] = {
+    "neurons": score_neurons,
+    "heads": score_heads,
+    "blocks": _influence,
+}
+REMOVALS: dict[str, Callable[[Any, list[Tensor]], None]] = {
+    "neurons": remove_neurons,
+    "heads": remove_heads,
+    "blocks": lambda model, stays: remove_blocks(model, stays[0].tolist()),
+}

@@ -52,47 +52,49 @@ def solve(
         SpecError: a Hessian that has no inverse even when much is added to its diagonal.
     """
     exact = torch.float64 if weight.dtype == torch.float64 else torch.float32
-    w = weight.to(exact).clone()
-    upper, dead = _inverse(hessian.double(), damp)
-    upper = upper.to(exact)
-    w[:, dead] = 0
+    w = weight.T.to(exact, copy=True, memory_format=torch.contiguous_format)  # inputs as rows
+    upper, dead = _inverse(hessian.to(exact), damp)
+    w[dead] = 0
     stays = torch.ones_like(w, dtype=torch.bool)
     loss = 0.0
     step = columns if pattern is None else columns - columns % pattern[1]
-    for start in range(0, w.shape[1], step):
-        here = slice(start, min(start + step, w.shape[1]))
-        undone, part = _block(w[:, here], stays[:, here], upper[here, here], sparsity, pattern)
-        w[:, here.stop :] -= undone @ upper[here, here.stop :]
-        loss += part
-    return Solved(w.to(weight.dtype), stays, loss)
+    for start in range(0, len(w), step):
+        here = slice(start, min(start + step, len(w)))
+        undone = _block(w[here], stays[here], upper[here, here], sparsity, pattern)
+        w[here.stop :].addmm_(upper[here, here.stop :].T, undone, alpha=-1)
+        loss += float(undone.square().sum() / 2)
+    return Solved(w.T.to(weight.dtype), stays.T, loss)
 
 
 def _block(
     w: Tensor, stays: Tensor, upper: Tensor, sparsity: float, pattern: tuple[int, int] | None
-) -> tuple[Tensor, float]:
-    """Prune some columns in place; what is to be made up for behind them, and the error.
+) -> Tensor:
+    """Prune some inputs, rows here, in place; what is to be made up for behind them.
 
-    A column is changed once, when its turn comes, by all that was left undone before it: first by
-    that of earlier groups together, then by that of its own group. The columns lie as rows here.
+    A row is changed once, when its turn comes, by all that was left undone before it: first by
+    that of earlier groups together, then by that of its own group.
     """
-    columns, diagonal = w.T.contiguous(), upper.diagonal()[:, None]
-    undone = torch.zeros_like(columns)
+    diagonal, undone = upper.diagonal()[:, None], torch.empty_like(w)
     if pattern is None:
-        cost = (columns / diagonal).square().T.flatten()
-        stays.copy_(without_lowest(cost[None], removed(sparsity, cost.numel())).view_as(w))
+        cost = (w / diagonal).square_().view(1, -1)
+        stays.copy_(without_lowest(cost, removed(sparsity, cost.numel())).view_as(w))
     size = pattern[1] if pattern else GROUP
-    for start in range(0, len(columns), size):
-        group = slice(start, min(start + size, len(columns)))
-        columns[group] -= upper[:start, group].T @ undone[:start]
+    for start in range(0, len(w), size):
+        group = slice(start, min(start + size, len(w)))
+        if start:
+            w[group].addmm_(upper[:start, group].T, undone[:start], alpha=-1)
         if pattern:
-            cost = (columns[group] / diagonal[group]).square().T
-            stays[:, group] = without_lowest(cost, pattern[1] - pattern[0])
+            cost = (w[group] / diagonal[group]).square_().T.contiguous()
+            stays[group] = without_lowest(cost, pattern[1] - pattern[0]).T
+        goes, inverse = ~stays[group], 1 / diagonal[group]
         for j in range(start, group.stop):
-            columns[j] -= upper[start:j, j] @ undone[start:j]
-            undone[j] = columns[j].masked_fill(stays[:, j], 0.0) / diagonal[j]
-            columns[j].masked_fill_(~stays[:, j], 0.0)
-    w.copy_(columns.T)
-    return undone.T, float(undone.square().sum() / 2)
+            row = w[j]
+            if j > start:
+                row.addmv_(undone[start:j].T, upper[start:j, j], alpha=-1)
+            torch.mul(row, goes[j - start], out=undone[j])
+            row -= undone[j]
+            undone[j] *= inverse[j - start]
+    return undone
 
 
 def _inverse(h: Tensor, damp: float) -> tuple[Tensor, Tensor]:
@@ -104,13 +106,29 @@ def _inverse(h: Tensor, damp: float) -> tuple[Tensor, Tensor]:
     dead = h.diagonal() == 0
     h = h.clone()
     h.diagonal()[dead] = 1
-    mean, one = float(h.diagonal().mean()), torch.eye(len(h), dtype=h.dtype, device=h.device)
+    mean, none = float(h.diagonal().mean()), 0.0
     while damp <= 1:
-        lower, failed = torch.linalg.cholesky_ex((h + damp * mean * one).flip(0, 1))
+        h.diagonal().add_((damp - none) * mean)
+        lower, failed = torch.linalg.cholesky_ex(h.flip(0, 1))
         if not failed:
-            return torch.linalg.solve_triangular(lower.flip(0, 1), one, upper=True), dead
-        damp *= 10
+            return _inverted(lower).flip(0, 1), dead
+        damp, none = damp * 10, damp
     raise SpecError(
         "SparseGPT found no inverse Hessian: the calibration text says too little, or what arrives "
         "is not finite. Give more text."
     )
+
+
+def _inverted(lower: Tensor) -> Tensor:
+    """The inverse of a lower triangle: of its two halves, and what joins them."""
+    n = len(lower)
+    if n <= COLUMNS:
+        one = torch.eye(n, dtype=lower.dtype, device=lower.device)
+        solved: Tensor = torch.linalg.solve_triangular(lower, one, upper=False)
+        return solved
+    half, found = n // 2, torch.zeros_like(lower)
+    found[:half, :half] = _inverted(lower[:half, :half])
+    found[half:, half:] = _inverted(lower[half:, half:])
+    found[half:, :half] = found[half:, half:] @ lower[half:, :half] @ found[:half, :half]
+    found[half:, :half].neg_()
+    return found

@@ -93,12 +93,13 @@ def mask(
     stays = torch.ones_like(weight, dtype=torch.bool)
     by_row = method == "wanda"
     if not by_row and not pattern:
-        score = _score(method, weight, squares, chance).flatten()
+        score = _score(method, weight, None, chance).flatten()
         gone = removed(sparsity, score.numel())
         return without_lowest(score[None], gone).view_as(stays)
+    norms = None if squares is None else squares.sqrt()
     for rows in range(0, len(weight), ROWS):
         here = slice(rows, rows + ROWS)
-        score = _score(method, weight[here], squares, chance)
+        score = _score(method, weight[here], norms, chance)
         if pattern:
             cells = score.reshape(-1, pattern[1])
             stays[here] = without_lowest(cells, pattern[1] - pattern[0]).view_as(score)
@@ -108,14 +109,14 @@ def mask(
 
 
 def _score(
-    method: str, weight: Tensor, squares: Tensor | None, chance: torch.Generator | None
+    method: str, weight: Tensor, norms: Tensor | None, chance: torch.Generator | None
 ) -> Tensor:
     if method == "random":
         return torch.rand(weight.shape, generator=chance).to(weight.device)
     size = weight.abs()
-    if squares is None:
+    if norms is None or method != "wanda":
         return size
-    return size * squares.sqrt().to(size.dtype)
+    return size.float().mul_(norms) if size.dtype != torch.float64 else size.mul_(norms)
 
 
 def _seen(
