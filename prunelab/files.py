@@ -21,6 +21,7 @@ PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")
 LIMIT = 200 * 2**20  # bytes of one file, as the app's upload limit
 _CONTENT = re.compile(r"[0-9a-f]{64}\.(csv|parquet|npz|safetensors|skops|zip)")
 
+SHIPPED = Path(__file__).parent / "examples" / "weights"  # by content too: a run's key stays true
 CHECKPOINT = "checkpoint"  # inside the folder of a run, until it has ended well
 
 
@@ -111,7 +112,7 @@ def find(file: str, *suffixes: str) -> Path:
     if not file:
         raise SpecError("Name a file: --knob file=PATH, or upload one in the app.")
     refuse_name(file)
-    path = _uploads() / file if _CONTENT.fullmatch(file) else _plain(file)
+    path = _by_content(file) if _CONTENT.fullmatch(file) else _plain(file)
     if suffixes and path.suffix.lower() not in suffixes:
         raise SpecError(f"The file must end in {' or '.join(suffixes)}, got {file!r}.")
     if not path.is_file():
@@ -128,6 +129,12 @@ def within_limit(name: str, size: int) -> None:
     """
     if size > LIMIT:
         raise SpecError(f"{name} takes {size / 2**20:,.0f} MiB; the limit is {LIMIT >> 20} MiB.")
+
+
+def _by_content(file: str) -> Path:
+    """What came with PruneLab, or an upload."""
+    shipped = SHIPPED / file
+    return shipped if shipped.is_file() else _uploads() / file
 
 
 def _plain(file: str) -> Path:

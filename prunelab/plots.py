@@ -136,6 +136,10 @@ class SweepPlots:
         """Accuracy against sparsity, every run a dot."""
         return figures.tradeoff([run.result for run in self.sweep.runs]).figure
 
+    def perplexity(self) -> Any:
+        """Test perplexity of language models against the share removed."""
+        return figures.perplexity([run.result for run in self.sweep.runs]).figure
+
     def learned(self, *, steps: bool = True) -> Any:
         """Accuracy against the share of examples kept; ``steps``: trained as long as on all."""
         return figures.learned([run.result for run in self.sweep.runs], steps=steps).figure

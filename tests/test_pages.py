@@ -29,6 +29,7 @@ PAGES = (
     "lottery",
     "trees",
     "structure",
+    "language",
     "data",
     "both",
     "forecast",

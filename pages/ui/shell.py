@@ -23,6 +23,7 @@ SECTIONS = {
         "trees": "Trees",
         "training": "Training-time",
         "structure": "Structure",
+        "language": "Language models",
         "data": "Data",
         "both": "Data × weights",
         "forecast": "Forecast",

@@ -5,7 +5,8 @@ methods that prune while they train, ``make_race.py`` lottery tickets and their 
 ``make_data.py`` a choice of examples, ``make_both.py`` that and pruned weights together,
 ``make_scissors.py`` every cut of the weights by a threshold,
 ``make_comparison.py`` methods side by side and a search for the balance, ``make_breakeven.py`` the
-times of a layer.
+times of a layer,
+``make_language.py`` language models and what pruning does to them.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from prunelab.spec import RunSpec, sweep
 
 KEY = "example"
 DATA = "example-data"
+LANGUAGE = "example-language"
 FOLDER = Path(__file__).parent / "files"
 TRAINING = ("rigl", "movement", "variational-dropout", "l0")
 BOTH = RunSpec(model="mlp", method="magnitude", examples_method="aum")
@@ -59,6 +61,8 @@ def result(key: str = KEY) -> Result | None:
         return example().result
     if key == DATA:
         return data()
+    if key == LANGUAGE:
+        return language()
     method = key.removeprefix(f"{KEY}-")
     return training(method) if key != method and method in TRAINING else None
 
@@ -88,6 +92,12 @@ def training(method: str) -> Result:
 def data() -> Result:
     """The run that chose examples, read once."""
     return replace(fold(data_events()), key=DATA)
+
+
+@functools.cache
+def language() -> Result:
+    """The run on a language model, read once."""
+    return replace(fold(map(from_json, _read(LANGUAGE))), key=LANGUAGE)
 
 
 def data_events() -> list[Event]:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from prunelab.lm.anatomy import blocks
 
-AT_ONCE = 8  # sequences
+AT_ONCE = 2  # sequences
 Block = Callable[[Tensor], Tensor]  # runs a block on what goes by, all sequences
 Visit = Callable[[int, nn.Module, Tensor, Block], Tensor]  # what goes on to the next block
 
@@ -70,15 +70,15 @@ def _visited(number: int, block: nn.Module, forward: Any, visit: Visit) -> Any:
 
         def run(h: Tensor) -> Tensor:
             nonlocal tupled
-            left = []
+            left = torch.empty_like(h)
             for start in range(0, len(h), AT_ONCE):
                 here = slice(start, start + AT_ONCE)
                 rest = [_piece(value, here, len(h)) for value in more]
                 named = {name: _piece(value, here, len(h)) for name, value in settings.items()}
                 out = forward(h[here], *rest, **named)
                 tupled = isinstance(out, tuple)
-                left.append(out[0] if tupled else out)
-            return torch.cat(left)
+                left[here] = out[0] if tupled else out
+            return left
 
         leaving = visit(number, block, arriving, run)
         return (leaving,) if tupled else leaving
