@@ -82,10 +82,13 @@ def cells(step: Mapping[str, Any], p: Palette) -> go.Heatmap:
         texttemplate="%{text}",
         textfont={"size": 13, "color": p.ink},
         customdata=[
-            [f"{w} = {v:.4g}" if w else f"{v:.6g}" for w, v in zip(a, b, strict=True)]
-            for a, b in zip(working, values, strict=True)
+            [
+                f"row {i}, column {j}<br>" + (f"{w} = {v:.4g}" if w else f"{v:.6g}")
+                for j, (w, v) in enumerate(zip(a, b, strict=True), 1)
+            ]
+            for i, (a, b) in enumerate(zip(working, values, strict=True), 1)
         ],
-        hovertemplate="row %{y}, column %{x}<br>%{customdata}<extra></extra>",
+        hovertemplate="%{customdata}<extra></extra>",
         xgap=2,
         ygap=2,
     )

@@ -33,12 +33,14 @@ def step(
             type="rect", x0=column - 0.49, x1=column + 0.49, y0=row - 0.49, y1=row + 0.49,
             line={"color": p.accent, "width": 4},
         )  # fmt: skip
-    # One point a cell, seen by nobody: a heatmap tells no clicks.
+    # Heat maps take no clicks, so invisible points above the cells do.
+    drawn = figure.data[0]
     figure.add_scatter(
         x=[j for _ in range(high) for j in range(wide)],
         y=[i for i in range(high) for _ in range(wide)],
         mode="markers", marker={"size": 48, "opacity": 0, "symbol": "square"},
-        hoverinfo="skip", showlegend=False,
+        customdata=[text for line in drawn.customdata for text in line], showlegend=False,
+        hovertemplate="%{customdata}<extra></extra>",
     )  # fmt: skip
     layout(figure, made["title"], theme=theme, height=76 * high + 70)
     figure.update_xaxes(visible=False, fixedrange=True, range=[-0.5, wide - 0.5])

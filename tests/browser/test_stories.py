@@ -19,6 +19,7 @@ CARD = "methods?find-methods=snip&worked-open-snip=true"
 PAGES = (
     *("", "lab", "lab?run=example", "forecast", "schedules", "sweep", "compare", "runs"),
     *("scissors", "predict", "predict?room=axe1"),
+    *("museum", "museum?exhibit=raw_scores", "xray", "resurrection"),
     *("balance", "breakeven", "breakeven?guess=90"),
     *("methods", CARD),
     *("trees", "trees?view=All+rules", "trees?view=Forests"),
