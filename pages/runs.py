@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui import desk, queue, shell, show
-from prunelab import figures, harmless
+from prunelab import figures
 from prunelab.store import Row
 
 PAGE = 100
@@ -115,10 +115,7 @@ def _actions(chosen: Sequence[Row]) -> None:
             "JSON", json.dumps(bodies[0] if len(bodies) == 1 else bodies, indent=1), "runs.json",
             "application/json", icon=":material/download:", on_click="ignore",
         )  # fmt: skip
-        st.download_button(
-            "CSV", harmless.csv(pd.DataFrame([_line(row) for row in chosen])), "runs.csv",
-            "text/csv", icon=":material/download:", on_click="ignore",
-        )  # fmt: skip
+        show.downloads(pd.DataFrame([_line(row) for row in chosen]), "chosen")
         queue.order([row for row in chosen if row.state == "queued"])
         mine = [row for row in chosen if desk.store().may_change(row)]
         why = "" if mine else "Only the owner of a run may delete it."

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui import controls, desk, fleet, shell, show, uploads
-from prunelab import examples, figures, harmless, presets
+from prunelab import examples, figures, presets
 from prunelab.catalogue import fits, with_baselines
 from prunelab.events import Result
 from prunelab.presets import PRESETS
@@ -134,8 +134,8 @@ def _curves(results: Sequence[Result], specs: Sequence[RunSpec]) -> None:
             for name in ("sparsity", "accuracy", "sd")
         },
     )
-    table = harmless.csv(pd.DataFrame([_line(result) for result in results]))
-    st.download_button("All runs as CSV", table, "sweep.csv", "text/csv", on_click="ignore")
+    st.caption("All runs, a row each:")
+    show.downloads(pd.DataFrame([_line(result) for result in results]), "sweep-runs")
 
 
 def _line(result: Result) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from prunelab import examples, fair, figures, imports, presets
+from prunelab import examples, fair, figures, imports, presets, trackers
 from prunelab.catalogue import catalogue, own_knobs, validate, with_baselines
 from prunelab.events import Epoch, Event, Result, Started, fold
 from prunelab.files import keep_file
@@ -115,6 +115,10 @@ class Sweep:
     def table(self) -> pd.DataFrame:
         """Mean and spread over the seeds, one row for each method and sparsity."""
         return pd.DataFrame(summary(run.result for run in self.runs))
+
+    def track(self, to: str, into: str | os.PathLike[str]) -> Path:
+        """Write all runs for ``"mlflow"`` or ``"tensorboard"`` into a folder."""
+        return trackers.track([run.result for run in self.runs], to, Path(into))
 
     @property
     def referee(self) -> fair.Judgement:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from pages.ui import picture as save
 from prunelab import tables
 from prunelab.events import Result
 from prunelab.figures import Picture
@@ -46,16 +47,18 @@ def picture(make: Callable[[], Picture], key: str, *, python: str, clicks: bool 
         on_select="rerun" if clicks else "ignore",
         selection_mode="points",
     )
-    twins(found.table, key, python=python)
+    twins(found.table, key, python=python, figure=found.figure)
     return sent["selection"]["points"] if clicks else []
 
 
-def twins(table: pd.DataFrame, key: str, *, python: str) -> None:
-    """The numbers of a figure, and the Python that makes it, behind a click each."""
+def twins(table: pd.DataFrame, key: str, *, python: str, figure: Any = None) -> None:
+    """The numbers of a figure, the figure as a file, the Python that makes it: a click each."""
     with st.container(horizontal=True, gap="small"):
         with st.popover("Numbers", type="tertiary", icon=":material/table:", key=f"numbers-{key}"):
             st.dataframe(table, hide_index=True, key=f"table-{key}")
             downloads(table, key)
+        if figure is not None:
+            save.files(figure, key)
         with st.popover("Python", type="tertiary", icon=":material/code:", key=f"python-{key}"):
             st.code(python, language="python")
 
