@@ -221,13 +221,15 @@ def _beside(place: Path) -> None:
     told = talk.said(place)
     same = figures.alike(told["dense"], told["pruned"])
     whole = same == len(told["dense"])
+    at = same + len(told["prompt"]) - len(told["prompt"].rstrip())
     show.finding("Both say the same" if whole else f"They part after {same} letters", "continued")
     with st.container(key="pair-continued"):
         for column, name in zip(st.columns(2, gap="large"), ("dense", "pruned"), strict=True):
             with column, st.container(border=True):
                 st.markdown(f"**{name.capitalize()}**")
-                begun, new = show.plain(told["prompt"]), told[name]
-                first, rest = show.plain(new[:same]), show.plain(new[same:])
+                begun, new = show.plain(told["prompt"].rstrip()), told[name]
+                new = told["prompt"][len(told["prompt"].rstrip()) :] + new
+                first, rest = show.plain(new[:at]), show.plain(new[at:])
                 if rest.strip() and name == "pruned":  # no space may stand inside the bold
                     bold = rest.strip()
                     rest = rest.replace(bold, f"**{bold}**", 1)

@@ -23,7 +23,7 @@ from prunelab.figures.look import (
 )
 from prunelab.talk import Mlp
 
-ROOM = 0.085  # of the height, between two names
+ROOM = 0.135  # of the height, between two names
 
 
 class Course(NamedTuple):
@@ -171,7 +171,7 @@ def _names(figure: go.Figure, drawn: Sequence[Course], styles: dict[str, Stroke]
 def _ticks(values: Sequence[float]) -> dict[str, object]:
     """Few round numbers along the logarithm."""
     low, high = min(values), max(values)
-    steps = (1, 1.1, 1.2, 1.3, 1.5, 1.7, 2, 2.5, 3, 4, 5, 6, 8)
+    steps = (1, 1.2, 1.5, 2, 3, 5, 7)
     all_ = [s * 10**p for p in range(6) for s in steps]
     there = [t for t in all_ if low * 0.95 <= t <= high * 1.1]
     few = there[:: max(1, -(-len(there) // 7))]
