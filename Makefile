@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 WORKERS ?= 2
 
-.PHONY: setup dev app test slow lint notebook notebooks docs reproduce bench site browser system clean reproductions
+.PHONY: setup dev app test slow lint notebook notebooks docs reproduce bench site browser system clean reproductions screenshots
 
 setup: .venv/ready
 
@@ -61,6 +61,9 @@ bench: dev
 	$(RUN) benchmarks/sweep_vs_plain.py
 	$(RUN) benchmarks/responsiveness.py
 	$(RUN) benchmarks/load.py
+
+screenshots: dev browser
+	$(RUN) docs/screenshot.py
 
 site: dev
 	$(RUN) -m sphinx -W -q -b html docs site
