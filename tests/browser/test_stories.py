@@ -19,6 +19,7 @@ CARD = "methods?find-methods=snip&worked-open-snip=true"
 PAGES = (
     *("", "lab", "lab?run=example", "forecast", "schedules", "sweep", "compare", "runs"),
     *("scissors", "predict", "predict?room=axe1"),
+    *("language", "language?view=PageRank", "language?view=What+it+says"),
     *("museum", "museum?exhibit=raw_scores", "xray", "resurrection"),
     *("balance", "breakeven", "breakeven?guess=90"),
     *("methods", CARD),
