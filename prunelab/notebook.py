@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from prunelab import examples, fair, figures, imports, presets, trackers
-from prunelab.catalogue import catalogue, own_knobs, validate, with_baselines
+from prunelab.catalogue import catalogue, validate, with_baselines
 from prunelab.events import Epoch, Event, Result, Started, fold
 from prunelab.files import keep_file
 from prunelab.local import follow
 from prunelab.lottery import LANES, Arrival, Starter, arrivals, starters
 from prunelab.plots import Plots, RacePlots, SweepPlots
 from prunelab.spec import RunSpec, SpecError
-from prunelab.spec import sweep as combinations
 from prunelab.store import Store
 from prunelab.summaries import sentence, summary
 
@@ -100,6 +99,12 @@ class Run:
     def plot(self) -> Plots:
         """Figures of this run: ``run.plot.histogram()`` and the others."""
         return Plots(self)
+
+    def explore(self) -> Any:
+        """Every figure of this run under menus and a slider, in a notebook; needs ipywidgets."""
+        from prunelab.explorer import explore
+
+        return explore(self)
 
     def __repr__(self) -> str:
         return f"Run({self.key}): {sentence(self.result)}"
@@ -210,7 +215,7 @@ def sweep(
         SpecError: one of the specs cannot run; none has started.
         RuntimeError: a run failed.
     """
-    specs = presets.specs(preset, fields) if preset else combine(fields)
+    specs = presets.specs(preset, fields) if preset else presets.combine(fields)
     if baselines and not preset:
         specs = with_baselines(specs, catalogue())
     for spec in specs:
@@ -283,21 +288,6 @@ def example() -> Sweep:
     """The comparison that ships with PruneLab: three methods on digits, five sparsities."""
     store, found = Store(), examples.comparison().values()
     return Sweep(tuple(Run(r, store, examples.compared_folder(r.key)) for r in found))
-
-
-def combine(fields: Mapping[str, Any]) -> list[RunSpec]:
-    """The specs of fields of which some are lists of values; each method gets the knobs it has."""
-    lists = {
-        name: list(value)
-        for name, value in fields.items()
-        if isinstance(value, Iterable) and not isinstance(value, str | Mapping)
-    }
-    empty = [name for name, values in lists.items() if not values]
-    if empty:
-        raise SpecError(f"{empty[0]} must have at least one value.")
-    base = RunSpec(**{name: value for name, value in fields.items() if name not in lists})
-    specs = combinations(base, **lists)
-    return own_knobs(specs, catalogue()) if len(lists.get("method", ())) > 1 else specs
 
 
 def _load(run: Run, stage: str) -> Any:

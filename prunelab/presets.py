@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from prunelab.catalogue import catalogue, own_knobs
 from prunelab.registry import unknown
 from prunelab.spec import RunSpec, SpecError, sweep
 
@@ -68,3 +69,22 @@ def specs(name: str, fields: Mapping[str, Any]) -> list[RunSpec]:
 
 def _several(value: Any) -> bool:
     return isinstance(value, Iterable) and not isinstance(value, str | Mapping)
+
+
+def combine(fields: Mapping[str, Any]) -> list[RunSpec]:
+    """The specs of fields of which some are lists of values; each method gets the knobs it has.
+
+    Raises:
+        SpecError: one of the lists is empty, or a spec cannot be.
+    """
+    lists = {
+        name: list(value)
+        for name, value in fields.items()
+        if isinstance(value, Iterable) and not isinstance(value, str | Mapping)
+    }
+    empty = [name for name, values in lists.items() if not values]
+    if empty:
+        raise SpecError(f"{empty[0]} must have at least one value.")
+    base = RunSpec(**{name: value for name, value in fields.items() if name not in lists})
+    specs = sweep(base, **lists)
+    return own_knobs(specs, catalogue()) if len(lists.get("method", ())) > 1 else specs

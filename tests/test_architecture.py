@@ -19,8 +19,8 @@ DESK = {
     "patience", "migrations", "operations", "backup", "treelab", "packing", "lottery", "presets",
     "plots", "cards", "foresight", "timing", "aside", "texts", "controls", "fair", "tables",
     "searching", "bearing", "summaries", "exports", "structure", "scissors", "collection",
-    "prediction", "sketches", "answers", "crossing", "xray", "microscope", "talk", "pretrained",
-    "trackers",
+    "prediction", "sketches", "answers", "crossing", "xray", "microscope", "lessons", "talk",
+    "pretrained", "trackers",
 }  # fmt: skip
 # What a part of the bench may know beside plain data; a name stands for its whole package.
 MAY = {

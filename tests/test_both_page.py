@@ -107,7 +107,7 @@ def test_the_copied_lines_make_this_plane(store, plane):  # noqa: F811
         "pl.sweep(", "dict("), fields)  # fmt: skip
     asked = fields["plane"]
     asked.pop("baselines")
-    from prunelab.notebook import combine
+    from prunelab.presets import combine
 
     assert {s.key for s in combine(asked)} == {s.key for s in plane}
 

@@ -41,6 +41,7 @@ PAGES = (
     "museum",
     "balance",
     "breakeven",
+    "lessons",
     "xray",
     "resurrection",
     "runs",

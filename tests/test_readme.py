@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import prunelab
 from prunelab import docs
 
 ROOT = Path(__file__).parents[1]
@@ -91,3 +92,9 @@ def test_the_reading_path_is_short():
     files = re.findall(r"\]\((prunelab/[^)]+\.py|pages/[^)]+\.py)\)", README)
     lines = sum(len((ROOT / f).read_text(encoding="utf-8").splitlines()) for f in files)
     assert lines < 1500
+
+
+def test_the_citation_names_this_version():
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.search(r"^version: (.+)$", text, re.M).group(1) == prunelab.__version__
+    assert "license: Apache-2.0" in text

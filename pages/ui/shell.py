@@ -37,6 +37,7 @@ SECTIONS = {
         "lottery": "Lottery",
     },
     "Learn": {
+        "lessons": "Lessons",
         "scissors": "Scissors",
         "predict": "Predict",
         "museum": "Failure museum",

@@ -20,6 +20,7 @@ PAGES = (
     *("", "lab", "lab?run=example", "forecast", "schedules", "sweep", "compare", "runs"),
     *("scissors", "predict", "predict?room=axe1"),
     *("language", "language?view=PageRank", "language?view=What+it+says"),
+    *("lessons", "lessons?lesson=trees"),
     *("museum", "museum?exhibit=raw_scores", "xray", "resurrection"),
     *("balance", "breakeven", "breakeven?guess=90"),
     *("methods", CARD),
