@@ -18,7 +18,7 @@ MOST = 2000  # runs looked at
 def main() -> None:
     mine = _finished()
     shipped = _shows_example(mine)
-    results = _sidebar(_with_shipped(mine) if shipped else mine)
+    results = _sidebar(_with_shipped(mine), "example") if shipped else _sidebar(mine, "mine")
     st.title("Which is better, and may one say so?")
     if shipped:
         _about_example(mine)
@@ -65,15 +65,13 @@ def _about_example(mine: list[Result]) -> None:
 
 
 def _with_shipped(mine: list[Result]) -> list[Result]:
-    """The shipped runs and those of one's own that are about the same model and data."""
+    """The shipped runs, and those that were started from here to mend their comparison.
+
+    No others: runs of other stories would spoil a comparison that is to show how one is made.
+    """
     shipped = examples.comparison()
-    about = {(s.model, s.data) for s in (RunSpec.from_json(r.spec) for r in shipped.values())}
-    same = [
-        r for r in mine
-        if r.key not in shipped and (RunSpec.from_json(r.spec).model,
-                                     RunSpec.from_json(r.spec).data) in about
-    ]  # fmt: skip
-    return [*shipped.values(), *same]
+    asked = {spec.key for spec in _asked()} - set(shipped)
+    return [*shipped.values(), *(r for r in mine if r.key in asked)]
 
 
 def _finished() -> list[Result]:
@@ -82,7 +80,7 @@ def _finished() -> list[Result]:
     return [row.result for row in rows if row.key not in gone]
 
 
-def _sidebar(every: list[Result]) -> list[Result]:
+def _sidebar(every: list[Result], whose: str) -> list[Result]:
     """Which runs, by what they are about and by method; the axes are chosen here too."""
     with st.sidebar:
         specs = {r.key: RunSpec.from_json(r.spec) for r in every}
@@ -95,7 +93,7 @@ def _sidebar(every: list[Result]) -> list[Result]:
         lines = {p.key: p.series for p in figures.points(here)}
         series = sorted(set(lines.values()))
         shown = st.multiselect(
-            "Lines", series, series, key="lines",
+            "Lines", series, series, key=f"lines-{whose}",
             help="A method, and what tells it from other runs of the same method.",
         )  # fmt: skip
         st.selectbox("Across", list(AXES), 1, key="across", bind="query-params")

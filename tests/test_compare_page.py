@@ -197,3 +197,17 @@ def test_what_cannot_be_compared_says_why(tmp_path):
         fair.by_series(runs)
     with pytest.raises(ValueError, match="kept no masks"):
         kept_units(tmp_path)
+
+
+def test_other_runs_of_one_s_own_do_not_spoil_the_example(store):  # noqa: F811
+    filled(store)
+    for place, sparsity in enumerate((0.2, 0.3)):
+        spec = RunSpec(model="mlp", method="snip", sparsity=sparsity, epochs=2)
+        store.submit(spec)
+        store.append(spec.key, network_events(spec), attempt=store.claim(spec.key, f"me{place}"))
+    app = show("compare")
+    app.get("button_group")[0].set_value(True).run()
+    assert not app.exception
+    kept = fair.referee(examples.comparison().values(), catalogue())
+    told = " ".join(m.value for m in app.markdown)
+    assert f"{sum(f.holds for f in kept.findings)} of {len(kept.findings)} rules" in told
