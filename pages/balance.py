@@ -108,10 +108,10 @@ def _failed(told: Step) -> bool:
 def _button(asked: Asked, told: Step) -> None:
     going = st.session_state.get("_searching") == _name(asked) and bool(told.wanted)
     words = "Searching" if going else "Search" if told.wanted else "The balance is found"
-    st.button(
-        words, type="primary", width="stretch", key="search", icon=":material/balance:",
-        on_click=_begin, args=(_name(asked),), disabled=going or not told.wanted,
-    )  # fmt: skip
+    off = going or not told.wanted
+    if show.pressed(words, key="search", icon=":material/balance:", off=off):
+        _begin(_name(asked))
+        st.rerun()
     if told.wanted:
         st.caption(f"Next: {len(told.wanted)} runs, {fleet.forecast(told.wanted)}.")
     if going:

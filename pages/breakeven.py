@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.ui import desk, shell, show
+from pages.ui import desk, elsewhere, shell, show
 from prunelab import aside, crossing, examples, figures
 from prunelab.crossing import FORMS, SPARSITIES, BreakEven
 from prunelab.spec import SpecError
@@ -24,7 +24,7 @@ def main() -> None:
         folder = crossing.place(ordered, desk.whole().home) if ordered else None
         state = aside.look(folder) if folder else aside.State("none")
         _button(ordered, state, guess, refused)
-    found, damage = _read(folder, state)
+    found, damage = elsewhere.read(crossing.read, folder, ready=state.name == "ready")
     if damage or state.name == "failed":
         st.title("This layer could not be timed")
         st.error(show.plain(damage or state.reason))
@@ -32,7 +32,7 @@ def main() -> None:
     elif found:
         _body(found, guess)
     elif folder and state.name == "growing":
-        _wait(folder)
+        elsewhere.wait(folder, "timing", title="Timing this layer")
     else:
         _body(examples.breakeven(), guess, shipped=True)
 
@@ -59,60 +59,19 @@ def _form() -> tuple[dict[str, Any] | None, float | None, str]:
 def _button(
     ordered: dict[str, Any] | None, state: aside.State, guess: float | None, refused: str
 ) -> None:
-    words = {"ready": "Timed on this machine", "growing": "Timing"}
-    if refused:
-        st.caption(show.plain(refused))
-    elif guess is None:
-        st.caption("Guess first; then it is timed.")
-    st.button(
-        words.get(state.name, "Time it here"), type="primary", width="stretch", key="time",
-        icon=":material/timer:", on_click=_start, args=(ordered,),
-        disabled=bool(refused) or guess is None or state.name in words,
+    def start() -> Path:
+        return crossing.start(ordered or {}, desk.whole().home)
+
+    first = "Guess first; then it is timed." if guess is None else ""
+    elsewhere.order_button(
+        "Time it here", start, state, key="time", icon=":material/timer:",
+        words={"ready": "Timed on this machine", "growing": "Timing"}, refused=refused or first,
     )  # fmt: skip
-    if state.name == "ready" and ordered:
-        st.button(
-            "Time it again", width="stretch", key="again", on_click=_again, args=(ordered,),
-            icon=":material/replay:",
-        )  # fmt: skip
-
-
-def _start(ordered: dict[str, Any]) -> None:
-    try:
-        crossing.start(ordered, desk.whole().home)
-    except SpecError as problem:
-        st.session_state["_problem"] = str(problem)
-
-
-def _again(ordered: dict[str, Any]) -> None:
-    aside.stop(crossing.place(ordered, desk.whole().home))
-    _start(ordered)
-
-
-def _read(folder: Path | None, state: aside.State) -> tuple[BreakEven | None, str]:
-    """The times if they are there, or what is wrong with their file; then they can be made anew."""
-    if folder is None or state.name != "ready":
-        return None, ""
-    try:
-        return crossing.read(folder), ""
-    except SpecError as damaged:
-        aside.stop(folder)
-        return None, str(damaged)
-
-
-def _wait(folder: Path) -> None:
-    st.title("Timing this layer")
-
-    def bar() -> None:
-        state = aside.look(folder)
-        if state.name != "growing":
-            st.rerun()
-        with st.container(border=True, key="card-timing"):
-            left, right = st.columns([5, 1], vertical_alignment="center")
-            left.progress(state.share, text=state.doing or "Starting")
-            right.button("Stop", on_click=aside.stop, args=(folder,), key="stop", width="stretch")
-
-    st.fragment(bar, run_every=0.5)()
-    st.skeleton(420)
+    again = "Time it again"
+    if ordered and state.name == "ready" and st.button(again, width="stretch", key="again"):
+        aside.stop(crossing.place(ordered, desk.whole().home))
+        elsewhere.begin(start)
+        st.rerun()
 
 
 def _body(found: BreakEven, guess: float | None, *, shipped: bool = False) -> None:

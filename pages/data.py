@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.ui import controls, desk, live, press, restore, shell, show, words
+from pages.ui import controls, desk, press, restore, shell, show, words
 from pages.ui.chosen import TABS, show_gallery
 from prunelab import examples
 from prunelab.events import Result
@@ -24,15 +24,7 @@ def main() -> None:
         spec = controls.choose(known, _start(methods), methods)
         press.run_button(spec)
     key = press.shown(spec)
-    result = desk.result(key) if key else None
-    if key and result is None:
-        show.missing(key)
-    elif result is None:
-        _empty()
-    elif result.status in desk.ACTIVE:
-        live.watch(result.key)
-    else:
-        _finished(result, spec)
+    press.outcome(key, spec, _empty, _finished)
 
 
 def _start(methods: list[str]) -> RunSpec:

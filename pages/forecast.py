@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from pages.ui import controls, desk, shell, show
+from pages.ui import controls, desk, elsewhere, shell, show
 from prunelab import aside, figures, foresight
 from prunelab.catalogue import fits
 from prunelab.foresight import FLOOR, OWN, WAYS, Forecast, unforeseen
@@ -26,8 +25,12 @@ def main() -> None:
         base, ordered, refused = _form(desk.known())
         folder = foresight.place(ordered, desk.store().home) if ordered else None
         state = aside.look(folder) if folder else aside.State("none")
-        _button(ordered, state, refused)
-    found, damage = _read(folder, state)
+        elsewhere.order_button(
+            "Forecast", lambda: foresight.start(ordered or {}, desk.store().home), state,
+            key="forecast", icon=":material/partly_cloudy_day:", refused=refused,
+            words={"ready": "This forecast is made", "growing": "Forecasting"},
+        )  # fmt: skip
+    found, damage = elsewhere.read(foresight.read, folder, ready=state.name == "ready")
     if damage or state.name == "failed":
         st.title("This forecast could not be made")
         st.error(show.plain(damage or state.reason))
@@ -35,7 +38,7 @@ def main() -> None:
     elif found:
         _body(found, base)
     elif folder and state.name == "growing":
-        _wait(folder)
+        elsewhere.wait(folder, "forecast", title="Looking ahead")
     else:
         _empty()
 
@@ -76,54 +79,6 @@ def _why_not(known: Mapping[str, Any], method: str, model: str) -> str:
         return f"{model} is no network."
     why = unforeseen(known["methods"][method], known["units"])
     return f"{method}: {why}." if why else ""
-
-
-def _button(ordered: Mapping[str, Any] | None, state: aside.State, refused: str) -> None:
-    if refused:
-        st.caption(show.plain(refused))
-    words = {"ready": "This forecast is made", "growing": "Forecasting"}
-    off = bool(refused) or state.name in words
-    pressed = st.button(
-        words.get(state.name, "Forecast"), type="primary", width="stretch", key="forecast",
-        icon=":material/partly_cloudy_day:", disabled=off,
-    )  # fmt: skip
-    if pressed and ordered and not off:  # a callback would get what was set before
-        _start(ordered)
-        st.rerun()
-
-
-def _start(ordered: Mapping[str, Any]) -> None:
-    try:
-        foresight.start(ordered, desk.store().home)
-    except SpecError as problem:
-        st.session_state["_problem"] = str(problem)
-
-
-def _read(folder: Path | None, state: aside.State) -> tuple[Forecast | None, str]:
-    """The forecast if it is there, or what is wrong with its file; then it can be made anew."""
-    if folder is None or state.name != "ready":
-        return None, ""
-    try:
-        return foresight.read(folder), ""
-    except SpecError as damaged:
-        aside.stop(folder)
-        return None, str(damaged)
-
-
-def _wait(folder: Path) -> None:
-    st.title("Looking ahead")
-
-    def bar() -> None:
-        state = aside.look(folder)
-        if state.name != "growing":
-            st.rerun()
-        with st.container(border=True, key="card-forecast"):
-            left, right = st.columns([5, 1], vertical_alignment="center")
-            left.progress(state.share, text=state.doing or "Starting")
-            right.button("Stop", on_click=aside.stop, args=(folder,), key="stop", width="stretch")
-
-    st.fragment(bar, run_every=0.5)()
-    st.skeleton(420)
 
 
 def _empty() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import controls, desk, live, press, restore, shell, show, take, views, words
+from pages.ui import controls, desk, press, restore, shell, show, take, views, words
 from prunelab import examples
 from prunelab.events import Result
 from prunelab.figures import accuracy, count, percent
@@ -16,15 +16,7 @@ def main() -> None:
         spec = controls.choose(desk.known(), restore.start())
         press.run_button(spec)
     key = press.shown(spec)
-    result = desk.result(key) if key else None
-    if key and result is None:
-        show.missing(key)
-    elif result is None:
-        _empty()
-    elif result.status in desk.ACTIVE:
-        live.watch(result.key)
-    else:
-        _finished(result, spec)
+    press.outcome(key, spec, _empty, _finished)
 
 
 def _empty() -> None:

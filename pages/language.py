@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import controls, desk, knobs, live, press, restore, shell, show, spoken, words
+from pages.ui import controls, desk, knobs, press, restore, shell, show, spoken, words
 from prunelab import examples, pretrained
 from prunelab.catalogue import fits, recoveries, unit_of
 from prunelab.events import Result
@@ -25,15 +25,7 @@ def main() -> None:
         spec = _form(known)
         press.run_button(spec)
     key = press.shown(spec) or (examples.LANGUAGE if spec == pretrained.shown() else "")
-    result = desk.result(key) if key else None
-    if key and result is None:
-        show.missing(key)
-    elif result is None:
-        _empty()
-    elif result.status in desk.ACTIVE:
-        live.watch(result.key)
-    else:
-        _finished(result, spec)
+    press.outcome(key, spec, _empty, _finished)
 
 
 def _form(known: Mapping[str, Any]) -> RunSpec:

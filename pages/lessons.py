@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from pages.ui import desk, shell, show, who
+from pages.ui.rooms import Card, cards, walk
 from prunelab import lessons
 from prunelab.lessons import Lesson
 from prunelab.spec import SpecError
@@ -17,10 +18,8 @@ def main() -> None:
     name = st.query_params.get("lesson", "")
     if name in known:
         _lesson(known, name)
-        return
-    _all(known)
-    if name:
-        st.warning(show.plain(f"There is no lesson {name[:60]}; all of them are above."))
+    else:
+        _all(known)
 
 
 def _done() -> set[str]:
@@ -34,36 +33,16 @@ def _all(known: Mapping[str, Lesson]) -> None:
         "Each has one idea, something to do on a live page, and a question that it answers."
     )
     st.progress(len(done) / len(known), text=f"{len(done)} of {len(known)} finished")
-    places = [place for _ in range(0, len(known), 2) for place in st.columns(2, gap="small")]
-    for number, (name, lesson) in enumerate(known.items(), 1):
-        with places[number - 1], st.container(border=True, height="stretch", key=f"card-{name}"):
-            st.markdown(f"**{number}. {lesson.title}**")
-            st.markdown(lesson.idea)
-            st.button(
-                "Finished; again" if name in done else "Begin",
-                icon=":material/check:" if name in done else ":material/play_lesson:",
-                key=f"open-{name}", on_click=_go, args=(name,),
-            )  # fmt: skip
-
-
-def _go(name: str) -> None:
-    if name:
-        st.query_params["lesson"] = name
-    else:
-        st.query_params.pop("lesson", None)
+    every = [
+        Card(name, lesson.title, lesson.idea, "Begin", ":material/play_lesson:", name in done)
+        for name, lesson in known.items()
+    ]
+    cards("lesson", every, columns=2, seen="Finished; again")
 
 
 def _lesson(known: Mapping[str, Lesson], name: str) -> None:
-    lesson, names = known[name], list(known)
-    place = names.index(name)
-    with st.container(horizontal=True, vertical_alignment="center", key="walk"):
-        st.button("All lessons", icon=":material/grid_view:", on_click=_go, args=("",))
-        if place + 1 < len(names):
-            st.button(
-                "Next", icon=":material/arrow_forward:", on_click=_go, args=(names[place + 1],),
-                key="next",
-            )  # fmt: skip
-        st.caption(f"Lesson {place + 1} of {len(names)}")
+    lesson = known[name]
+    walk("lesson", list(known), name)
     st.title(lesson.title)
     st.markdown(lesson.idea)
     st.header("Do", anchor=False)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from pages.ui import desk, shell, show
+from pages.ui import desk, elsewhere, shell, show
+from pages.ui.rooms import Card, cards, walk
 from prunelab import aside, collection, figures
-from prunelab.spec import SpecError
 
 LINKS = {
     "lab": "See it done right in the Lab",
@@ -22,17 +23,15 @@ LINKS = {
 
 
 def main() -> None:
-    rooms = collection.exhibits()
+    known = collection.exhibits()
     name = st.query_params.get("exhibit", "")
-    if name in rooms:
-        _exhibit(rooms, name)
-        return
-    _hall(rooms)
-    if name:
-        st.warning(show.plain(f"The museum has no exhibit {name[:60]}; all of them are above."))
+    if name in known:
+        _exhibit(known, name)
+    else:
+        _hall(known)
 
 
-def _hall(rooms: Mapping[str, Any]) -> None:
+def _hall(known: Mapping[str, Any]) -> None:
     st.title("Failure museum")
     st.markdown(
         "Twelve mistakes that pruning tools really make. Each is running code: read what the tool "
@@ -40,34 +39,22 @@ def _hall(rooms: Mapping[str, Any]) -> None:
     )
     seen = st.session_state.get("_seen", set())
     if seen:
-        st.caption(f"{len(seen)} of {len(rooms)} seen in this visit.")
-    places = [place for _ in range(0, len(rooms), 3) for place in st.columns(3, gap="small")]
-    for number, (name, told) in enumerate(rooms.items(), 1):
-        with places[number - 1], st.container(border=True, height="stretch", key=f"card-{name}"):
-            st.markdown(f"**{number}. {told['title']}**")
-            st.markdown(f"“{collection.said(told)[0]}”")
-            st.button(
-                "Seen; look again" if name in seen else "What is wrong?",
-                icon=":material/check:" if name in seen else ":material/search:",
-                key=f"open-{name}", on_click=_go, args=(name,),
-            )  # fmt: skip
+        st.caption(f"{len(seen)} of {len(known)} seen in this visit.")
+    every = [
+        Card(
+            name, told["title"], f"“{collection.said(told)[0]}”", "What is wrong?",
+            ":material/search:", name in seen,
+        )
+        for name, told in known.items()
+    ]  # fmt: skip
+    cards("exhibit", every, columns=3, seen="Seen; look again")
 
 
-def _go(name: str) -> None:
-    if name:
-        st.query_params["exhibit"] = name
-    else:
-        st.query_params.pop("exhibit", None)
-
-
-def _exhibit(rooms: Mapping[str, Any], name: str) -> None:
-    told, mine, state = rooms[name], *_here(name)
-    names = list(rooms)
-    with st.container(horizontal=True, vertical_alignment="center", key="walk"):
-        st.button("All exhibits", icon=":material/grid_view:", on_click=_go, args=("",))
-        after = names[(names.index(name) + 1) % len(names)]
-        st.button("Next", icon=":material/arrow_forward:", on_click=_go, args=(after,), key="next")
-        st.caption(f"Exhibit {names.index(name) + 1} of {len(names)}")
+def _exhibit(known: Mapping[str, Any], name: str) -> None:
+    told, folder = known[name], collection.place(name, desk.store().home)
+    mine, damage = elsewhere.read(collection.read, folder, ready=True)
+    state = aside.State("none") if damage else aside.look(folder)
+    walk("exhibit", list(known), name)
     st.title(told["title"])
     st.markdown(told["scene"])
     with st.container(key="pair-exhibit"):
@@ -82,7 +69,7 @@ def _exhibit(rooms: Mapping[str, Any], name: str) -> None:
         return
     st.session_state["_seen"] = st.session_state.get("_seen", set()) | {name}
     _truth(told, mine, name)
-    _again(name, mine, state)
+    _again(name, mine, folder, state)
 
 
 def _question(told: Mapping[str, Any], name: str) -> int | None:
@@ -144,20 +131,10 @@ def _code(lines: Sequence[str], lit: Sequence[int], *, good: bool = False) -> No
     st.html(f'<pre class="{kind}" tabindex="0">{"".join(rows)}</pre>')
 
 
-def _here(name: str) -> tuple[Mapping[str, Any] | None, aside.State]:
-    """The exhibit as it came out on this machine, if it was run; a damaged file is forgotten."""
-    folder = collection.place(name, desk.store().home)
-    try:
-        return collection.read(folder), aside.look(folder)
-    except SpecError:
-        aside.stop(folder)
-        return None, aside.State("none")
-
-
-def _again(name: str, mine: Mapping[str, Any] | None, state: aside.State) -> None:
+def _again(name: str, mine: Mapping[str, Any] | None, folder: Path, state: aside.State) -> None:
     """The same code run on this machine, by a button."""
     if state.name == "growing":
-        _wait(name)
+        elsewhere.wait(folder, "exhibit")
         return
     if state.name == "failed":
         st.error(show.plain(state.reason))
@@ -165,26 +142,9 @@ def _again(name: str, mine: Mapping[str, Any] | None, state: aside.State) -> Non
         st.caption("The numbers are those of this machine: the code was run here.")
         return
     st.caption("The numbers came with PruneLab. The code runs here as well, in a few seconds.")
-    st.button("Run it here", icon=":material/play_arrow:", on_click=_start, args=(name,), key="run")
-
-
-def _start(name: str) -> None:
-    try:
-        collection.start(name, desk.store().home)
-    except SpecError as problem:
-        st.session_state["_problem"] = str(problem)
-
-
-def _wait(name: str) -> None:
-    folder = collection.place(name, desk.store().home)
-
-    def bar() -> None:
-        state = aside.look(folder)
-        if state.name != "growing":
-            st.rerun()
-        st.progress(state.share, text=state.doing or "Starting")
-
-    st.fragment(bar, run_every=0.5)()
+    if st.button("Run it here", icon=":material/play_arrow:", key="run"):
+        elsewhere.begin(lambda: collection.start(name, desk.store().home))
+        st.rerun()
 
 
 shell.show(main)

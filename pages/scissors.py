@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from pages.ui import blade, controls, desk, shell, show
+from pages.ui import blade, controls, desk, elsewhere, shell, show
 from prunelab import aside, examples, figures, scissors
 from prunelab.scissors import ALL, METHODS, Scissors
 from prunelab.spec import RunSpec, SpecError
@@ -22,8 +21,14 @@ def main() -> None:
         shipped = ordered == examples.scissors().told["order"]
         folder = scissors.place(ordered, desk.store().home) if ordered and not shipped else None
         state = aside.look(folder) if folder else aside.State("ready" if shipped else "none")
-        _button(ordered, state, refused)
-    found, damage = _read(shipped, folder, state)
+        elsewhere.order_button(
+            "Train and lay out", lambda: scissors.start(ordered or {}, desk.store().home), state,
+            key="lay-out", icon=":material/model_training:", refused=refused,
+            words={"ready": "Ready to be cut", "growing": "Laying it out"},
+        )  # fmt: skip
+    found, damage = elsewhere.read(scissors.read, folder, ready=state.name == "ready")
+    if shipped:
+        found = examples.scissors()
     if damage or state.name == "failed":
         st.title("This network could not be laid out for cutting")
         st.error(show.plain(damage or state.reason))
@@ -31,7 +36,7 @@ def main() -> None:
     elif found:
         _body(found, folder.name if folder else "shipped")
     elif folder and state.name == "growing":
-        _wait(folder)
+        elsewhere.wait(folder, "scissors", title="Trying every cut")
     else:
         _empty()
 
@@ -48,53 +53,6 @@ def _form(known: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
         return scissors.order(base), ""
     except SpecError as problem:
         return None, str(problem)
-
-
-def _button(ordered: Mapping[str, Any] | None, state: aside.State, refused: str) -> None:
-    if refused:
-        st.caption(show.plain(refused))
-    words = {"ready": "Ready to be cut", "growing": "Laying it out"}
-    st.button(
-        words.get(state.name, "Train and lay out"), type="primary", width="stretch", key="lay-out",
-        icon=":material/model_training:", on_click=_start, args=(ordered,),
-        disabled=bool(refused) or state.name in words,
-    )  # fmt: skip
-
-
-def _start(ordered: Mapping[str, Any]) -> None:
-    try:
-        scissors.start(ordered, desk.store().home)
-    except SpecError as problem:
-        st.session_state["_problem"] = str(problem)
-
-
-def _read(shipped: bool, folder: Path | None, state: aside.State) -> tuple[Scissors | None, str]:
-    """The cuts if they are there, or what is wrong with their file; then they can be made anew."""
-    if shipped:
-        return examples.scissors(), ""
-    if folder is None or state.name != "ready":
-        return None, ""
-    try:
-        return scissors.read(folder), ""
-    except SpecError as damaged:
-        aside.stop(folder)
-        return None, str(damaged)
-
-
-def _wait(folder: Path) -> None:
-    st.title("Trying every cut")
-
-    def bar() -> None:
-        state = aside.look(folder)
-        if state.name != "growing":
-            st.rerun()
-        with st.container(border=True, key="card-scissors"):
-            left, right = st.columns([5, 1], vertical_alignment="center")
-            left.progress(state.share, text=state.doing or "Starting")
-            right.button("Stop", on_click=aside.stop, args=(folder,), key="stop", width="stretch")
-
-    st.fragment(bar, run_every=0.5)()
-    st.skeleton(420)
 
 
 def _empty() -> None:

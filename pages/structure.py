@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import allocate, controls, desk, inside, knobs, shell, show, studies
+from pages.ui import allocate, controls, desk, elsewhere, inside, knobs, shell, show, studies
 from prunelab import aside, structure
 from prunelab.figures import given_up
 from prunelab.spec import RunSpec, SpecError
@@ -28,8 +28,12 @@ def main() -> None:
         ordered, refused = _form(desk.known())
         folder = structure.place(ordered, desk.store().home) if ordered else None
         state = aside.look(folder) if folder else aside.State("none")
-        _button(ordered, state, refused)
-    study, damage = _read(folder)
+        elsewhere.order_button(
+            "Look inside", lambda: structure.start(ordered or {}, desk.store().home), state,
+            key="look", icon=":material/layers:", refused=refused,
+            words={"ready": "This network is open", "growing": "Looking inside"},
+        )  # fmt: skip
+    study, damage = elsewhere.read(studies.study, folder, ready=True)
     if damage or state.name == "failed":
         st.title("This network could not be looked at")
         st.error(show.plain(damage or state.reason))
@@ -37,10 +41,10 @@ def main() -> None:
     elif folder and study:
         with st.container(key="above"):  # always there: what follows must not change its place
             if state.name == "growing":
-                _wait(folder, ready=True)
+                elsewhere.wait(folder, "looking", pieces="*.json")
         _body(study, folder)
     elif folder and state.name == "growing":
-        _wait(folder, ready=False)
+        elsewhere.wait(folder, "looking", title="Looking inside", pieces="*.json")
     else:
         _empty()
 
@@ -75,55 +79,6 @@ def _form(known: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
         return structure.order(base), ""
     except SpecError as problem:
         return None, str(problem)
-
-
-def _button(ordered: Mapping[str, Any] | None, state: aside.State, refused: str) -> None:
-    if refused:
-        st.caption(show.plain(refused))
-    words = {"ready": "This network is open", "growing": "Looking inside"}
-    st.button(
-        words.get(state.name, "Look inside"), type="primary", width="stretch", key="look",
-        icon=":material/layers:", on_click=_start, args=(ordered,),
-        disabled=bool(refused) or state.name in words,
-    )  # fmt: skip
-
-
-def _start(ordered: Mapping[str, Any]) -> None:
-    try:
-        structure.start(ordered, desk.store().home)
-    except SpecError as problem:
-        st.session_state["_problem"] = str(problem)
-
-
-def _read(folder: Path | None) -> tuple[Study | None, str]:
-    """The study if it is there, or what is wrong with its file; then it can be made anew."""
-    if folder is None:
-        return None, ""
-    try:
-        return studies.study(folder), ""
-    except SpecError as damaged:
-        aside.stop(folder)
-        return None, str(damaged)
-
-
-def _wait(folder: Path, *, ready: bool) -> None:
-    """How far another process is; the page runs again when there is more to see."""
-    before = desk.pieces(folder, "*.json")
-
-    def bar() -> None:
-        state = aside.look(folder)
-        if state.name != "growing" or desk.pieces(folder, "*.json") != before:
-            st.rerun()
-        with st.container(border=True, key="card-looking"):
-            left, right = st.columns([5, 1], vertical_alignment="center")
-            left.progress(state.share, text=state.doing or "Starting")
-            right.button("Stop", on_click=aside.stop, args=(folder,), key="stop", width="stretch")
-
-    if not ready:
-        st.title("Looking inside")
-    st.fragment(bar, run_every=0.5)()
-    if not ready:
-        st.skeleton(480)
 
 
 def _empty() -> None:

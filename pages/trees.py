@@ -7,9 +7,20 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import beside, controls, desk, knobs, one_tree, rules, shell, show, tree_words
+from pages.ui import (
+    beside,
+    controls,
+    desk,
+    elsewhere,
+    knobs,
+    one_tree,
+    rules,
+    shell,
+    show,
+    tree_words,
+)
 from pages.ui.cuts import Chosen
-from prunelab import treelab
+from prunelab import aside, treelab
 from prunelab.catalogue import validate
 from prunelab.spec import RunSpec, SpecError
 from prunelab.treelab import Grown
@@ -23,9 +34,12 @@ def main() -> None:
     with st.sidebar:
         spec, refused = _form()
         folder = treelab.place(spec, desk.store().home)
-        tree, damage = _read(folder) if not refused else (None, "")
-        state = treelab.look(folder)
-        _grow_button(spec, state, refused)
+        tree, damage = elsewhere.read(desk.grown, folder, ready=not refused)
+        state = aside.look(folder)
+        elsewhere.order_button(
+            "Grow the tree", lambda: desk.grow(spec), state, key="grow", icon=":material/park:",
+            words={"ready": "This tree is grown", "growing": "Growing"}, refused=refused,
+        )  # fmt: skip
     if damage or (tree is None and state.name == "failed"):
         st.title("This tree could not be grown")
         st.error(show.plain(damage or state.reason))
@@ -33,23 +47,14 @@ def main() -> None:
     elif tree is not None:
         with st.container(key="above"):  # always there: what follows must not change its place
             if state.name == "growing":
-                _wait(folder, ready=True)
+                elsewhere.wait(folder, "growing", pieces="*.npz")
             for note in state.notes:
                 st.caption(show.plain(note))
         _body(tree, spec, folder)
     elif state.name == "growing":
-        _wait(folder, ready=False)
+        elsewhere.wait(folder, "growing", title="The tree is growing", pieces="*.npz")
     else:
         _empty()
-
-
-def _read(folder: Path) -> tuple[Grown | None, str]:
-    """The tree if it is there, or what is wrong with its file; then it can be grown anew."""
-    try:
-        return desk.grown(folder), ""
-    except SpecError as damaged:
-        treelab.stop(folder)
-        return None, str(damaged)
 
 
 def _form() -> tuple[RunSpec, str]:
@@ -73,39 +78,6 @@ def _form() -> tuple[RunSpec, str]:
     except SpecError as refused:
         return spec, str(refused)
     return spec, ""
-
-
-def _grow_button(spec: RunSpec, state: treelab.State, refused: str) -> None:
-    if refused:
-        st.caption(show.plain(refused))
-    words = {"ready": "This tree is grown", "growing": "Growing"}.get(state.name, "Grow the tree")
-    off = bool(refused) or state.name in ("ready", "growing")
-    pressed = st.button(
-        words, type="primary", width="stretch", key="grow", icon=":material/park:", disabled=off
-    )
-    if pressed and not off:  # no callback: it would get the spec of before the last keystroke
-        desk.grow(spec)
-        st.rerun()
-
-
-def _wait(folder: Path, *, ready: bool) -> None:
-    """How far another process is; the page runs again when there is more to see."""
-    before = desk.pieces(folder)
-
-    def bar() -> None:
-        state = treelab.look(folder)
-        if state.name != "growing" or desk.pieces(folder) != before:
-            st.rerun()
-        with st.container(border=True, key="card-growing"):
-            left, right = st.columns([5, 1], vertical_alignment="center")
-            left.progress(state.share, text=state.doing or "Starting")
-            right.button("Stop", on_click=treelab.stop, args=(folder,), key="stop", width="stretch")
-
-    if not ready:
-        st.title("The tree is growing")
-    st.fragment(bar, run_every=0.5)()
-    if not ready:
-        st.skeleton(480)
 
 
 def _empty() -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from prunelab import processes
+from prunelab.files import home as default_home
 from prunelab.spec import SpecError
 
 LOCK, PROGRESS, LOG = "growth.lock", "progress.json", "growth.log"
@@ -20,6 +22,7 @@ PATIENCE = 3600.0  # seconds to wait for what was ordered before
 
 _started: dict[Path, subprocess.Popen[bytes]] = {}  # kept so that none is a zombie
 Tell = Callable[..., None]
+Answer = TypeVar("Answer")
 
 
 class State(NamedTuple):
@@ -30,6 +33,39 @@ class State(NamedTuple):
     share: float = 0.0
     reason: str = ""
     notes: tuple[str, ...] = ()
+
+
+def place(kind: str, ordered: Mapping[str, Any], home: Path | None = None) -> Path:
+    """Where the answer to an order is or will be: orders that differ have other folders."""
+    text = json.dumps(ordered, sort_keys=True)
+    return (home or default_home()) / kind / hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def order(folder: Path, module: str, words: Sequence[str], home: Path | None, noun: str) -> Path:
+    """``begin``, for whoever asked a question: what cannot be written is said of ``noun``.
+
+    Raises:
+        SpecError: the process cannot start or the folder cannot be written.
+    """
+    try:
+        begin(folder, module, words, home)
+    except OSError as error:
+        raise SpecError(f"The {noun} cannot be written in {folder} ({error}).") from error
+    return folder
+
+
+def answer(path: Path, made: Callable[[Any], Answer], noun: str) -> Answer | None:
+    """What ``made`` makes of a JSON file; None while it is not there.
+
+    Raises:
+        SpecError: it is damaged, or ``made`` does not find in it what it looks for.
+    """
+    if not path.exists():
+        return None
+    try:
+        return made(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SpecError(f"The {noun} in {path.parent.name} is damaged ({error}).") from error
 
 
 def begin(folder: Path, module: str, words: Sequence[str], home: Path | None = None) -> None:

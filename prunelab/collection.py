@@ -42,12 +42,7 @@ def start(name: str, home: Path | None = None) -> Path:
     """
     if name not in exhibits():
         raise SpecError(f"The museum has no exhibit {name!r}.")
-    folder = place(name, home)
-    try:
-        aside.begin(folder, "prunelab.museum", [name], home)
-    except OSError as error:
-        raise SpecError(f"The exhibit cannot be written in {folder} ({error}).") from error
-    return folder
+    return aside.order(place(name, home), "prunelab.museum", [name], home, "exhibit")
 
 
 def read(folder: Path) -> Told | None:
@@ -56,15 +51,12 @@ def read(folder: Path) -> Told | None:
     Raises:
         SpecError: the file is damaged.
     """
-    path = folder / FILE
-    if not path.exists():
-        return None
-    try:
-        found: Told = json.loads(path.read_text(encoding="utf-8"))
-        _ = found["shown"]["printed"], found["shown"]["true"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SpecError(f"The exhibit in {folder.name} is damaged ({error}).") from error
-    return found
+
+    def made(told: Told) -> Told:
+        _ = told["shown"]["printed"], told["shown"]["true"]
+        return told
+
+    return aside.answer(folder / FILE, made, "exhibit")
 
 
 def said(told: Told) -> tuple[str, str]:

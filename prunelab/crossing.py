@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from prunelab import aside
-from prunelab.files import home as default_home
 from prunelab.spec import SpecError
 
 FORMAT = 1  # of the file; another number times anew
@@ -162,8 +160,7 @@ def breakeven(inputs: int = 784, outputs: int = 300, batch: int = 64, **more: An
 
 def place(ordered: Mapping[str, Any], home: Path | None = None) -> Path:
     """Where the times are or will be."""
-    name = hashlib.sha256(json.dumps(ordered, sort_keys=True).encode()).hexdigest()[:16]
-    return (home or default_home()) / "breakeven" / name
+    return aside.place("breakeven", ordered, home)
 
 
 def start(ordered: Mapping[str, Any], home: Path | None = None) -> Path:
@@ -173,11 +170,9 @@ def start(ordered: Mapping[str, Any], home: Path | None = None) -> Path:
         SpecError: the process cannot start or the folder cannot be written.
     """
     folder = place(ordered, home)
-    try:
-        aside.begin(folder, "prunelab.layer_times", [json.dumps(ordered)], home)
-    except OSError as error:
-        raise SpecError(f"The times cannot be written in {folder} ({error}).") from error
-    return folder
+    return aside.order(
+        folder, "prunelab.layer_times", [json.dumps(ordered)], home, "table of times"
+    )
 
 
 def read(folder: Path) -> BreakEven | None:
@@ -186,12 +181,10 @@ def read(folder: Path) -> BreakEven | None:
     Raises:
         SpecError: the file is damaged.
     """
-    path = folder / FILE
-    if not path.exists():
-        return None
-    try:
-        found = BreakEven(json.loads(path.read_text(encoding="utf-8")))
+
+    def made(told: Any) -> BreakEven:
+        found = BreakEven(told)
         _ = found.layer, found.machine, found.missing, found.table["against dense"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SpecError(f"The times in {folder.name} are damaged ({error}).") from error
-    return found
+        return found
+
+    return aside.answer(folder / FILE, made, "table of times")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +12,6 @@ import pandas as pd
 
 from prunelab import aside
 from prunelab.catalogue import catalogue, validate
-from prunelab.files import home as default_home
 from prunelab.spec import RunSpec, SpecError
 
 FORMAT = 1  # of the file; another number computes it anew
@@ -190,9 +188,7 @@ def order(
 
 def place(ordered: Mapping[str, Any], home: Path | None = None) -> Path:
     """Where a forecast is or will be."""
-    text = json.dumps(ordered, sort_keys=True)
-    name = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return (home or default_home()) / "forecasts" / name
+    return aside.place("forecasts", ordered, home)
 
 
 def start(ordered: Mapping[str, Any], home: Path | None = None) -> Path:
@@ -202,11 +198,7 @@ def start(ordered: Mapping[str, Any], home: Path | None = None) -> Path:
         SpecError: the process cannot start or the folder cannot be written.
     """
     folder = place(ordered, home)
-    try:
-        aside.begin(folder, "prunelab.forecasting", [json.dumps(ordered)], home)
-    except OSError as error:
-        raise SpecError(f"The forecast cannot be written in {folder} ({error}).") from error
-    return folder
+    return aside.order(folder, "prunelab.forecasting", [json.dumps(ordered)], home, "forecast")
 
 
 def read(folder: Path) -> Forecast | None:
@@ -215,13 +207,10 @@ def read(folder: Path) -> Forecast | None:
     Raises:
         SpecError: the file is damaged.
     """
-    path = folder / FILE
-    if not path.exists():
-        return None
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        made = Forecast(told)
-        _ = made.layers, made.cliffs, made.table["kept"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SpecError(f"The forecast in {folder.name} is damaged ({error}).") from error
-    return made
+
+    def made(told: Any) -> Forecast:
+        found = Forecast(told)
+        _ = found.layers, found.cliffs, found.table["kept"]
+        return found
+
+    return aside.answer(folder / FILE, made, "forecast")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +12,6 @@ import pandas as pd
 
 from prunelab import aside
 from prunelab.catalogue import catalogue, validate
-from prunelab.files import home as default_home
 from prunelab.spec import RunSpec, SpecError
 
 FORMAT = 1  # of the file; another number computes it anew
@@ -134,9 +132,7 @@ def order(base: RunSpec) -> dict[str, Any]:
 
 def place(ordered: Mapping[str, Any], home: Path | None = None) -> Path:
     """Where the cuts of an order are or will be."""
-    text = json.dumps(ordered, sort_keys=True)
-    name = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return (home or default_home()) / "scissors" / name
+    return aside.place("scissors", ordered, home)
 
 
 def start(ordered: Mapping[str, Any], home: Path | None = None) -> Path:
@@ -146,11 +142,7 @@ def start(ordered: Mapping[str, Any], home: Path | None = None) -> Path:
         SpecError: the process cannot start or the folder cannot be written.
     """
     folder = place(ordered, home)
-    try:
-        aside.begin(folder, "prunelab.cutting", [json.dumps(ordered)], home)
-    except OSError as error:
-        raise SpecError(f"The cuts cannot be written in {folder} ({error}).") from error
-    return folder
+    return aside.order(folder, "prunelab.cutting", [json.dumps(ordered)], home, "file of cuts")
 
 
 def read(folder: Path) -> Scissors | None:
@@ -159,12 +151,10 @@ def read(folder: Path) -> Scissors | None:
     Raises:
         SpecError: the file is damaged.
     """
-    path = folder / FILE
-    if not path.exists():
-        return None
-    try:
-        made = Scissors(json.loads(path.read_text(encoding="utf-8")))
-        _ = made.layers, made.dense, made.table["threshold"], made.most()
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SpecError(f"The cuts in {folder.name} are damaged ({error}).") from error
-    return made
+
+    def made(told: Any) -> Scissors:
+        found = Scissors(told)
+        _ = found.layers, found.dense, found.table["threshold"], found.most()
+        return found
+
+    return aside.answer(folder / FILE, made, "file of cuts")

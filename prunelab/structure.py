@@ -6,7 +6,6 @@ here, and every allocation is computed from it at once.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -22,7 +21,6 @@ from numpy.typing import NDArray
 from prunelab import aside
 from prunelab.bearing import Accuracies, bearable
 from prunelab.catalogue import catalogue, unit_of, validate
-from prunelab.files import home as default_home
 from prunelab.spec import RunSpec, SpecError
 
 FORMAT = 1  # of the files; another number looks anew
@@ -190,10 +188,9 @@ def order(base: RunSpec) -> dict[str, Any]:
 
 def place(ordered: Mapping[str, Any], home: Path | None = None) -> Path:
     """Where a study is or will be; one came with PruneLab."""
-    text = json.dumps(ordered, sort_keys=True)
-    name = hashlib.sha256(text.encode()).hexdigest()[:16]
-    shipped = SHIPPED / name
-    return shipped if shipped.exists() else (home or default_home()) / "structures" / name
+    own = aside.place("structures", ordered, home)
+    shipped = SHIPPED / own.name
+    return shipped if shipped.exists() else own
 
 
 def start(ordered: Mapping[str, Any], home: Path | None = None) -> Path:
@@ -203,11 +200,7 @@ def start(ordered: Mapping[str, Any], home: Path | None = None) -> Path:
         SpecError: the process cannot start or the folder cannot be written.
     """
     folder = place(ordered, home)
-    try:
-        aside.begin(folder, "prunelab.structuring", [json.dumps(ordered)], home)
-    except OSError as error:
-        raise SpecError(f"The study cannot be written in {folder} ({error}).") from error
-    return folder
+    return aside.order(folder, "prunelab.structuring", [json.dumps(ordered)], home, "study")
 
 
 def look(
@@ -240,7 +233,7 @@ def read(folder: Path) -> Study | None:
         study.cost(study.keep("global", 0.5))
         return study
 
-    return _read(folder / STUDY, made)
+    return aside.answer(folder / STUDY, made, "study")
 
 
 def scanned(folder: Path) -> Scan | None:
@@ -255,7 +248,7 @@ def scanned(folder: Path) -> Scan | None:
         found = {name: {float(s): float(a) for s, a in row} for name, row in rows}
         return Scan(float(told["dense"]), found)
 
-    return _read(folder / SCAN, made)
+    return aside.answer(folder / SCAN, made, "scan")
 
 
 def pictures(folder: Path) -> dict[str, NDArray[Any]]:
@@ -269,12 +262,3 @@ def pictures(folder: Path) -> dict[str, NDArray[Any]]:
             return {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise SpecError(f"The pictures in {folder.name} are damaged ({error}).") from error
-
-
-def _read(path: Path, made: Callable[[Any], T]) -> T | None:
-    if not path.exists():
-        return None
-    try:
-        return made(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SpecError(f"{path.name} in {path.parent.name} is damaged ({error}).") from error

@@ -196,7 +196,7 @@ def test_an_answer_reveals_the_truth(store, right):  # noqa: F811
 
 def test_a_link_to_an_exhibit_that_is_not_there(store):  # noqa: F811
     app = show("museum", exhibit="<b>nobody")
-    assert "has no exhibit" in app.warning[0].value
+    assert "There is no exhibit" in app.warning[0].value
 
 
 def test_an_exhibit_runs_in_another_process(store):  # noqa: F811

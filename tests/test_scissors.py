@@ -128,7 +128,7 @@ def test_another_process_writes_it_and_damage_is_a_sentence(tmp_path, home):
     assert aside.look(tmp_path).name == "ready"
     assert scissors.read(tmp_path).places == [ALL, "fc1", "fc2", "fc3"]
     (tmp_path / scissors.FILE).write_text("{}")
-    with pytest.raises(SpecError, match="are damaged"):
+    with pytest.raises(SpecError, match="is damaged"):
         scissors.read(tmp_path)
     (tmp_path / "scissors").write_text("a file")
     with pytest.raises(SpecError, match="cannot be written in"):
@@ -183,7 +183,7 @@ def test_a_network_of_one_s_own_is_laid_out_elsewhere(store, found, monkeypatch)
     assert app.title[0].value == figures.cut_title(found, "fc2")
     (folder / scissors.FILE).write_text("{}")
     app = show("scissors", data="moons", model="mlp")
-    assert "are damaged" in app.error[0].value
+    assert "is damaged" in app.error[0].value
     aside.write(folder, {"state": "failed", "reason": "no memory"})
     assert "no memory" in show("scissors", data="moons", model="mlp").error[0].value
 

@@ -319,7 +319,7 @@ def test_a_process_that_dies_is_told_and_can_be_ordered_again(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
     (tmp_path / "trees").write_text("a file")
-    with pytest.raises(SpecError, match="cannot be grown in"):
+    with pytest.raises(SpecError, match="tree cannot be written in"):
         treelab.start(SPECS["wine"], tmp_path)
 
 

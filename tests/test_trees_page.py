@@ -12,7 +12,7 @@ from test_pages import SPEC, alts, finish, show, specs, store  # noqa: F401 - a 
 
 import prunelab as pl
 from pages.ui import cuts, desk, shell
-from prunelab import engine, figures, treelab
+from prunelab import aside, engine, figures, treelab
 from prunelab.catalogue import CatalogueError
 from prunelab.events import Pruned
 from prunelab.spec import RunSpec
@@ -202,8 +202,8 @@ def test_other_data_wait_for_the_button(store, monkeypatch):  # noqa: F811
 
 
 def test_a_growing_tree_shows_how_far_it_is(store, monkeypatch):  # noqa: F811
-    state = treelab.State("growing", "Growing the tree", 0.3)
-    monkeypatch.setattr(treelab, "look", lambda folder: state)
+    state = aside.State("growing", "Growing the tree", 0.3)
+    monkeypatch.setattr(aside, "look", lambda folder: state)
     app = show("trees", data="wine")
     assert app.title[0].value == "The tree is growing"
     assert app.button(key="grow").proto.disabled
@@ -211,8 +211,8 @@ def test_a_growing_tree_shows_how_far_it_is(store, monkeypatch):  # noqa: F811
 
 
 def test_data_that_cannot_be_used_say_why(store, monkeypatch):  # noqa: F811
-    state = treelab.State("failed", reason="There is only one class.")
-    monkeypatch.setattr(treelab, "look", lambda folder: state)
+    state = aside.State("failed", reason="There is only one class.")
+    monkeypatch.setattr(aside, "look", lambda folder: state)
     app = show("trees", data="wine")
     assert app.error[0].value == "There is only one class."
     assert any("press Grow" in m.value for m in app.markdown)

@@ -249,12 +249,13 @@ def tend(*, running: bool = False) -> None:
 
 
 def grow(spec: RunSpec) -> None:
-    """Begin to grow a tree in another process; what is wrong is kept for the page to say."""
-    try:
-        validate(spec, known())
-        treelab.start(spec, store().home)
-    except SpecError as problem:
-        st.session_state["_problem"] = str(problem)
+    """Begin to grow a tree in another process.
+
+    Raises:
+        SpecError: a spec that cannot run, or nothing can be written.
+    """
+    validate(spec, known())
+    treelab.start(spec, store().home)
 
 
 def pieces(folder: Path, of: str = "*.npz") -> int:

@@ -33,11 +33,7 @@ def start_button(
     if new:
         words_ = (label or "Start {} runs").format(len(new))
     off = bool(refused) or not new
-    pressed = st.button(
-        words_, type="primary", width="stretch", key=key, disabled=off,
-        icon=":material/play_arrow:",
-    )  # fmt: skip
-    if pressed and not off:  # no callback: it would get the specs of before the last keystroke
+    if show.pressed(words_, key=key, icon=":material/play_arrow:", off=off):
         desk.start(new)
         st.rerun()
     if new:

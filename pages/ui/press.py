@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
-from pages.ui import controls, desk, restore, show
+from pages.ui import controls, desk, live, restore, show
 from prunelab.catalogue import validate
+from prunelab.events import Result
 from prunelab.spec import RunSpec, SpecError
 
 
@@ -19,14 +22,25 @@ def run_button(spec: RunSpec) -> None:
     except SpecError as error:
         refused = str(error)
         st.warning(show.plain(refused))
-    pressed = st.button(
-        "Run", type="primary", width="stretch", disabled=bool(refused), key="start",
-        icon=":material/play_arrow:",
-    )  # fmt: skip
-    if pressed and not refused:  # no callback: it would get the spec of before the last keystroke
+    if show.pressed("Run", key="start", icon=":material/play_arrow:", off=bool(refused)):
         for key in desk.start([spec]):
             restore.shown(key)
         st.rerun()
+
+
+def outcome(
+    key: str, spec: RunSpec, empty: Callable[[], None], finished: Callable[[Result, RunSpec], None]
+) -> None:
+    """The run of a page: missing, not yet chosen, going on, or over."""
+    result = desk.result(key) if key else None
+    if key and result is None:
+        show.missing(key)
+    elif result is None:
+        empty()
+    elif result.status in desk.ACTIVE:
+        live.watch(result.key)
+    else:
+        finished(result, spec)
 
 
 def shown(spec: RunSpec) -> str:

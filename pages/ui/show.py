@@ -51,6 +51,17 @@ def picture(make: Callable[[], Picture], key: str, *, python: str, clicks: bool 
     return sent["selection"]["points"] if clicks else []
 
 
+def pressed(label: str, *, key: str, icon: str, off: bool = False) -> bool:
+    """A primary button; whether it was pressed and may act, in this very run of the page.
+
+    No callback: that would get what the controls said before the last keystroke.
+    """
+    return (
+        st.button(label, type="primary", width="stretch", key=key, icon=icon, disabled=off)
+        and not off
+    )
+
+
 def twins(table: pd.DataFrame, key: str, *, python: str, figure: Any = None) -> None:
     """The numbers of a figure, the figure as a file, the Python that makes it: a click each."""
     with st.container(horizontal=True, gap="small"):

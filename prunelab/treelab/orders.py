@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from prunelab.aside import State, begin, look, stop
+from prunelab.aside import State, look, order, stop
 from prunelab.files import home as default_home
-from prunelab.spec import RunSpec, SpecError
+from prunelab.spec import RunSpec
 
 __all__ = ["State", "look", "place", "start", "stop"]
 FORMAT = 2  # of the arrays; another number grows the trees anew
@@ -28,8 +28,4 @@ def start(spec: RunSpec, home: Path | None = None) -> Path:
         SpecError: the process cannot start or the folder cannot be written.
     """
     folder = place(spec, home)
-    try:
-        begin(folder, "prunelab.trees", [json.dumps(spec.to_json())], home)
-    except OSError as error:
-        raise SpecError(f"The tree cannot be grown in {folder} ({error}).") from error
-    return folder
+    return order(folder, "prunelab.trees", [json.dumps(spec.to_json())], home, "tree")
