@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from paging import show, store  # noqa: F401
 from scipy import stats
-from test_pages import show, store  # noqa: F401
 
 import prunelab as pl
 from pages.ui.show import plain

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from test_pages import alts, finish, show, specs, store  # noqa: F401 - a fixture among them
+from paging import alts, finish, show, specs, store  # noqa: F401 - a fixture among them
 
 from prunelab import examples, figures
 from prunelab.figures.together import cells, together

@@ -6,7 +6,7 @@ import json
 
 import pytest
 import torch
-from test_pages import show, specs, store  # noqa: F401
+from paging import show, specs, store  # noqa: F401
 
 from prunelab import aside, crossing, examples, figures, layer_times
 from prunelab.crossing import (

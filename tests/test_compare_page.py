@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from example_run import network_events
+from paging import finish, show, specs, store  # noqa: F401
 from safetensors.numpy import save_file
-from test_pages import finish, show, specs, store  # noqa: F401
 
 import prunelab as pl
 from prunelab import examples, fair, figures

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from test_pages import alts, finish, show, specs, store  # noqa: F401 - a fixture among them
+from paging import alts, finish, show, specs, store  # noqa: F401 - a fixture among them
 
 from prunelab import examples
 from prunelab.events import Pruned, Started

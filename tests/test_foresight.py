@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from test_pages import alts, show, specs, store  # noqa: F401 - a fixture among them
+from paging import alts, show, specs, store  # noqa: F401 - a fixture among them
 
 import prunelab as pl
 from prunelab import aside, figures, foresight

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_pages import alts, finish, show, specs, store  # noqa: F401 - a fixture among them
+from paging import alts, finish, show, specs, store  # noqa: F401 - a fixture among them
 
 from prunelab import examples, figures, pretrained, talk
 from prunelab.aside import State

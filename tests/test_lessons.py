@@ -6,7 +6,7 @@ import statistics
 
 import numpy as np
 import pytest
-from test_pages import show, store  # noqa: F401 - a fixture
+from paging import show, store  # noqa: F401 - a fixture
 
 from pages.ui import shell
 from prunelab import cards, examples, figures, lessons, microscope, pretrained, xray

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from test_pages import show, store  # noqa: F401 - a fixture
+from paging import show, store  # noqa: F401 - a fixture
 from torch.nn.functional import cross_entropy
 
 from prunelab import figures, microscope

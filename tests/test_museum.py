@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from test_pages import show, store  # noqa: F401 - a fixture
+from paging import show, store  # noqa: F401 - a fixture
 
 from prunelab import aside, collection, figures
 from prunelab.measure.macs import macs

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from test_pages import finish, show, store  # noqa: F401 - a fixture among them
+from paging import finish, show, store  # noqa: F401 - a fixture among them
 
 from prunelab import examples, figures, prediction, sketches
 from prunelab.prediction import STOPS, Question, distance, reading

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from test_pages import show, store  # noqa: F401 - a fixture among them
+from paging import show, store  # noqa: F401 - a fixture among them
 
 from prunelab import aside, cutting, examples, figures, scissors
 from prunelab.events import Epoch, Measured, Pruned

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from test_pages import alts, finish, show, specs, store  # noqa: F401 - a fixture among them
+from paging import alts, finish, show, specs, store  # noqa: F401 - a fixture among them
 
 from pages.ui import bars
 from pages.ui.allocate import BUTTONS

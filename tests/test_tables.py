@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pandas as pd
-from test_pages import show, store  # noqa: F401
+from paging import show, store  # noqa: F401
 
 from prunelab import tables
 from prunelab.spec import RunSpec

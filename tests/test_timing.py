@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from example_run import network_events
-from test_pages import alts, finish, show, specs, store  # noqa: F401 - a fixture among them
+from paging import alts, finish, show, specs, store  # noqa: F401 - a fixture among them
 
 import prunelab as pl
 from prunelab import figures

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from example_run import network_events
-from test_pages import finish, store  # noqa: F401
+from paging import finish, store  # noqa: F401
 
 import prunelab as pl
 from prunelab import trackers

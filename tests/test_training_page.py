@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from example_run import training_events
-from test_pages import alts, finish, show, specs, store  # noqa: F401 - a fixture among them
+from paging import alts, finish, show, specs, store  # noqa: F401 - a fixture among them
 
 from pages.ui import course_words, desk
 from prunelab import examples, figures

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_pages import SPEC, alts, finish, show, specs, store  # noqa: F401 - a fixture among them
+from paging import SPEC, alts, finish, show, specs, store  # noqa: F401 - a fixture among them
 
 import prunelab as pl
 from pages.ui import cuts, desk, shell

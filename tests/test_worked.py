@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_pages import show, specs, store  # noqa: F401 - a fixture among them
+from paging import show, specs, store  # noqa: F401 - a fixture among them
 
 from prunelab import cards, figures, worked
 from prunelab.__main__ import main

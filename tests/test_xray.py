@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_pages import show, store  # noqa: F401 - a fixture
+from paging import show, store  # noqa: F401 - a fixture
 
 from prunelab import cards, figures, xray
 
