@@ -18,7 +18,7 @@ TOGGLES = (
 
 
 def main() -> None:
-    seen: Slide = st.session_state.setdefault(STATE, microscope.begin())
+    seen: Slide = st.session_state[STATE] if STATE in st.session_state else microscope.begin()
     place = st.container()
     with st.container(horizontal=True, key="guards"):
         on = {

@@ -130,6 +130,16 @@ def work(folder: Path, doing: str, do: Callable[[Tell], Iterable[str]]) -> int:
     return 0
 
 
+def respond(path: Path, doing: str, compute: Callable[[Tell], Any]) -> int:
+    """``work`` that leaves what ``compute`` returns as a JSON file, for ``answer``."""
+
+    def do(tell: Tell) -> tuple[str, ...]:
+        keep(path, compute(tell))
+        return ()
+
+    return work(path.parent, doing, do)
+
+
 def calm() -> None:
     """Let everything else go first."""
     with contextlib.suppress(AttributeError, OSError):  # Windows has no nice
@@ -164,10 +174,15 @@ def stop(folder: Path) -> None:
 
 
 def write(folder: Path, told: Mapping[str, Any]) -> None:
-    """Say how far it is; a reader never sees half of it."""
-    partial = folder / f"{PROGRESS}.{os.getpid()}"
+    """Say how far it is."""
+    keep(folder / PROGRESS, told)
+
+
+def keep(path: Path, told: Any) -> None:
+    """Write a JSON file; a reader never sees half of it."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}")
     partial.write_text(json.dumps(told), encoding="utf-8")
-    partial.replace(folder / PROGRESS)
+    partial.replace(path)
 
 
 def _state(told: Mapping[str, Any]) -> State:

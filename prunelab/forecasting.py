@@ -187,14 +187,7 @@ def trained(job: Job, tell: Tell) -> nn.Module:
 
 def main(ordered: Mapping[str, Any], folder: Path) -> int:
     """Write a forecast into a folder, and say how far it is."""
-
-    def do(tell: aside.Tell) -> tuple[str, ...]:
-        partial = folder / f"{FILE}.partial"
-        partial.write_text(json.dumps(compute(ordered, tell)), encoding="utf-8")
-        partial.replace(folder / FILE)
-        return ()
-
-    return aside.work(folder, "Loading PyTorch", do)
+    return aside.respond(folder / FILE, "Loading PyTorch", lambda tell: compute(ordered, tell))
 
 
 if __name__ == "__main__":

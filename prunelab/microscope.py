@@ -6,6 +6,7 @@ is that of ``torch.optim.SGD`` with momentum and weight decay, bit by bit the sa
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -89,6 +90,7 @@ def gradient(weight: Matrix) -> Matrix:
     return found
 
 
+@functools.cache
 def examples() -> tuple[Matrix, NDArray[Any]]:
     """Inputs (256, 24) around one centre a class, and classes (256,)."""
     random = np.random.default_rng(1)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from prunelab.aside import State, begin, look, stop
+from prunelab.aside import State, look, order, stop
 from prunelab.spec import SpecError
 
 __all__ = [
@@ -78,11 +78,7 @@ def begin_say(spec: Mapping[str, Any], folder: Path, home: Path, prompt: str) ->
 
 def _begin(asked: dict[str, Any], folder: Path, home: Path) -> Path:
     there = place(folder, home, asked.get("prompt", ""))
-    try:
-        begin(there, "prunelab.lm.look", [json.dumps(asked), str(folder)], home)
-    except OSError as error:
-        raise SpecError(f"Nothing can be written to {there} ({error}).") from error
-    return there
+    return order(there, "prunelab.lm.look", [json.dumps(asked), str(folder)], home, "answer")
 
 
 def said(folder: Path) -> dict[str, str]:

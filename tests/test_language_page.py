@@ -115,7 +115,7 @@ def test_prompts_have_bounds(tmp_path):
         with pytest.raises(SpecError, match="must have 1 to 200 letters"):
             talk.begin_say({}, tmp_path, tmp_path, prompt)
     (tmp_path / "file").write_text("")
-    with pytest.raises(SpecError, match="Nothing can be written"):
+    with pytest.raises(SpecError, match="answer cannot be written in"):
         talk.begin_look({}, tmp_path / "file", tmp_path)
 
 

@@ -145,18 +145,14 @@ def write(asked: Mapping[str, Any], run: Path, folder: Path, tell: aside.Tell) -
     folder.mkdir(parents=True, exist_ok=True)
     if prompt := asked.get("prompt", ""):
         tell("Writing", 0.5)
-        _json(folder / talk.SAID, spoken(job, nets, prompt))
+        aside.keep(folder / talk.SAID, spoken(job, nets, prompt))
         return ()
     tell("Looking at the neurons", 0.4)
     masks = given.load(run / artefacts.MASKS)
     np.savez_compressed(folder / talk.ARRAYS, **neurons(job, nets["dense"], masks))
     tell("Timing both in turn", 0.7)
-    _json(folder / talk.SPEED, speed(job, nets))
+    aside.keep(folder / talk.SPEED, speed(job, nets))
     return ()
-
-
-def _json(path: Path, told: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(told), encoding="utf-8")
 
 
 def main(asked: Mapping[str, Any], run: Path, folder: Path) -> int:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 from prunelab import aside
@@ -16,15 +14,8 @@ def main() -> int:
     """Run it and write what came out."""
     name, folder = sys.argv[1], Path(sys.argv[2])
     aside.calm()
-
-    def work(tell: aside.Tell) -> Iterable[str]:
-        text = json.dumps(told(name))
-        partial = folder / f"{FILE}.partial"
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(folder / FILE)
-        return ()
-
-    return aside.work(folder, "Running the tool's code, and measuring", work)
+    doing = "Running the tool's code, and measuring"
+    return aside.respond(folder / FILE, doing, lambda _: told(name))
 
 
 if __name__ == "__main__":
