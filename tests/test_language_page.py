@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from paging import alts, finish, show, specs, store  # noqa: F401 - a fixture among them
 
-from prunelab import examples, figures, pretrained, talk
+from prunelab import aside, examples, figures, pretrained, talk
 from prunelab.aside import State
 from prunelab.catalogue import catalogue, validate
 from prunelab.events import Result, Started
@@ -57,7 +57,7 @@ def test_what_the_dense_and_the_pruned_model_say_is_side_by_side(store):  # noqa
 
 def test_a_prompt_of_ones_own_is_asked_of_another_process(store, monkeypatch):  # noqa: F811
     asked = []
-    monkeypatch.setattr(talk, "begin", lambda *words: asked.append(words))
+    monkeypatch.setattr(aside, "begin", lambda *words: asked.append(words))
     monkeypatch.setattr(talk, "look", lambda place: State("growing" if asked else "none"))
     show("language", view="What it says", begin="One of my own", prompt="the fox ")
     (place, module, words, _), *_ = asked
@@ -94,7 +94,7 @@ def test_a_run_of_ones_own_is_looked_at_by_another_process(store, monkeypatch): 
     ]
     finish(store, spec, events)
     begun = []
-    monkeypatch.setattr(talk, "begin", lambda *words: begun.append(words))
+    monkeypatch.setattr(aside, "begin", lambda *words: begun.append(words))
     app = show("language", run=spec.key, view="Neurons")
     assert not app.error
     assert begun[0][0] == store.folder(spec.key) / "look"
