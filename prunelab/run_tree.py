@@ -27,7 +27,7 @@ BATCH = 256  # of the latency measurement
 
 def run_tree(job: Job, files: Path | None) -> Iterator[Event]:
     """The events of a run on a scikit-learn tree or forest."""
-    model = _dense(job)
+    model = dense_tree(job)
     sizes = {"dense": tree_size(model)}
     seen = job.parts.validation
     yield _measured("dense", "validation", _values(model, seen, sizes["dense"]))
@@ -70,7 +70,7 @@ def _told(job: Job, model: Any, choice: Choice) -> Iterator[Event]:
     yield scores_histogram(job.method.label, choice.scores, choice.mask)
 
 
-def _dense(job: Job) -> Any:
+def dense_tree(job: Job) -> Any:
     """A tree grown on the training part, or one of the user's own."""
     train, model = job.parts.train, job.build().set_params(random_state=job.spec.seed)
     if job.spec.weights:

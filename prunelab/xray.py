@@ -1,30 +1,14 @@
-"""Why a unit went: its score, its rank, the line, and which other methods would have kept it.
-
-All of it from the worked examples (``cards.worked``): every method's own numbers on one tiny model.
-"""
+"""Why a cell of the tiny model went, by every method: from the worked examples (``cards.worked``)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from prunelab.why import Why, explain
 
 Worked = Mapping[str, Mapping[str, Any]]
 Steps = list[Mapping[str, Any]]
-
-
-class Why(NamedTuple):
-    """What decided over one cell of the layer of a worked example."""
-
-    row: int  # from 0
-    column: int
-    score: float
-    rank: int  # 1 is the highest of the layer; of equals the first
-    of: int
-    kept: bool
-    lowest_kept: float | None
-    highest_gone: float | None
-    also_kept: tuple[str, ...]  # methods on the same model that keep this cell
-    also_gone: tuple[str, ...]
 
 
 def steps(worked: Worked, method: str) -> Steps:
@@ -62,17 +46,9 @@ def why(worked: Worked, method: str, row: int, column: int) -> Why:
     values, kept = choice["values"], choice["kept"]
     if not (0 <= row < len(values) and 0 <= column < len(values[0])):
         raise ValueError(f"The layer has no row {row + 1}, column {column + 1}.")
-    flat = [(v, k) for a, b in zip(values, kept, strict=True) for v, k in zip(a, b, strict=True)]
-    score, place = values[row][column], row * len(values[0]) + column
-    ahead = sum(v > score or (v == score and i < place) for i, (v, _) in enumerate(flat))
     others = [name for name in like(worked, method) if name != method]
     keep = {name: bool(_choice(worked, name)["kept"][row][column]) for name in others}  # type: ignore[index]
-    return Why(
-        row, column, score, ahead + 1, len(flat), bool(kept[row][column]),
-        min((v for v, k in flat if k), default=None),
-        max((v for v, k in flat if not k), default=None),
-        tuple(n for n in others if keep[n]), tuple(n for n in others if not keep[n]),
-    )  # fmt: skip
+    return explain(values, kept, row * len(values[0]) + column, keep)
 
 
 def within(worked: Worked, method: str, row: int, column: int) -> tuple[int, int]:
