@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.ui import desk, shell, show
+from pages.ui import desk, shell, show, why
 from prunelab import figures, xray
 
 FIRST = "magnitude"
@@ -94,31 +94,12 @@ def _step(worked: xray.Worked, method: str, step: Mapping[str, Any]) -> None:
 
 def _why(worked: xray.Worked, method: str, step: Mapping[str, Any], cell: tuple[int, int]) -> None:
     found = xray.why(worked, method, *cell)
-    with st.container(border=True, key="card-why"):
-        word = "stay" if found.kept else "go"
-        st.markdown(f"**Why does row {cell[0] + 1}, column {cell[1] + 1} {word}?**")
-        if step.get("working"):
-            said = f"{step['working'][cell[0]][cell[1]]} = {found.score:.4g}"
-            st.markdown(f"Its score: {show.plain(said)}")
-        else:
-            st.markdown(f"Its score: {found.score:.4g}")
-        st.markdown(f"Rank {found.rank} of {found.of} in this layer")
-        if found.lowest_kept is not None and found.highest_gone is not None:
-            st.markdown(
-                f"The lowest that stays has {found.lowest_kept:.4g}, the highest that goes "
-                f"{found.highest_gone:.4g}"
-            )
-        others = len(found.also_kept) + len(found.also_gone)
-        if others:
-            st.markdown(f"{len(found.also_kept)} of {others} other methods would keep it")
-            with st.expander("Which"):
-                st.markdown(f"**Keep it:** {_list(found.also_kept)}")
-                st.markdown(f"**Let it go:** {_list(found.also_gone)}")
+    working = f"{step['working'][cell[0]][cell[1]]} = " if step.get("working") else ""
+    why.card(
+        found, f"row {cell[0] + 1}, column {cell[1] + 1}", among="{} in this layer",
+        score=f"{working}{found.score:.4g}",
+    )  # fmt: skip
     st.caption("Click a cell to ask about another; every number is the method's own.")
-
-
-def _list(names: tuple[str, ...]) -> str:
-    return ", ".join(f"`{name}`" for name in names) or "none"
 
 
 def _agree(worked: xray.Worked, method: str) -> None:

@@ -78,8 +78,8 @@ def choices(
 
 def _as(job: Job, method: str, sparsity: float) -> Job:
     """The same with another method, as it is usually set."""
-    plain = {"knobs": {}, "recover": "", "recover_epochs": None, "budget": "", "round_to": 1}
-    return prepare(replace(job.spec, method=method, sparsity=round(sparsity, 9), **plain))
+    plain = replace(job.spec, knobs={}, recover="", recover_epochs=None, budget="", round_to=1)
+    return prepare(replace(plain, method=method, sparsity=round(sparsity, 9)))
 
 
 def _seen(job: Job, before: dict[tuple[Any, ...], list[Watched]]) -> list[Watched]:

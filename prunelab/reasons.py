@@ -35,6 +35,11 @@ class Reasons(NamedTuple):
     scores: Mapping[str, NDArray[np.float32]]  # of the run's own method; empty if it has none
     kept: Mapping[str, Mapping[str, NDArray[np.bool_]]]  # by method and group
 
+    @property
+    def groups(self) -> list[str]:
+        """The layers, trees or classes, in order."""
+        return list(next(iter(self.kept.values())))
+
     def why(self, group: str, unit: int, *, kept: bool) -> Why:
         """Why a unit stays or goes; ``kept`` is what the run itself did with it.
 
@@ -113,14 +118,13 @@ def peers(known: Mapping[str, Any], spec: RunSpec) -> list[str]:
 
 def write(path: Path, found: Reasons) -> None:
     """Keep what was found; masks take a bit a unit."""
-    groups = list(next(iter(found.kept.values())))
     sizes = {name: len(mask) for name, mask in next(iter(found.kept.values())).items()}
     about = {
         "method": found.method, "label": found.label, "whole": found.whole,
-        "groups": [[name, sizes[name]] for name in groups], "methods": list(found.kept),
+        "groups": [[name, sizes[name]] for name in found.groups], "methods": list(found.kept),
     }  # fmt: skip
     arrays: dict[str, Any] = {"about": np.array(json.dumps(about))}
-    for number, group in enumerate(groups):
+    for number, group in enumerate(found.groups):
         if found.scores:
             arrays[f"score {number}"] = found.scores[group].astype(np.float32)
         for method, masks in found.kept.items():

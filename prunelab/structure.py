@@ -22,9 +22,11 @@ from prunelab import aside
 from prunelab.bearing import Accuracies, bearable
 from prunelab.catalogue import catalogue, unit_of, validate
 from prunelab.spec import RunSpec, SpecError
+from prunelab.why import Why, explain
 
 FORMAT = 1  # of the files; another number looks anew
 STUDY, SCAN, PICTURES = "study.json", "scan.json", "pictures.npz"
+PEERS = "peers.json"  # the scores of every other method
 SHIPPED = Path(__file__).parent / "examples" / "structures"
 KINDS = ("filters", "heads")  # units that each layer has many of
 WAYS = {
@@ -34,6 +36,7 @@ WAYS = {
     "hand": "as you drag the bars",
 }
 Keep = Mapping[str, int]
+Peers = Mapping[str, Mapping[str, NDArray[np.float64]]]
 T = TypeVar("T")
 
 
@@ -110,11 +113,12 @@ class Study:
 
     def stays(self, keep: Keep) -> dict[str, NDArray[np.bool_]]:
         """Which units those are: the highest scores, the first of equal ones."""
-        masks = {}
-        for name, scores in self.scores.items():
-            masks[name] = np.zeros(len(scores), bool)
-            masks[name][np.argsort(-scores, kind="stable")[: keep[name]]] = True
-        return masks
+        return {name: highest(scores, keep[name]) for name, scores in self.scores.items()}
+
+    def why(self, layer: str, unit: int, keep: Keep, peers: Peers) -> Why:
+        """Why a unit stays or goes when each layer keeps so many; each method ranks by itself."""
+        keeps = {n: bool(highest(s[layer], keep[layer])[unit]) for n, s in peers.items()}
+        return explain(self.scores[layer], self.stays(keep)[layer], unit, keeps)
 
     def cost(self, keep: Keep) -> Cost:
         """Of the network that keeps so many units."""
@@ -161,6 +165,17 @@ class Study:
         for _, _, name in ranked[: math.floor(sparsity * total + 0.5)]:
             keep[name] -= 1
         return keep
+
+
+def highest(scores: NDArray[np.float64], keep: int) -> NDArray[np.bool_]:
+    """Which units have the ``keep`` highest scores, the first of equal ones.
+
+    >>> highest(np.array([1.0, 3.0, 3.0]), 1).tolist()
+    [False, True, False]
+    """
+    mask = np.zeros(len(scores), bool)
+    mask[np.argsort(-scores, kind="stable")[:keep]] = True
+    return mask
 
 
 def unsuited(known: Mapping[str, Any], method: str, model: str) -> str:
@@ -249,6 +264,20 @@ def scanned(folder: Path) -> Scan | None:
         return Scan(float(told["dense"]), found)
 
     return aside.answer(folder / SCAN, made, "scan")
+
+
+def peers(folder: Path) -> Peers:
+    """The scores of every other method by layer; none while they are not known.
+
+    Raises:
+        SpecError: the file is damaged.
+    """
+
+    def made(told: Any) -> Peers:
+        rows: Iterable[tuple[str, Any]] = told.items()
+        return {m: {g: np.array(s, float) for g, s in groups.items()} for m, groups in rows}
+
+    return aside.answer(folder / PEERS, made, "scores of other methods") or {}
 
 
 def pictures(folder: Path) -> dict[str, NDArray[Any]]:

@@ -25,15 +25,17 @@ from prunelab.job import Job, prepare, score
 from prunelab.masks import Scores
 from prunelab.measure.macs import OTHERS, macs
 from prunelab.parts import Parts
+from prunelab.reasoning import choices
 from prunelab.sensitivities import SPARSITIES, scan
 from prunelab.spec import RunSpec, SpecError
-from prunelab.structure import PICTURES, SCAN, STUDY
+from prunelab.structure import PEERS, PICTURES, SCAN, STUDY
 from prunelab.surgery import Plan, shrink
 from prunelab.units import filters, heads
 from prunelab.units.planning import example_of
 
 LOOKED, SHOWN = 64, 3  # examples whose maps are ranked, and shown
 FEW = 24  # maps of a layer that are shown: half of the highest rank, half of the lowest
+ASKING = 0.99  # of the progress bar, when the other methods are asked
 LONGEST = 1024  # weights of a neuron that a picture shows
 PLANS = {"filters": filters.planned, "heads": heads.planned}
 
@@ -57,6 +59,17 @@ def compute(ordered: Mapping[str, Any], folder: Path, tell: Tell) -> None:
         found = scan(job, net, scores, SPARSITIES, tell)
     told = {name: sorted(row.items()) for name, row in found.accuracies.items()}
     _write(folder / SCAN, {"dense": found.dense, "accuracies": told})
+    _write(folder / PEERS, _peers(job, net, tell))
+
+
+def _peers(job: Job, net: nn.Module, tell: Tell) -> dict[str, Any]:
+    """The scores that every other method gives the same units."""
+    with one_thread():
+        found, _ = choices(job, lambda _: net, lambda words, _: tell(words, ASKING))
+    return {
+        method: {name: score.double().tolist() for name, score in choice.scores.items()}
+        for method, choice in found.items() if method != job.spec.method
+    }  # fmt: skip
 
 
 def _study(job: Job, net: nn.Module, scores: Scores, plan: Plan) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 class Why(NamedTuple):
     """What decided over one unit among those it was ranked with."""
 
-    score: float
+    score: float | None  # None where no single score decided
     rank: int  # 1 is the highest; of equals the first
     of: int
     kept: bool

@@ -1,4 +1,4 @@
-"""Why a cell of the tiny model went, by every method: from the worked examples (``cards.worked``)."""
+"""Every method on one tiny model, cell by cell: from the worked examples (``cards.worked``)."""
 
 from __future__ import annotations
 

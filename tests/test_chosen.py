@@ -142,7 +142,8 @@ def test_a_gallery_draws_the_pixels_of_its_examples(found):
     drawn = figures.gallery(found, "ends")
     rows = chosen_rows(found, "ends")[:24]
     assert drawn.table["row"].tolist() == found.row[rows].tolist()
-    (sheet,) = drawn.figure.data
+    sheet, clicks = drawn.figure.data
+    assert [row for row, _ in clicks.customdata] == found.row[rows].tolist()
     first = found.pictures[list(found.pictured).index(rows[0])]
     corner = np.asarray(sheet.z)[:8, :8].astype(int)
     assert np.unique(corner[first == 0], axis=0).tolist() == [[227, 232, 238]]  # the grid's grey

@@ -207,7 +207,7 @@ def test_a_growing_tree_shows_how_far_it_is(store, monkeypatch):  # noqa: F811
     app = show("trees", data="wine")
     assert app.title[0].value == "The tree is growing"
     assert app.button(key="grow").proto.disabled
-    assert app.button(key="stop")
+    assert app.button(key="stop-growing")
 
 
 def test_data_that_cannot_be_used_say_why(store, monkeypatch):  # noqa: F811

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.ui import desk, fleet, shell, show, words
+from pages.ui import closer, desk, fleet, shell, show, words
 from prunelab import figures
 from prunelab.catalogue import fits, with_baselines
 from prunelab.events import Result
@@ -49,40 +49,54 @@ def show_gallery(result: Result) -> None:
         )
     which = which if which in WHICH else "ends"
     of = str(one) if one in found.classes else ""
+    asked: list[int] = []
     with st.container(key="pair-gallery"):
         for place, kept in zip(st.columns(2, gap="large"), (True, False), strict=True):
             with place:
-                _side(found, result, which, of, kept=kept)
+                asked += _side(found, result, which, of, kept=kept)
+    if asked:
+        closer.example(result, found, asked[0])
     st.caption(
+        "Click a picture to ask why it stays or goes. "
         "Below a picture is its label; “says” is what the model answers that was trained on all. "
         "A frame is a label that was put wrong on purpose."
     )
 
 
-def _side(found: Chosen, result: Result, which: figures.Which, of: str, *, kept: bool) -> None:
+def _side(found: Chosen, result: Result, which: figures.Which, of: str, *, kept: bool) -> list[int]:
+    """One side; the rows in the source that were asked about."""
     side = "kept" if kept else "dropped"
     if not found.pictured.size:
         show.finding("These stay" if kept else "These go", f"rows-{side}")
         table = figures.rows_table(found, which, kept=kept, of=of)
-        st.dataframe(table, hide_index=True, key=f"rows-{side}")
-        return
+        sent = st.dataframe(
+            table, hide_index=True, key=f"rows-{side}", on_select="rerun",
+            selection_mode="single-row",
+        )  # fmt: skip
+        return [int(table["row"][n]) for n in sent["selection"]["rows"] if n < len(table)]
     call = f"run.plot.gallery({which!r}, kept={kept}, of={of!r})"
-    show.picture(
+    clicked = show.picture(
         lambda: figures.gallery(found, which, kept=kept, of=of, theme=shell.theme()),
         f"gallery-{side}",
         python=words.python(RunSpec.from_json(result.spec), call),
+        clicks=True,
     )
+    return [int(point["customdata"][0]) for point in clicked if "customdata" in point]
 
 
-def _drawn(result: Result, name: str) -> None:
+def _drawn(result: Result, name: str, *, clicks: bool = False) -> None:
     found = _examples(result)
-    if found is not None:
-        make = getattr(figures, name)
-        show.picture(
-            lambda: make(found, theme=shell.theme()),
-            name,
-            python=words.python(RunSpec.from_json(result.spec), f"run.plot.{name}()"),
-        )
+    if found is None:
+        return
+    make = getattr(figures, name)
+    clicked = show.picture(
+        lambda: make(found, theme=shell.theme()),
+        name,
+        python=words.python(RunSpec.from_json(result.spec), f"run.plot.{name}()"),
+        clicks=clicks,
+    )
+    if clicked and "customdata" in clicked[0]:
+        closer.example(result, found, int(clicked[0]["customdata"][0]))
 
 
 def show_scores(result: Result) -> None:
@@ -96,10 +110,11 @@ def show_scores(result: Result) -> None:
 
 def show_map(result: Result) -> None:
     """Where in the space of features those that stay lie."""
-    _drawn(result, "places")
+    _drawn(result, "places", clicks=True)
     st.caption(
-        "Each dot is an example, placed by what the last layer of the model trained on all "
-        "receives (of a tree: by its inputs), seen along its two widest directions. Much is hidden "
+        "Click a dot to ask why it stays or goes. Each dot is an example, placed by what the last "
+        "layer of the model trained on all receives (of a tree: by its inputs), seen along its two "
+        "widest directions. Much is hidden "
         "by so flat a view."
     )
 

@@ -10,8 +10,8 @@ from prunelab import treelab
 from prunelab.treelab import Grown, Seen
 from prunelab.treelab.grown import Bools
 
-EVERY = "best of each size"  # beside the rules' own paths
-LEAVES, _HAND = "leaves", "_cuts"
+EVERY = treelab.BEST  # beside the rules' own paths
+LEAVES, _HAND, _ASKED = "leaves", "_cuts", "_asked-node"
 
 
 class Place(NamedTuple):
@@ -83,6 +83,18 @@ def click(tree: Grown, place: Place, node: int | None) -> None:
     except ValueError:
         return
     st.session_state[_HAND] = (place, (*now.by_hand, node))
+
+
+def ask(tree: Grown, place: Place, node: int | None) -> None:
+    """Ask why a node stays or goes; of one that asks nothing there is nothing to say."""
+    if node is not None and 0 <= node < len(tree.left) and tree.inner[node]:
+        st.session_state[_ASKED] = (place.tree, node)
+
+
+def asked(place: Place) -> int | None:
+    """The node of this tree that was asked about."""
+    of, node = st.session_state.get(_ASKED, ("", None))
+    return node if of == place.tree else None
 
 
 def undo(place: Place) -> None:

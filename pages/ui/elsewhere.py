@@ -71,7 +71,9 @@ def wait(folder: Path, key: str, *, title: str = "", pieces: str = "") -> None:
         with st.container(border=True, key=f"card-{key}"):
             left, right = st.columns([5, 1], vertical_alignment="center")
             left.progress(state.share, text=state.doing or "Starting")
-            right.button("Stop", on_click=aside.stop, args=(folder,), key="stop", width="stretch")
+            right.button(
+                "Stop", on_click=aside.stop, args=(folder,), key=f"stop-{key}", width="stretch"
+            )
 
     if title:
         st.title(title)

@@ -77,6 +77,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const more = data.more[node];
     const extra = `${more} more ${more === 1 ? "leaf" : "leaves"}`;
     const gain = `saves ${saves(data.saved[node], "training")} and ${saves(data.held[node], "validation")} with ${extra} (α ${data.alpha[node]})`;
+    if (data.asks) return `${head}. What is below ${gain}. <b>Click asks why it ${splits(node) ? "stays" : "goes"}.</b>`;
     if (splits(node)) return `${head}. What is below ${gain}. <b>Click cuts it.</b>`;
     if (data.there[node]) return `${head}. Its split was cut; it ${gain}. <b>Click brings it back.</b>`;
     return `${head}. It was cut off. <b>Click grows the tree down to it.</b>`;
@@ -211,7 +212,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   entry(many ? "square: a leaf with its answer, circle: a question" : "square: leaf, circle: question");
   if (data.note) entry(data.note);
 
-  about.innerHTML = "Point at a node to read it. Click a split to cut it, a cut one to bring it back. Line width: how many examples pass. Below the levels shown, +n are leaves folded away.";
+  const does = data.asks ? "Click a split to ask why it stays or goes." : "Click a split to cut it, a cut one to bring it back.";
+  about.innerHTML = `Point at a node to read it. ${does} Line width: how many examples pass. Below the levels shown, +n are leaves folded away.`;
   const zoom = (factor) => {
     const middle = (view.scrollLeft + view.clientWidth / 2) / view.scrollWidth;
     state.zoom = factor ? Math.min(Math.max(1, state.zoom * factor), Math.max(1, (110 * place.slots) / view.clientWidth)) : 1;

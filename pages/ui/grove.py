@@ -34,8 +34,12 @@ def picture(
     place: Place,
     whole: bool,
     last: int = -1,
+    asks: bool = False,
 ) -> None:
-    """Draw a subtree of the dense tree; ``whole`` shows what was cut, faded."""
+    """Draw a subtree of the dense tree; ``whole`` shows what was cut, faded.
+
+    ``asks``: a click changes nothing, so the words say so.
+    """
     ids = chosen(tree, found, whole)
     hidden = len(tree.left) - len(ids) if whole else int(found.there.sum() - found.there[ids].sum())
     note = f"{hidden:,} smaller nodes are not drawn" if hidden > 0 else ""
@@ -52,6 +56,7 @@ def picture(
             "dark": [*PALETTES["dark"].methods],
             "accent": [PALETTES["light"].accent, PALETTES["dark"].accent],
             "last": last,
+            "asks": asks,
             "note": note,
         },
         key=KEY,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from pages.ui import allocate, bars, desk, fleet, shell, show, studies
-from prunelab import aside, figures
+from pages.ui import allocate, bars, desk, fleet, shell, show, studies, why
+from prunelab import aside, figures, structure
 from prunelab.figures import accuracy
 from prunelab.spec import RunSpec
 from prunelab.structure import Keep, Study
@@ -152,25 +153,41 @@ def show_filters(study: Study, folder: Path, keep: Keep) -> None:
     layer = layer if layer in layers else layers[0]
     weights, scores = arrays[f"filter.{layer}"], study.scores[layer]
     stays: np.ndarray[tuple[int], np.dtype[np.bool_]] = study.stays(keep)[layer]
+    clicked: list[Any] = []
     with st.container(key="pair-filters"):
         for place, kept in zip(st.columns(2, gap="large"), (True, False), strict=True):
             call = "arrays = structure.pictures(folder)\nfigures.filters(\n"
             call += f"    arrays['filter.{layer}'], study.scores[{layer!r}],\n"
             call += f"    study.stays({dict(keep)!r})[{layer!r}], {layer!r}, kept={kept},\n).figure"
             with place:
-                show.picture(
+                clicked += show.picture(
                     lambda kept=kept: figures.filters(  # type: ignore[misc]
                         weights, scores, stays, layer, kept=kept, label=study.told["label"],
                         theme=shell.theme(),
                     ),
                     f"filters-{'stay' if kept else 'go'}",
-                    python=_python(study, call),
+                    python=_python(study, call), clicks=True,
                 )  # fmt: skip
+    if clicked and "customdata" in clicked[0]:
+        _why(study, folder, keep, layer, int(clicked[0]["customdata"][0]))
     st.caption(
+        "Click a picture to ask why it stays or goes. "
         "A convolution is shown by the kernel of the input it weighs most, a neuron by all its "
         "weights, row by row. Each picture has its own scale: white is zero, the two colours are "
         f"the two signs. Below it is its score: {show.plain(study.told['label'] or 'the score')}."
     )
+
+
+def _why(study: Study, folder: Path, keep: Keep, layer: str, unit: int) -> None:
+    """One unit among those of its layer, and what other methods would do with it."""
+    found = study.why(layer, unit, keep, structure.peers(folder))
+    noun = study.noun.removesuffix("s")
+    why.card(
+        found, f"{noun} {unit} of {layer}", among="{} in this layer",
+        score=f"{study.told['label'] or 'score'} = {found.score:.4g}",
+    )  # fmt: skip
+    if aside.look(folder).name == "growing" and not found.also_kept + found.also_gone:
+        st.caption("What other methods say is known when the scan of the layers is done.")
 
 
 def _python(study: Study, call: str) -> str:

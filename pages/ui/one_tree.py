@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from pages.ui import cuts, desk, follow, grove, plane, shell, show, tally, tree_words
+from pages.ui import cuts, desk, follow, grove, plane, shell, show, tally, tree_words, why
 from prunelab import figures, treelab
 from prunelab.figures import accuracy, count
 from prunelab.figures.leaves import Scores, scores_table, scores_title
@@ -128,19 +128,44 @@ def _picture(tree: Grown, chosen: cuts.Chosen, spec: RunSpec) -> None:
         end = f"{count(gone)} leaves fewer than it grew" if gone else "nothing is cut"
         show.finding(f"{count(chosen.seen.nodes)} nodes, {chosen.seen.depth} deep, {end}", "grove")
         whole = st.toggle("Show cut parts", tree.leaves <= FEW, key="whole", bind="query-params")
+        asks = st.toggle("Click asks why", key="asks", bind="query-params", help=_ASKS)
+    answer, last = (cuts.ask, cuts.asked(chosen.place)) if asks else (cuts.click, _last(chosen))
     grove.picture(
         tree,
         chosen.seen,
-        lambda: cuts.click(tree, chosen.place, grove.clicked()),
+        lambda: answer(tree, chosen.place, grove.clicked()),
         place=chosen.place,
         whole=whole,
-        last=chosen.by_hand[-1] if chosen.by_hand else -1,
+        last=-1 if last is None else last,
+        asks=asks,
     )
+    if asks and last is not None:
+        _why(tree, chosen, last)
     show.twins(
         grove.table(tree, chosen.seen),
         "grove",
         python=tree_words.python(spec, "tree.left, tree.right, tree.feature, tree.threshold"),
     )
+
+
+_ASKS = "Then a click does not cut: it says what decided over the split, and which rules keep it."
+
+
+def _last(chosen: cuts.Chosen) -> int | None:
+    return chosen.by_hand[-1] if chosen.by_hand else None
+
+
+def _why(tree: Grown, chosen: cuts.Chosen, node: int) -> None:
+    """What decided over one split, at the leaves the slider says."""
+    place, stays = chosen.place, bool(chosen.seen.there[node] and not chosen.seen.leaf[node])
+    found = treelab.why(tree, place.rule, place.leaves, node, stays=stays)
+    label = tree.paths[place.rule].label if place.rule in tree.paths else ""
+    by_hand = "You changed this tree by hand; by its rule alone it may be otherwise."
+    why.card(
+        found, f"“{grove.question(tree, node)}”", among="all {} splits",
+        score=f"{label} = {found.score:.4g}" if found.score is not None else "",
+        note=by_hand if chosen.by_hand else "",
+    )  # fmt: skip
 
 
 def _curves(chosen: cuts.Chosen, scores: Scores, spec: RunSpec) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from pages.ui import closer, desk, shell, show, words
 from pages.ui import costs as cost_card
-from pages.ui import desk, shell, show, words
 from prunelab import figures
 from prunelab.catalogue import with_baselines
 from prunelab.events import Result
@@ -36,7 +36,7 @@ def weights(result: Result, spec: RunSpec) -> None:
     """Which weights (or splits) went: histograms, and the tree itself."""
     tree = desk.tree(result.key, result.status)
     if tree is not None:
-        _tree(tree, spec)
+        _tree(result, tree, spec)
     kinds = sorted({name.split()[0] for name in result.histograms}, reverse=True)
     if not kinds:
         st.info("This run has sent no histogram.")
@@ -64,13 +64,15 @@ def _which(names: Sequence[str], kinds: Sequence[str], label: str) -> tuple[str 
     return (one if one in names else None), kind
 
 
-def _tree(tree: Mapping[str, Any], spec: RunSpec) -> None:
+def _tree(result: Result, tree: Mapping[str, Any], spec: RunSpec) -> None:
     before = st.toggle("Show the tree before pruning", key="whole", bind="query-params")
-    show.picture(
+    clicked = show.picture(
         lambda: figures.tree(tree, theme=shell.theme(), before=before),
         "tree",
         python=words.python(spec, "run.plot.tree()"),
+        clicks=True,
     )
+    closer.split(result, tree, clicked)
 
 
 def layers(result: Result, spec: RunSpec) -> None:
@@ -97,7 +99,7 @@ def layers(result: Result, spec: RunSpec) -> None:
     )
     cell = str(clicked[0]["customdata"][0]) if clicked else ""
     rows = [str(table["layer"][row]) for row in sent["selection"]["rows"] if row < len(table)]
-    name = _picked(cell, rows[0] if rows else "")
+    name = _picked(cell, rows[0] if rows else "") or closer.layer(table["layer"])
     if not name:
         if result.epochs:
             st.caption("Click a layer, in the picture or the table, to see its weights.")
@@ -106,11 +108,7 @@ def layers(result: Result, spec: RunSpec) -> None:
     if found is None:
         st.info("The weights of this run were not kept, or this model has none.")
         return
-    show.picture(
-        lambda: figures.weights(name, *found, theme=shell.theme()),
-        "matrix",
-        python=words.python(spec, f"run.plot.weights({name!r})"),
-    )
+    closer.weights(result, name, *found)
 
 
 def _picked(cell: str, row: str) -> str:

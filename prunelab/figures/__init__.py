@@ -36,7 +36,7 @@ from prunelab.figures.look import (
     percent,
     strokes,
 )
-from prunelab.figures.matrix import weights
+from prunelab.figures.matrix import closer, weights
 from prunelab.figures.means import points
 from prunelab.figures.microscope import slide, strip
 from prunelab.figures.movement import UNMOVED, movement, movement_numbers
@@ -68,7 +68,8 @@ __all__ = [
     "NEVER", "NONE", "PALETTES", "UNMOVED", "Chosen", "Forgotten", "Picture", "Theme", "Which",
     "accuracy", "agree", "agreement", "ahead", "alike", "badge", "balance", "begun", "beside",
     "boundary",
-    "breakeven", "came_and_went", "card", "cells", "chosen", "compare", "confusion", "count",
+    "breakeven", "came_and_went", "card", "cells", "chosen", "closer", "compare", "confusion",
+    "count",
     "course", "courses", "curve", "cut", "cut_title", "damage", "degrees", "effort", "exact",
     "exhibit", "feature_maps", "filters", "finding", "forget", "forgotten", "forgotten_table",
     "gallery", "gaps", "gates", "given_up", "heatmap", "histogram", "is_baseline", "judged",

@@ -98,7 +98,26 @@ def _draw(found: Chosen, rows: NDArray[np.int64], theme: Theme) -> go.Figure:
     pictures = found.pictures[[place[int(row)] for row in rows]]
     words = [_words(found, int(row)) for row in rows]
     odd = (found.contradicted | found.wrong)[rows]
-    return sheet(pictures, words, odd, theme, framed=found.wrong[rows])
+    figure = sheet(pictures, words, odd, theme, framed=found.wrong[rows])
+    figure.add_trace(_places(found, rows, pictures.shape[1:3]))
+    return figure
+
+
+def _places(found: Chosen, rows: NDArray[np.int64], size: tuple[int, ...]) -> go.Scatter:
+    """An image takes no clicks, so invisible points on the pictures do."""
+    step_y, step_x = _steps(size)
+    return go.Scatter(
+        x=[n % ACROSS * step_x + size[1] / 2 for n in range(len(rows))],
+        y=[n // ACROSS * step_y + size[0] / 2 for n in range(len(rows))],
+        mode="markers", marker={"size": 60, "opacity": 0, "symbol": "square"}, showlegend=False,
+        customdata=[(int(found.row[row]), float(found.score[row])) for row in rows],
+        hovertemplate="row %{customdata[0]}, score %{customdata[1]:.3g}<extra></extra>",
+    )  # fmt: skip
+
+
+def _steps(size: tuple[int, ...]) -> tuple[int, int]:
+    """From one picture to the next: down, with words below each, and across."""
+    return math.ceil(size[0] * (1 + GAP)), math.ceil(size[1] * 1.12)
 
 
 def sheet(
@@ -112,7 +131,7 @@ def sheet(
     """Pictures in rows with words below each; the words of ``odd`` ones stand out."""
     p = PALETTES[theme]
     high, wide = pictures.shape[1:3]
-    step_y, step_x = math.ceil(high * (1 + GAP)), math.ceil(wide * 1.12)
+    step_y, step_x = _steps((high, wide))
     lines = math.ceil(len(pictures) / ACROSS)
     paper = np.tile(_rgb(p.paper), (lines * step_y, ACROSS * step_x, 1)).astype(np.uint8)
     figure = go.Figure()
@@ -138,7 +157,7 @@ def spread_out(figure: go.Figure, title: str, pictures: int, theme: Theme) -> No
     axis = {"visible": False, "fixedrange": True}
     figure.update_xaxes(**axis, constraintoward="left")
     figure.update_yaxes(**axis, autorange="reversed", scaleanchor="x", constraintoward="top")
-    figure.update_layout(margin={"l": 0, "r": 0, "b": 8})
+    figure.update_layout(margin={"l": 0, "r": 0, "b": 8}, dragmode=False)
 
 
 def _words(found: Chosen, row: int) -> str:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from prunelab.figures.look import PALETTES, Picture, Theme, count, layout, percent, scale
 
 CELLS = 256
+CLICKS = 40  # places along each side that take a click
+HIGH, WIDE = 14, 26  # weights around a place that are drawn one by one
 
 
 class Image(NamedTuple):
@@ -64,9 +66,10 @@ def weights(
     weight: NDArray[Any],
     mask: NDArray[Any] | None = None,
     *,
+    marked: tuple[int, int] | None = None,
     theme: Theme = "light",
 ) -> Picture:
-    """Blue is positive, brown negative, blank removed."""
+    """Blue is positive, brown negative, blank removed; ``marked`` frames what ``closer`` shows."""
     found = image(weight, mask)
     p = PALETTES[theme]
     limit = float(np.nanmax(np.abs(found.values))) if found.kept else 1.0
@@ -80,7 +83,7 @@ def weights(
             zmin=-limit,
             zmax=limit,
             colorscale=scale(p.signed),
-            hovertemplate="output %{y}, input %{x}<br>%{z:.3f}<extra></extra>",
+            hoverinfo="skip",
             dx=found.block[1],
             dy=found.block[0],
             x0=0,
@@ -88,13 +91,108 @@ def weights(
             colorbar={"thickness": 12, "outlinewidth": 0, "tickfont": {"color": p.muted}},
         )
     )
+    figure.add_trace(_places(found))
+    if marked:
+        rows, columns = _around(np.shape(weight), marked)
+        _frame(figure, rows, columns, p.accent)
     layout(figure, title, theme=theme, height=420)
-    figure.update_layout(plot_bgcolor=p.grid)
+    figure.update_layout(plot_bgcolor=p.grid, dragmode=False, showlegend=False)
     each = "" if found.block == (1, 1) else f"; a cell is {found.block[0]} × {found.block[1]}"
-    figure.update_xaxes(title_text=f"input (shape {shape}{each})", showgrid=False, zeroline=False)
-    figure.update_yaxes(title_text="output", autorange="reversed", showgrid=False, zeroline=False)
+    axis = {"showgrid": False, "zeroline": False}
+    ends = [n * step - step / 2 for n, step in zip(found.values.shape, found.block, strict=True)]
+    figure.update_xaxes(
+        title_text=f"input (shape {shape}{each})", range=[-found.block[1] / 2, ends[1]], **axis
+    )
+    figure.update_yaxes(title_text="output", range=[ends[0], -found.block[0] / 2], **axis)
     alive = ~np.isnan(found.values)
     table = pd.DataFrame(
         {"output": np.arange(len(alive)) * found.block[0], "cells alive": alive.sum(1)}
     )
     return Picture(title, figure, f"Image of the weights. {title}.", table)
+
+
+def closer(
+    layer: str,
+    weight: NDArray[Any],
+    mask: NDArray[Any] | None,
+    marked: tuple[int, int],
+    *,
+    theme: Theme = "light",
+) -> Picture:
+    """The weights around one of them, a cell each; those that go are pale.
+
+    Raises:
+        ValueError: there is no such weight, or the mask does not fit.
+    """
+    matrix = np.asarray(weight, dtype=np.float32).reshape(len(weight), -1)
+    if not (0 <= marked[0] < len(matrix) and 0 <= marked[1] < matrix.shape[1]):
+        raise ValueError(f"{layer} has no weight in row {marked[0]}, column {marked[1]}.")
+    cover = np.ones(matrix.shape, bool) if mask is None else _cover(np.asarray(mask), matrix.shape)
+    rows, columns = _around(matrix.shape, marked)
+    here, stays = matrix[rows, columns], cover[rows, columns]
+    p, limit = PALETTES[theme], float(np.abs(matrix).max()) or 1.0
+    y, x = np.arange(rows.start, rows.stop), np.arange(columns.start, columns.stop)
+    figure = go.Figure(
+        [
+            go.Heatmap(
+                z=np.where(side, here, np.nan), x=x, y=y, zmin=-limit, zmax=limit, opacity=opacity,
+                colorscale=scale(p.signed), showscale=False, hoverinfo="skip", xgap=1, ygap=1,
+            )
+            for side, opacity in ((stays, 1.0), (~stays, 0.25))
+        ]
+    )  # fmt: skip
+    table = pd.DataFrame(
+        [(r, c, float(matrix[r, c]), bool(cover[r, c])) for r in map(int, y) for c in map(int, x)],
+        columns=["output", "input", "weight", "stays"],
+    )
+    figure.add_scatter(
+        x=table["input"], y=table["output"], mode="markers", showlegend=False,
+        marker={"size": 18, "opacity": 0, "symbol": "square"},
+        customdata=[(w, "stays" if stay else "goes") for w, stay in
+                    zip(table["weight"], table["stays"], strict=True)],
+        hovertemplate="output %{y}, input %{x}<br>%{customdata[0]:.4g}, %{customdata[1]}"
+        "<extra></extra>",
+    )  # fmt: skip
+    row, column = marked
+    _frame(figure, slice(row, row + 1), slice(column, column + 1), p.accent)
+    title = (
+        f"{count(int(stays.sum()))} of these {count(stays.size)} weights of {layer} stay; "
+        "the pale ones go"
+    )
+    layout(figure, title, theme=theme, height=360)
+    figure.update_layout(plot_bgcolor=p.paper, dragmode=False)
+    axis = {"showgrid": False, "zeroline": False}
+    figure.update_xaxes(title_text="input", range=[x[0] - 0.5, x[-1] + 0.5], **axis)
+    figure.update_yaxes(title_text="output", range=[y[-1] + 0.5, y[0] - 0.5], **axis)
+    return Picture(title, figure, f"Weights one by one. {title}.", table)
+
+
+def _places(found: Image) -> go.Scatter:
+    """Heat maps take no clicks, so invisible points above the cells do; of many cells some."""
+    high, wide = found.values.shape
+    at = [(r, c) for r in _spread(high) for c in _spread(wide)]
+    return go.Scatter(
+        x=[c * found.block[1] for _, c in at], y=[r * found.block[0] for r, _ in at],
+        mode="markers", marker={"size": 20, "opacity": 0, "symbol": "square"}, showlegend=False,
+        hovertemplate="near output %{y}, input %{x}<br>click to look closer<extra></extra>",
+    )  # fmt: skip
+
+
+def _spread(length: int) -> NDArray[np.int64]:
+    """Evenly spread places, both ends among them; all where there are few."""
+    return np.unique(np.linspace(0, length - 1, min(length, CLICKS)).round().astype(np.int64))
+
+
+def _around(shape: tuple[int, ...], marked: tuple[int, int]) -> tuple[slice, slice]:
+    """The rows and columns around a place, as many as are drawn one by one."""
+    sides = zip(marked, (shape[0], int(np.prod(shape[1:]))), (HIGH, WIDE), strict=True)
+    starts = [(max(0, min(at - most // 2, size - most)), most, size) for at, size, most in sides]
+    rows, columns = (slice(start, min(start + most, size)) for start, most, size in starts)
+    return rows, columns
+
+
+def _frame(figure: go.Figure, rows: slice, columns: slice, colour: str) -> None:
+    figure.add_shape(
+        type="rect", x0=columns.start - 0.5, x1=columns.stop - 0.5, y0=rows.start - 0.5,
+        y1=rows.stop - 0.5, line={"color": colour, "width": 3},
+    )  # fmt: skip

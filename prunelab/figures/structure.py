@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from prunelab.figures.look import PALETTES, Picture, Theme, count, layout, percent, scale
 
 ACROSS, MOST = 8, 48  # pictures in a row, and in all
+GAP_X, GAP_Y = 1.15, 1.45  # from one picture to the next, with the words below
 EPS = float(np.finfo(np.float32).eps)
 
 
@@ -83,6 +84,14 @@ def filters(
     figure = _mosaic(
         pictures[shown].astype(float), [f"{scores[u]:.3g}" for u in shown], theme, signed=True
     )
+    high, wide = pictures.shape[1:]
+    figure.add_scatter(  # heat maps take no clicks, so invisible points above them do
+        x=[n % ACROSS * wide * GAP_X + wide / 2 for n in range(len(shown))],
+        y=[n // ACROSS * high * GAP_Y + high / 2 for n in range(len(shown))],
+        mode="markers", marker={"size": 56, "opacity": 0, "symbol": "square"}, showlegend=False,
+        customdata=[(int(unit), float(scores[unit])) for unit in shown],
+        hovertemplate="unit %{customdata[0]}, score %{customdata[1]:.4g}<extra></extra>",
+    )  # fmt: skip
     _frame(figure, title, len(shown), theme)
     table = pd.DataFrame({"unit": shown, label or "score": scores[shown]})
     return Picture(title, figure, f"Pictures of weights. {title}.", table)
@@ -195,7 +204,7 @@ def _mosaic(
     """Each picture in its own scale, side by side, with words below."""
     p = PALETTES[theme]
     high, wide = pictures.shape[1:]
-    step_y, step_x = high * 1.45, wide * 1.15
+    step_y, step_x = high * GAP_Y, wide * GAP_X
     figure = go.Figure()
     for n, (picture, word) in enumerate(zip(pictures, words, strict=True)):
         top, left = n // ACROSS * step_y, n % ACROSS * step_x

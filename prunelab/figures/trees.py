@@ -145,14 +145,14 @@ def _dots(
         y=found.depth[chosen],
         mode="markers",
         name=name,
-        customdata=[found.words[i] for i in chosen],
+        customdata=[(found.words[i], int(i)) for i in chosen],
         marker={
             "size": 5 + 14 * share,
             "color": colour,
             "symbol": ["square" if found.leaf[i] else "circle" for i in chosen],
             "line": {"width": 0},
         },
-        hovertemplate=f"%{{customdata}}<br>{name}<extra></extra>",
+        hovertemplate=f"%{{customdata[0]}}<br>{name}<extra></extra>",
     )
 
 

@@ -3,6 +3,7 @@
 scikit-learn is needed once, in another process (``orders``); what it leaves is read here.
 """
 
+from prunelab.treelab.asked import BEST, why
 from prunelab.treelab.grown import Compared, CrossValidated, Grown, Plane
 from prunelab.treelab.orders import State, look, place, start, stop
 from prunelab.treelab.reading import compared, cross_validated, grown, test_counts
@@ -10,6 +11,7 @@ from prunelab.treelab.steps import Steps, at_leaves, best, kept, one_se, one_se_
 from prunelab.treelab.subtree import Gains, Seen, gains, seen, toggle
 
 __all__ = [
+    "BEST",
     "Compared",
     "CrossValidated",
     "Gains",
@@ -36,4 +38,5 @@ __all__ = [
     "stop",
     "test_counts",
     "toggle",
+    "why",
 ]

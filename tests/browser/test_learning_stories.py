@@ -77,3 +77,24 @@ def test_a_curve_is_sketched_revealed_and_seen_by_the_room(browser, page, server
         other.get_by_role("button", name="Reveal the truth").click()
         expect(other.locator(".sketch .other")).to_have_count(2)
     expect(page.locator(".sketch .other")).to_have_count(2)  # without a hand on this page
+
+
+def test_anything_that_is_clicked_tells_why(page):
+    page.goto("/lab?run=example&view=Layers&unit=fc1.3.5")
+    ready(page)
+    card = page.locator(".st-key-card-why")
+    expect(card).to_contain_text("Why does fc1[3, 5]")
+    page.locator(".st-key-chart-closer .nsewdrag").first.click(position={"x": 200, "y": 60})
+    expect(card).not_to_contain_text("fc1[3, 5]")
+    expect(page).to_have_url(re.compile(r"unit=fc1\.\d+\.\d+"))
+    page.locator(".st-key-chart-matrix .nsewdrag").first.click(position={"x": 300, "y": 200})
+    expect(page).to_have_url(re.compile(r"unit=fc1\.1\d\d\."))
+    page.goto("/structure?view=Filters+that+go")
+    ready(page)
+    page.locator(".st-key-chart-filters-go .nsewdrag").first.click(position={"x": 20, "y": 20})
+    expect(card).to_contain_text(re.compile(r"Why does filter \d+ of conv1 go"))
+    expect(card).to_contain_text("of 12 other methods would keep it")
+    page.goto("/data?run=example-data&view=Pictures")
+    ready(page)
+    page.locator(".st-key-chart-gallery-kept .nsewdrag").first.click(position={"x": 25, "y": 25})
+    expect(card).to_contain_text("of all 1,077 examples")

@@ -1,0 +1,142 @@
+"""The card that answers "why was this cut?", and the question asked of any unit of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages.ui import desk, elsewhere, shell, show
+from prunelab import aside, reasons
+from prunelab.events import Result
+from prunelab.figures import count
+from prunelab.reasons import Reasons
+from prunelab.spec import RunSpec, SpecError
+from prunelab.why import Why
+
+
+def card(found: Why, what: str, *, among: str, score: str = "", note: str = "") -> None:
+    """Score, rank, line and who else keeps it; ``score`` is how the score came about, if told.
+
+    ``among`` says what it was ranked with: "{} in this layer", with how many in the middle.
+    """
+    with st.container(border=True, key="card-why"):
+        st.markdown(f"**Why does {show.plain(what)} {'stay' if found.kept else 'go'}?**")
+        if found.score is not None:
+            _ranked(found, among, score or f"{found.score:.4g}")
+        if note:
+            st.markdown(note)
+        others = len(found.also_kept) + len(found.also_gone)
+        if others:
+            st.markdown(f"{len(found.also_kept)} of {others} other methods would keep it")
+            with st.expander("Which"):
+                st.markdown(f"**Keep it:** {_list(found.also_kept)}")
+                st.markdown(f"**Let it go:** {_list(found.also_gone)}")
+
+
+def _ranked(found: Why, among: str, score: str) -> None:
+    st.markdown(f"Its score: {show.plain(score)}")
+    st.markdown(f"Rank {count(found.rank)} of {among.format(count(found.of))}")
+    if found.lowest_kept is not None and found.highest_gone is not None:
+        low, high = _apart(found.lowest_kept, found.highest_gone)
+        st.markdown(f"The lowest that stays has {low}, the highest that goes {high}")
+
+
+def _apart(one: float, other: float) -> tuple[str, str]:
+    """Two numbers with as many digits as tell them apart."""
+    digits = next((n for n in (3, 4, 5, 6, 7) if f"{one:.{n}g}" != f"{other:.{n}g}"), 3)
+    return f"{one:.{digits}g}", f"{other:.{digits}g}"
+
+
+def _list(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "none"
+
+
+def of_run(
+    result: Result, group: str, unit: int, what: str, *, kept: bool, noun: str = "layer"
+) -> None:
+    """Why a unit of a run stays or goes; the first time another process asks all methods.
+
+    An empty ``group`` is the first one: of trees the one that is drawn.
+    """
+    spec = RunSpec.from_json(result.spec)
+    found = _asked(spec)
+    if found is None:
+        return
+    group = group or found.groups[0]
+    try:
+        why = found.why(group, unit, kept=kept)
+    except ValueError:
+        st.info("The units of this run are others than those that are drawn.")
+        return
+    among = f"all {{}} {result.unit or 'units'}" if found.whole else f"{{}} in this {noun}"
+    label = f"{found.label} = {why.score:.3g}" if why.score is not None else ""
+    card(why, what, among=among, score=label, note=_note(found, group, unit, kept=kept))
+    st.caption(
+        "The other methods look at the same model, each with its usual settings, and keep as many "
+        f"{result.unit or 'units'}; those that prune before training look at the first values."
+    )
+    if shows := _xray(spec.method):
+        st.page_link(
+            shell.page("xray"), label=f"{spec.method} step by step", icon=":material/search:",
+            query_params=shows,
+        )  # fmt: skip
+
+
+def _note(found: Reasons, group: str, unit: int, *, kept: bool) -> str:
+    """What the ranking does not explain."""
+    if not found.scores:
+        return (
+            f"{found.method} chose again and again while the network trained, so no single score "
+            "decided. Training-time shows when it went."
+        )
+    if found.kept[found.method][group][unit] != kept:
+        return (
+            "By this score alone it would be the other way round: the run chose in rounds, or "
+            "chose later, when the values were others."
+        )
+    return (
+        ""
+        if found.why(group, unit, kept=kept).by_rank
+        else ("Rank alone did not decide: this method chooses within small groups, one from each.")
+    )
+
+
+def _xray(method: str) -> dict[str, str]:
+    return {"method": method} if desk.known()["methods"][method]["units"] != ["examples"] else {}
+
+
+def _asked(spec: RunSpec) -> Reasons | None:
+    """What all methods say; asks them, shows how far that is, and what went wrong."""
+    try:
+        ordered = reasons.order(spec)
+    except SpecError as refused:
+        st.info(show.plain(f"The methods cannot be asked about this run: {refused}"))
+        return None
+    folder = reasons.place(ordered, desk.store().home)
+    found, damage = elsewhere.read(_read, folder, ready=True)
+    if found is not None:
+        return found
+    state = aside.look(folder)
+    if state.name == "none" and not damage:
+        elsewhere.begin(lambda: reasons.start(ordered, desk.store().home))
+        state = aside.look(folder)
+    if state.name == "growing":
+        elsewhere.wait(folder, "reasons")
+        return None
+    st.error(show.plain(damage or state.reason or "The methods could not be asked."))
+    st.button(
+        "Ask again", key="ask-again", icon=":material/replay:", on_click=elsewhere.begin,
+        args=(lambda: reasons.start(ordered, desk.store().home),),
+    )  # fmt: skip
+    return None
+
+
+def _read(folder: Path) -> Reasons | None:
+    path = folder / reasons.FILE
+    return _kept(folder, path.stat().st_mtime_ns) if path.exists() else None
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _kept(folder: Path, changed: int) -> Reasons | None:
+    return reasons.read(folder)
