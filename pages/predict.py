@@ -7,10 +7,11 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import desk, shell, show, sketch, who
+from pages.ui import classroom, desk, fleet, shell, show, sketch, who
 from prunelab import examples, figures, prediction, sketches
 from prunelab.prediction import Question
-from prunelab.spec import SpecError
+from prunelab.spec import RunSpec, SpecError
+from prunelab.store import Row
 
 MOST = 1000  # runs of the store that are looked through
 
@@ -19,19 +20,26 @@ def main() -> None:
     asked = _questions(desk.known())
     with st.sidebar:
         question = _choose(asked)
-        code = _room()
+        code = classroom.code(
+            "Everybody who opens a link with the same room sees the sketches of all."
+        )
     drawn = sketch.dots()
     known = st.session_state.setdefault("_revealed", {})
     place = f"{question.key} {code}"
-    revealed = drawn is not None and known.get(place) == drawn
+    kept = drawn is not None and known.get(place) == drawn
+    revealed = kept and question.known
     _title(question, drawn, revealed=revealed)
     round_ = st.session_state.get("_round", 0)
     sketch.picture(question, drawn, revealed=revealed, of=f"{place} {round_}")
     if revealed and drawn is not None:
         _revealed(question, drawn, place)
+    elif kept:
+        _waits(question, place)
     else:
+        words = "Reveal the truth" if question.known else "Keep this sketch"
+        icon = ":material/visibility:" if question.known else ":material/lock:"
         st.button(
-            "Reveal the truth", type="primary", key="reveal", icon=":material/visibility:",
+            words, type="primary", key="reveal", icon=icon,
             disabled=drawn is None, on_click=_reveal, args=(question, code, place),
             help="Move at least one dot first." if drawn is None else None,
         )  # fmt: skip
@@ -40,7 +48,7 @@ def main() -> None:
 
 
 def _questions(known: Mapping[str, Any]) -> list[Question]:
-    """The curves that came with PruneLab, then those of finished sweeps of the store.
+    """The curves that came with PruneLab, then those of sweeps that go on, then of finished ones.
 
     Runs of the store that repeat those of an example are not asked about twice.
     """
@@ -48,7 +56,18 @@ def _questions(known: Mapping[str, Any]) -> list[Question]:
     shipped = prediction.questions(examples.example().sweep, trained)
     rows = desk.store().runs(limit=MOST, state="finished")
     own = prediction.questions([row.result for row in rows], trained)
-    return list({question.key: question for question in (*shipped, *own)}.values())
+    waits = prediction.awaited(_going(rows), trained)
+    # What came with PruneLab is known, whatever runs; a curve of one's own once all runs are over.
+    best = {question.key: question for question in (*own, *waits, *shipped)}
+    keys = dict.fromkeys(question.key for question in (*shipped, *waits, *own))
+    return [best[key] for key in keys]
+
+
+def _going(finished: Sequence[Row]) -> list[RunSpec]:
+    """All runs of the sweeps that go on."""
+    active = [s for state in desk.ACTIVE for s in desk.store().runs(limit=MOST, state=state)]
+    about = {prediction.alike(row.spec) for row in active}
+    return [row.spec for row in (*active, *finished) if prediction.alike(row.spec) in about]
 
 
 def _choose(asked: Sequence[Question]) -> Question:
@@ -56,30 +75,10 @@ def _choose(asked: Sequence[Question]) -> Question:
     chosen = st.selectbox(
         "Which curve", [*by], key="question", bind="query-params",
         format_func=lambda key: by[key].title,
-        help="Finished sweeps of yours are here too, from four sparsities between 50 and 99 % on.",
+        help="Sweeps of yours are here too, also while they run: four sparsities between 50 and "
+        "99 % at least.",
     )  # fmt: skip
     return by.get(chosen, asked[0])
-
-
-def _room() -> str:
-    """The code of the classroom one is in; "" where one is alone."""
-    st.divider()
-    told = st.text_input(
-        "Room", key="room", bind="query-params", max_chars=12, placeholder="alone",
-        help="Everybody who opens a link with the same room sees the sketches of all.",
-    )  # fmt: skip
-    code = (told or "").lower()
-    if not code:
-        st.button("Open a room", key="open", on_click=_open, icon=":material/groups:")
-        return ""
-    if not sketches.is_code(code):
-        st.caption("The code of a room is 4 to 12 letters and digits.")
-        return ""
-    return code
-
-
-def _open() -> None:
-    st.session_state["room"] = sketches.new_code()
 
 
 def _title(question: Question, drawn: Sequence[int] | None, *, revealed: bool) -> None:
@@ -107,6 +106,15 @@ def _reveal(question: Question, code: str, place: str) -> None:
         sketches.put(code, question.key, who.owner(), drawn, desk.store().home)
     except (SpecError, OSError) as problem:
         st.session_state["_problem"] = str(problem)
+
+
+def _waits(question: Question, place: str) -> None:
+    """The sketch is kept; the truth is drawn over it when the last run has ended."""
+    st.markdown("**Kept.** The truth is drawn over your sketch when the last run has ended.")
+    rows = [row for state in desk.ACTIVE for row in desk.store().runs(limit=MOST, state=state)]
+    trained = [n for n, m in desk.known()["methods"].items() if m["when"] == "trained"]
+    fleet.progress([r.spec for r in rows if question.key in prediction.keys(r.spec, trained)])
+    st.button("Sketch again", key="again", icon=":material/draw:", on_click=_again, args=(place,))
 
 
 def _again(place: str) -> None:

@@ -10,11 +10,12 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui import controls, desk, fleet, shell, show, uploads
-from prunelab import examples, figures, presets
+from prunelab import examples, figures, prediction, presets
 from prunelab.catalogue import fits, with_baselines
 from prunelab.events import Result
 from prunelab.presets import PRESETS
 from prunelab.spec import RunSpec, sweep
+from prunelab.store import Row
 
 STOPS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 START = RunSpec()
@@ -29,6 +30,7 @@ def main() -> None:
     names = {spec.model for spec in specs}
     st.title(f"Which method prunes {' and '.join(names) or 'a model'} best?")
     fleet.progress(specs)
+    _sketch(rows)
     if any(row.state == "finished" for row in rows):
         _curves([row.result for row in rows if row.state == "finished"], specs)
     elif not rows:
@@ -42,6 +44,18 @@ def main() -> None:
     else:
         st.skeleton(400)
     fleet.failures(specs)
+
+
+def _sketch(rows: Sequence[Row]) -> None:
+    """While the runs go on their curves can still be foretold."""
+    going = [row.spec for row in rows if row.state in desk.ACTIVE]
+    trained = [n for n, m in desk.known()["methods"].items() if m["when"] == "trained"]
+    asked = prediction.awaited([row.spec for row in rows], trained) if going else []
+    if asked:
+        st.page_link(
+            shell.page("predict"), label="Sketch its curve before it is known",
+            icon=":material/draw:", query_params={"question": asked[0].title},
+        )  # fmt: skip
 
 
 def _form(known: dict[str, Any]) -> list[RunSpec]:

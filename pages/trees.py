@@ -106,7 +106,7 @@ def _body(tree: Grown, spec: RunSpec, folder: Path) -> None:
             lambda: one_tree.show_tree(tree, chosen, spec, folder),
             lambda: rules.show_rules(tree, spec, folder),
             lambda: rules.show_forests(spec, folder),
-            lambda: beside.show_beside(spec),
+            lambda: beside.show_beside(tree, spec),
         )
         places = st.tabs(TABS, key="view", on_change="rerun", bind="query-params")
         for place, view in zip(places, views, strict=True):

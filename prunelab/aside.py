@@ -11,6 +11,9 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
+from zipfile import BadZipFile
+
+import numpy as np
 
 from prunelab import processes
 from prunelab.files import home as default_home
@@ -66,6 +69,29 @@ def answer(path: Path, made: Callable[[Any], Answer], noun: str) -> Answer | Non
         return made(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SpecError(f"The {noun} in {path.parent.name} is damaged ({error}).") from error
+
+
+def arrays(path: Path, made: Callable[[Any, dict[str, Any]], Answer], noun: str) -> Answer | None:
+    """``answer`` of a file that ``keep_arrays`` wrote: ``made`` gets the plain data, the arrays.
+
+    Raises:
+        SpecError: as ``answer``.
+    """
+    if not path.exists():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            held = {name: file[name] for name in file.files}
+        return made(json.loads(str(held.pop("about"))), held)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+        raise SpecError(f"The {noun} in {path.parent.name} is damaged ({error}).") from error
+
+
+def keep_arrays(path: Path, about: Any, held: Mapping[str, Any]) -> None:
+    """Write arrays with plain data about them; a reader never sees half of it."""
+    partial = path.with_name(f"{path.stem}.{os.getpid()}.npz")
+    np.savez_compressed(partial, allow_pickle=False, about=np.array(json.dumps(about)), **held)
+    partial.replace(path)
 
 
 def begin(folder: Path, module: str, words: Sequence[str], home: Path | None = None) -> None:

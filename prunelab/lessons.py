@@ -10,12 +10,14 @@ import os
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
+from prunelab import classroom
 from prunelab.files import home as default_home
 from prunelab.spec import SpecError
 
 FILE = Path(__file__).parent / "examples" / "files" / "lessons.toml"
+TOPIC = "lessons"  # of the notes of a room
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,31 @@ def finish(owner: str, name: str, home: Path | None = None) -> None:
         partial.replace(path)
     except OSError as error:
         raise SpecError(f"Progress cannot be written in {path.parent} ({error}).") from error
+
+
+def share(code: str, owner: str, home: Path | None = None) -> None:
+    """Tell a room which lessons somebody has finished, as numbers from 0.
+
+    Raises:
+        SpecError: as ``classroom.put``.
+    """
+    finished = done(owner, home)
+    numbers = [n for n, name in enumerate(lessons()) if name in finished]
+    classroom.put(code, TOPIC, owner, numbers, home, anew=True)
+
+
+def progress(code: str, home: Path | None = None) -> tuple[int, dict[str, int]]:
+    """How many are in a room, and how many of them have finished each lesson.
+
+    Raises:
+        SpecError: no code of a room.
+    """
+    told = [set(note) for note in classroom.notes(code, TOPIC, home) if _is_list(note)]
+    return len(told), {name: sum(n in one for one in told) for n, name in enumerate(lessons())}
+
+
+def _is_list(note: object) -> TypeGuard[list[int]]:
+    return isinstance(note, list) and all(type(n) is int for n in note)
 
 
 def _note(owner: str, home: Path | None) -> Path:

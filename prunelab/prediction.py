@@ -33,7 +33,12 @@ class Question(NamedTuple):
     mean: list[float]
     spread: list[float]
     seeds: int
-    dense: float
+    dense: float | None  # None where nothing is known yet
+
+    @property
+    def known(self) -> bool:
+        """Whether the truth can be drawn: a sweep that goes on is asked about before its end."""
+        return bool(self.mean)
 
     @property
     def stops(self) -> list[int]:
@@ -65,14 +70,52 @@ def questions(results: Iterable[Result], trained: Collection[str]) -> list[Quest
     for result in results:
         spec = RunSpec.from_json(result.spec)
         if result.status == "finished" and not spec.layers:
-            alike = replace(spec, sparsity=0.0, seed=0).to_json()
-            groups.setdefault(json.dumps(alike, sort_keys=True), []).append(result)
+            groups.setdefault(alike(spec), []).append(result)
     found = []
     for text, group in groups.items():
         spec = RunSpec.from_json(json.loads(text))
-        stages = ["recovered"] + ["pruned"] * (spec.method in trained and spec.recover != "none")
-        found += [q for stage in stages if (q := _question(text, spec, group, stage))]
+        found += [
+            q for stage in _stages(spec, trained) if (q := _question(text, spec, group, stage))
+        ]
     return sorted(found, key=lambda q: -q.seeds)
+
+
+def awaited(specs: Iterable[RunSpec], trained: Collection[str]) -> list[Question]:
+    """The curves of sweeps that go on; ``specs`` are all their runs, those that are over too.
+
+    They have the keys that ``questions`` gives them when they are over.
+    """
+    groups: dict[str, list[RunSpec]] = {}
+    for spec in specs:
+        if not spec.layers:
+            groups.setdefault(alike(spec), []).append(spec)
+    found = []
+    for text, group in groups.items():
+        sparsity = sorted({spec.sparsity for spec in group})
+        seeds = min(sum(s.sparsity == one for s in group) for one in sparsity)
+        for stage in _stages(group[0], trained):
+            title = _title(RunSpec.from_json(json.loads(text)), stage)
+            question = Question(_key(text, stage), title, sparsity, [], [], seeds, None)
+            found += [question] if len(question.stops) >= FEWEST else []
+    return found
+
+
+def alike(spec: RunSpec) -> str:
+    """What runs of one curve share, as text."""
+    return json.dumps(replace(spec, sparsity=0.0, seed=0).to_json(), sort_keys=True)
+
+
+def keys(spec: RunSpec, trained: Collection[str]) -> list[str]:
+    """The questions that a run is part of."""
+    return [_key(alike(spec), stage) for stage in _stages(spec, trained)]
+
+
+def _stages(spec: RunSpec, trained: Collection[str]) -> list[str]:
+    return ["recovered"] + ["pruned"] * (spec.method in trained and spec.recover != "none")
+
+
+def _key(text: str, stage: str) -> str:
+    return hashlib.sha256(f"{text} {stage}".encode()).hexdigest()[:8]
 
 
 def _question(text: str, spec: RunSpec, group: Sequence[Result], stage: str) -> Question | None:
@@ -86,7 +129,7 @@ def _question(text: str, spec: RunSpec, group: Sequence[Result], stage: str) -> 
     if not sparsity or not dense:
         return None
     question = Question(
-        key=hashlib.sha256(f"{text} {stage}".encode()).hexdigest()[:8],
+        key=_key(text, stage),
         title=_title(spec, stage),
         sparsity=sparsity,
         mean=[statistics.fmean(by[s]) for s in sparsity],
@@ -113,14 +156,14 @@ def distance(sketch: Sequence[float], question: Question) -> float:
 
 def reading(sketch: Sequence[float], question: Question) -> Reading:
     """The likely misconception behind a sketch, by the first rule that holds."""
-    drawn = [sketch[i] for i in question.stops]
+    drawn, dense = [sketch[i] for i in question.stops], question.dense or 0.0
     off = distance(sketch, question)
     if off <= CLOSE:
         return Reading("close", f"You know this curve: {off:.1f} points off on average.")
-    if max(drawn) > question.dense + BETTER >= max(question.truth):
+    if max(drawn) > dense + BETTER >= max(question.truth):
         return Reading("better", _BETTER)
-    mine, true = (_cliff(values, question.dense) for values in (drawn, question.truth))
-    if _straight(drawn, question.dense) and true and _late(question, true):
+    mine, true = (_cliff(values, dense) for values in (drawn, question.truth))
+    if _straight(drawn, dense) and true and _late(question, true):
         return Reading("straight", _STRAIGHT)
     return _by_cliff(drawn, question, mine, true)
 
@@ -179,7 +222,7 @@ def _cliff(values: Sequence[float], dense: float) -> int | None:
 
 def _late(question: Question, cliff: int) -> bool:
     """Whether the curve was flat for at least two dots before it fell."""
-    return cliff >= 2 and question.dense - question.truth[cliff - 2] <= FLAT
+    return cliff >= 2 and (question.dense or 0.0) - question.truth[cliff - 2] <= FLAT
 
 
 def _straight(values: Sequence[float], dense: float) -> bool:

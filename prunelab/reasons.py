@@ -11,14 +11,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from prunelab import aside
 from prunelab.catalogue import catalogue, unit_of, validate
-from prunelab.spec import RunSpec, SpecError
+from prunelab.spec import RunSpec
 from prunelab.why import Why, explain
 
 FORMAT = 1  # of the file; another number asks anew
@@ -123,15 +122,13 @@ def write(path: Path, found: Reasons) -> None:
         "method": found.method, "label": found.label, "whole": found.whole,
         "groups": [[name, sizes[name]] for name in found.groups], "methods": list(found.kept),
     }  # fmt: skip
-    arrays: dict[str, Any] = {"about": np.array(json.dumps(about))}
+    arrays: dict[str, Any] = {}
     for number, group in enumerate(found.groups):
         if found.scores:
             arrays[f"score {number}"] = found.scores[group].astype(np.float32)
         for method, masks in found.kept.items():
             arrays[f"kept {method} {number}"] = np.packbits(masks[group])
-    partial = path.with_name("partial.npz")
-    np.savez_compressed(partial, allow_pickle=False, **arrays)
-    partial.replace(path)
+    aside.keep_arrays(path, about, arrays)
 
 
 def read(folder: Path) -> Reasons | None:
@@ -140,14 +137,7 @@ def read(folder: Path) -> Reasons | None:
     Raises:
         SpecError: the file is damaged.
     """
-    path = folder / FILE
-    if not path.exists():
-        return None
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return _read(json.loads(str(arrays["about"])), arrays)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
-        raise SpecError(f"The reasons in {folder.name} are damaged ({error}).") from error
+    return aside.arrays(folder / FILE, _read, "file of reasons")
 
 
 def _read(about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Reasons:

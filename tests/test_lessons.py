@@ -9,7 +9,7 @@ import pytest
 from paging import show, store  # noqa: F401 - a fixture
 
 from pages.ui import shell
-from prunelab import cards, examples, figures, lessons, microscope, pretrained, xray
+from prunelab import cards, classroom, examples, figures, lessons, microscope, pretrained, xray
 from prunelab.crossing import ROWS, SHRUNK
 from prunelab.registry import METHODS
 from prunelab.scissors import ALL
@@ -136,3 +136,32 @@ def test_a_lesson_is_opened_answered_and_kept(store):  # noqa: F811
 
 def test_a_link_to_a_lesson_that_is_not_there(store):  # noqa: F811
     assert "no lesson" in show("lessons", lesson="<b>").warning[0].value
+
+
+def test_a_lecturer_sees_how_far_the_room_is(store, tmp_path):  # noqa: F811
+    for owner, names in (("ann", EVERY[:2]), ("bob", EVERY[1:2]), ("cem", [])):
+        for name in names:
+            lessons.finish(owner, name, store.home)
+        lessons.share("room1", owner, store.home)
+        lessons.share("room1", owner, store.home)  # whoever comes again is one
+    many, finished = lessons.progress("room1", store.home)
+    assert many == 3
+    assert [finished[name] for name in EVERY] == [1, 2, 0, 0, 0, 0, 0, 0]
+    for file in (store.home / "rooms").rglob("*.json"):
+        assert "ann" not in file.read_text() + file.name
+        file.write_text('{"a": 1}')
+    assert lessons.progress("room1", store.home)[0] == 0
+    app = show("lessons", room="room2")
+    assert any("**one learner** in this room" in m.value for m in app.markdown)
+    name = EVERY[0]
+    app = show("lessons", lesson=name, room="room2")
+    app.radio(key=f"answer-{name}").set_value(lessons.lessons()[name].answer).run()
+    assert not app.exception
+    assert lessons.progress("room2", store.home) == (2, dict.fromkeys(EVERY, 0) | {name: 1})
+    with pytest.raises(SpecError, match="The code of a room must be"):
+        lessons.share("../x", "ann", store.home)
+
+
+def test_a_full_room_is_said(store, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(classroom, "EACH", 0)
+    assert "is full" in show("lessons", room="room1").warning[0].value

@@ -7,9 +7,10 @@ import time
 from dataclasses import replace
 
 import pytest
+from example_run import network_events
 from paging import finish, show, store  # noqa: F401 - a fixture among them
 
-from prunelab import examples, figures, prediction, sketches
+from prunelab import classroom, examples, figures, prediction, sketches
 from prunelab.prediction import STOPS, Question, distance, reading
 from prunelab.spec import RunSpec, SpecError
 
@@ -132,20 +133,20 @@ def test_a_code_cannot_lead_elsewhere(code, tmp_path):
     ):
         with pytest.raises(SpecError, match="The code of a room must be"):
             call()
-    assert sketches.is_code(sketches.new_code())
+    assert classroom.is_code(classroom.new_code())
 
 
 def test_rooms_and_sketches_are_limited(tmp_path, monkeypatch):
-    monkeypatch.setattr(sketches, "EACH", 2)
-    monkeypatch.setattr(sketches, "ROOMS", 2)
+    monkeypatch.setattr(classroom, "EACH", 2)
+    monkeypatch.setattr(classroom, "ROOMS", 2)
     for author in ("a", "b"):
         sketches.put("full", "q", author, SOME, tmp_path)
-    with pytest.raises(SpecError, match="Room full is full: it has 2 sketches"):
+    with pytest.raises(SpecError, match="Room full is full: it has 2 notes"):
         sketches.put("full", "q", "c", SOME, tmp_path)
     sketches.put("late", "q", "a", SOME, tmp_path)
     with pytest.raises(SpecError, match="There are 2 rooms already"):
         sketches.put("more", "q", "a", SOME, tmp_path)
-    old = time.time() - (sketches.DAYS + 1) * 86_400
+    old = time.time() - (classroom.DAYS + 1) * 86_400
     for room in (tmp_path / "rooms").glob("full-*"):
         os.utime(room, (old, old))
     sketches.put("more", "q", "a", SOME, tmp_path)
@@ -180,7 +181,7 @@ def test_the_page_reveals_scores_and_begins_again(store, asked):  # noqa: F811
 def test_a_room_gathers_what_was_revealed(store):  # noqa: F811
     app = show("predict")
     app.button(key="open").click().run()
-    assert sketches.is_code(app.text_input(key="room").value)
+    assert classroom.is_code(app.text_input(key="room").value)
     app = show("predict", room="abcd", sketch=".".join(map(str, SOME)))
     assert any("**0 sketches**" in m.value for m in app.markdown)
     app.button(key="reveal").click().run()
@@ -191,7 +192,7 @@ def test_a_room_gathers_what_was_revealed(store):  # noqa: F811
 
 
 def test_a_full_room_is_said(store, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(sketches, "EACH", 0)
+    monkeypatch.setattr(classroom, "EACH", 0)
     app = show("predict", room="abcd", sketch=".".join(map(str, SOME)))
     app.button(key="reveal").click().run()
     assert "is full" in app.error[0].value
@@ -205,3 +206,32 @@ def test_a_sweep_of_one_s_own_is_a_question(store):  # noqa: F811
     app = show("predict")
     assert len(app.selectbox(key="question").options) == before + 1  # scored before it is trained
     assert any(option.startswith("snip on") for option in app.selectbox(key="question").options)
+
+
+def test_a_sweep_is_sketched_while_it_runs(store):  # noqa: F811
+    sparsities = (0.5, 0.8, 0.9, 0.98)
+    for sparsity in sparsities[:3]:
+        finish(store, RunSpec(method="snip", sparsity=sparsity))
+    last = RunSpec(method="snip", sparsity=sparsities[3])
+    store.submit(last)
+    (question,) = prediction.awaited([RunSpec(method="snip", sparsity=s) for s in sparsities], [])
+    assert (question.known, question.dense, question.stops) == (False, None, [0, 1, 2, 3, 4, 5])
+    assert prediction.keys(last, []) == [question.key]
+    app = show("predict", question=question.title, sketch=".".join(map(str, SOME)))
+    assert "nobody knows it yet" in app.markdown[0].value
+    assert app.button(key="reveal").label == "Keep this sketch"
+    app.button(key="reveal").click().run()
+    assert any(m.value.startswith("**Kept.**") for m in app.markdown)
+    assert "points off" not in app.title[0].value
+    store.append(last.key, network_events(last), attempt=store.claim(last.key, "test"))
+    app.run()
+    assert not app.exception
+    assert "points off on average" in app.title[0].value
+
+
+def test_the_sweep_page_leads_there(store):  # noqa: F811
+    app = show("sweep")
+    app.button(key="start-sweep").click().run()
+    assert not app.exception
+    links = [link.proto for link in app.get("page_link")]
+    assert "Sketch its curve before it is known" in [link.label for link in links]

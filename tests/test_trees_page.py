@@ -170,7 +170,7 @@ def test_stored_trees_and_nets_share_a_plot(store):  # noqa: F811
     for model, method in (("decision-tree", "cost-complexity"), ("mlp", "magnitude")):
         spec = RunSpec(data="moons", model=model, method=method, sparsity=0.9)
         finish(store, spec, network_events(spec))
-    (chart,) = specs(show("trees", view="Trees beside nets"))
+    chart = specs(show("trees", view="Trees beside nets"))[-1]
     names = {t["name"] for t in chart["data"] if t["mode"] == "lines"}
     assert names == {"decision-tree, cost-complexity", "mlp, magnitude"}
 

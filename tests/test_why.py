@@ -109,7 +109,7 @@ def test_what_follows_the_cut_asks_nothing_new():
 def test_a_damaged_file_is_said(tmp_path):
     assert reasons.read(tmp_path) is None
     (tmp_path / reasons.FILE).write_bytes(b"PK no zip")
-    with pytest.raises(SpecError, match=r"The reasons in .* are damaged"):
+    with pytest.raises(SpecError, match=r"The file of reasons in .* is damaged"):
         reasons.read(tmp_path)
 
 

@@ -8,21 +8,25 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import desk, shell, show
+from pages.ui import desk, shell, show, together
 from prunelab import figures
 from prunelab.catalogue import fits, fits_data
 from prunelab.spec import RunSpec, sweep
 from prunelab.store import Row
+from prunelab.treelab import Grown
 
 SPARSITIES = (0.5, 0.8, 0.9, 0.95, 0.98)
 USUAL = "mlp"
 
 
-def show_beside(spec: RunSpec) -> None:
-    """Accuracy over size of the tree and of a network."""
+def show_beside(tree: Grown, spec: RunSpec) -> None:
+    """A tree and a network under one slider; and accuracy over size of both, over seeds."""
     known = desk.known()
     net, method, seeds, measure = _choices(known, spec)
     pair = (spec, replace(spec, model=net, method=method, model_knobs={}))
+    if tree.plane is not None:
+        together.show_pair(tree, pair[1])
+        st.header("What must be stored", anchor=False)
     wanted = [s for one in pair for s in sweep(one, sparsity=SPARSITIES, seed=range(seeds))]
     rows = desk.store().rows([s.key for s in wanted])
     _queue(wanted, rows)

@@ -38,15 +38,15 @@ export default function ({ data, parentElement, setStateValue }) {
   const x = (i) => box.left + (i + 1) * step();
   const y = (a) => box.top + (1 - Math.min(1, Math.max(0, a))) * box.high;
   const path = (points) => points.map(([i, a], n) => `${n ? "L" : "M"}${x(i).toFixed(1)} ${y(a).toFixed(1)}`).join("");
-  const start = [-1, data.dense];
-  const line = (dots) => path([start, ...dots.map((d, i) => [i, d / 100])]);
+  const start = data.dense === null ? [] : [[-1, data.dense]];  // of a sweep that goes on it is not known
+  const line = (dots) => path([...start, ...dots.map((d, i) => [i, d / 100])]);
 
   function frame() {
     for (const a of [0, 0.25, 0.5, 0.75, 1]) {
       make("line", svg, { class: "grid", x1: box.left, x2: x(last), y1: y(a), y2: y(a) });
       make("text", svg, { x: box.left - 8, y: y(a) + 4, "text-anchor": "end" }, `${100 * a}${SPACE}%`);
     }
-    make("line", svg, { class: "dense", x1: box.left, x2: x(last), y1: y(data.dense), y2: y(data.dense) });
+    if (start.length) make("line", svg, { class: "dense", x1: box.left, x2: x(last), y1: y(data.dense), y2: y(data.dense) });
     make("text", svg, { x: box.left, y: box.top + box.high + 20, "text-anchor": "middle" }, "0");
     data.stops.forEach((s, i) => make("text", svg, { x: x(i), y: box.top + box.high + 20, "text-anchor": "middle" }, `${Number((100 * s).toPrecision(3))}${step() > 44 ? `${SPACE}%` : ""}`));
     make("text", svg, { x: box.left + wide() / 2, y: HIGH - 10, "text-anchor": "middle" }, "Share removed");

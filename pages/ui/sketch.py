@@ -76,6 +76,8 @@ def _data(question: Question, revealed: bool) -> dict[str, Any]:
 
 def dense_words(question: Question) -> str:
     """Where every sketch begins."""
+    if question.dense is None:
+        return "Its runs go on, so nobody knows it yet"
     return f"With nothing removed it tells {accuracy(question.dense)} right"
 
 

@@ -40,6 +40,7 @@ from prunelab.figures.matrix import closer, weights
 from prunelab.figures.means import points
 from prunelab.figures.microscope import slide, strip
 from prunelab.figures.movement import UNMOVED, movement, movement_numbers
+from prunelab.figures.pair import answered, both, leaves_left, lines
 from prunelab.figures.perplexity import alike, neurons, perplexity
 from prunelab.figures.plane import boundary, taken_for
 from prunelab.figures.race import ahead, lane_table, medal_table, race
@@ -66,14 +67,15 @@ from prunelab.figures.xray import agree, step
 
 __all__ = [
     "NEVER", "NONE", "PALETTES", "UNMOVED", "Chosen", "Forgotten", "Picture", "Theme", "Which",
-    "accuracy", "agree", "agreement", "ahead", "alike", "badge", "balance", "begun", "beside",
-    "boundary",
+    "accuracy", "agree", "agreement", "ahead", "alike", "answered", "badge", "balance",
+    "begun", "beside", "both", "boundary",
     "breakeven", "came_and_went", "card", "cells", "chosen", "closer", "compare", "confusion",
     "count",
     "course", "courses", "curve", "cut", "cut_title", "damage", "degrees", "effort", "exact",
     "exhibit", "feature_maps", "filters", "finding", "forget", "forgotten", "forgotten_table",
     "gallery", "gaps", "gates", "given_up", "heatmap", "histogram", "is_baseline", "judged",
     "kept_table", "lane_table", "latency", "layer_table", "layers", "leaf_curve", "learned",
+    "leaves_left", "lines",
     "live", "live_leaves", "macs", "medal_table", "moments", "movement", "movement_numbers",
     "names", "network", "neurons", "paths", "percent", "perplexity", "pixels", "places", "points",
     "race", "ranks", "rethinking", "ribbons", "rows_table", "rules", "scores_by_leaves",

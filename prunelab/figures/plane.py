@@ -37,7 +37,14 @@ def plane_title(tree: Grown, found: Seen) -> str:
 
 def boundary(tree: Grown, found: Seen, *, theme: Theme = "light") -> Picture:
     """What the subtree answers everywhere, with examples of both parts over it."""
-    cells, plane, p = answers(tree, found), tree.plane, PALETTES[theme]
+    title = plane_title(tree, found)
+    figure = drawn(tree, answers(tree, found), title, theme)
+    return Picture(title, figure, f"Decision boundary. {title}.", plane_table(tree, found))
+
+
+def drawn(tree: Grown, cells: NDArray[Any], title: str, theme: Theme) -> go.Figure:
+    """The class of each cell of a tree's plane, whoever says so, and the examples."""
+    plane, p = tree.plane, PALETTES[theme]
     assert plane is not None
     many = len(tree.classes)
     colours = [p.methods[i % len(p.methods)] for i in range(many)]
@@ -52,12 +59,11 @@ def boundary(tree: Grown, found: Seen, *, theme: Theme = "light") -> Picture:
         for dots, part in ((plane.train, "training"), (plane.validation, "validation")):
             mine = dots.x[dots.y == code]
             figure.add_trace(_dots(mine, colours[code], code, name, part))
-    title = plane_title(tree, found)
     layout(figure, title, theme=theme, height=440)
     figure.update_xaxes(title_text=tree.features[0], showgrid=False, zeroline=False)
     figure.update_yaxes(title_text=tree.features[1], showgrid=False, zeroline=False)
     figure.update_layout(margin_t=90)
-    return Picture(title, figure, f"Decision boundary. {title}.", plane_table(tree, found))
+    return figure
 
 
 def plane_table(tree: Grown, found: Seen) -> pd.DataFrame:

@@ -1,0 +1,105 @@
+"""A tree and a network on one plane, both cut to the same share: boundaries and curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from prunelab.figures.look import PALETTES, Picture, Theme, accuracy, count, layout, percent
+from prunelab.figures.plane import drawn
+from prunelab.pair import LEFT, Pair
+from prunelab.treelab import Grown, Steps, at_leaves
+
+
+class Line(NamedTuple):
+    """One model along the stops of the slider."""
+
+    name: str
+    units: Sequence[int]
+    noun: str
+    train: Sequence[float]
+    validation: Sequence[float]
+    smallest: int  # the last stop within one standard error of the best
+
+
+def lines(tree: Grown, steps: Steps, net: Pair) -> tuple[Line, Line]:
+    """Both models at each stop: leaves of the tree by its rule, weights of the network."""
+    places = [at_leaves(steps, leaves_left(tree, left)) for left in LEFT]
+    rows = int(tree.validation[0].sum())
+    train, held = steps.train[places].tolist(), steps.validation[places].tolist()
+    leaves = steps.leaves[places].tolist()
+    return (
+        Line("tree", leaves, "leaves", train, held, _smallest(held, rows)),
+        Line("network", net.weights, "weights", net.train, net.validation,
+             _smallest(net.validation, net.rows)),
+    )  # fmt: skip
+
+
+def leaves_left(tree: Grown, left: float) -> int:
+    """How many leaves a share of the full tree is; at least one."""
+    return max(1, round(left * tree.leaves))
+
+
+def _smallest(validation: Sequence[float], rows: int) -> int:
+    top = max(validation)
+    spread = float(np.sqrt(top * (1 - top) / rows))
+    return max(n for n, score in enumerate(validation) if score >= top - spread)
+
+
+def answered(
+    tree: Grown, cells: NDArray[np.uint8], line: Line, stop: int, *, theme: Theme = "light"
+) -> Picture:
+    """What the network answers everywhere, with the same examples over it as beside it."""
+    title = f"{count(line.units[stop])} {line.noun}: {accuracy(line.validation[stop])} right"
+    figure = drawn(tree, cells, title, theme)
+    shares = np.bincount(cells.ravel(), minlength=len(tree.classes)) / cells.size
+    table = pd.DataFrame({"class": tree.classes, "share of the plane": shares})
+    return Picture(title, figure, f"Decision boundary. {title}.", table)
+
+
+def both(pair: Sequence[Line], stop: int, *, theme: Theme = "light") -> Picture:
+    """Accuracy of both against how much is left, training rows dotted."""
+    p, figure = PALETTES[theme], go.Figure()
+    for line, colour, mark in zip(pair, p.methods, ("square", "circle"), strict=False):
+        for part, dash in (("validation", "solid"), ("train", "dot")):
+            rows = "new rows" if part == "validation" else "training rows"
+            figure.add_scatter(
+                x=LEFT, y=getattr(line, part), mode="lines", name=f"{line.name}, {rows}",
+                line={"color": colour, "dash": dash, "width": 2.4 if dash == "solid" else 1.4},
+                customdata=line.units,
+                hovertemplate=f"{line.name}, {rows}<br>%{{customdata:,}} {line.noun}: "
+                "%{y:.1%}<extra></extra>",
+            )  # fmt: skip
+        figure.add_scatter(
+            x=[LEFT[line.smallest]], y=[line.validation[line.smallest]], mode="markers",
+            marker={"color": colour, "size": 13, "symbol": mark}, showlegend=False,
+            hovertemplate=f"{line.name}: the smallest within one standard error of the best"
+            "<extra></extra>",
+        )  # fmt: skip
+    figure.add_vline(x=LEFT[stop], line={"color": p.ink, "width": 1.5, "dash": "dash"})
+    a, b = (percent(LEFT[line.smallest]) for line in pair)
+    title = (
+        f"The tree is as good as at its best with {a} of its leaves, the network with {b} of its "
+        "weights"
+    )
+    layout(figure, title, theme=theme, height=400)
+    ticks = [1.0, 0.5, 0.25, 0.12, 0.05, 0.02, 0.01]
+    figure.update_xaxes(
+        type="log", autorange="reversed", title_text="how much is left", tickvals=ticks,
+        ticktext=[percent(t) for t in ticks],
+    )  # fmt: skip
+    figure.update_yaxes(title_text="accuracy", tickformat=".0%")
+    figure.update_layout(margin_t=96)
+    table = pd.DataFrame(
+        [
+            {"model": line.name, "left": left, line.noun: units, "training": t, "validation": v}
+            for line in pair
+            for left, units, t, v in zip(LEFT, line.units, line.train, line.validation, strict=True)
+        ]
+    )
+    return Picture(title, figure, f"Line chart. {title}.", table)
