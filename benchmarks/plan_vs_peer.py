@@ -22,7 +22,7 @@ from prunelab.surgery import plan, shrink
 from prunelab.surgery.classes import classes_of, layouts_of
 from prunelab.surgery.trace import trace
 
-ROUNDS = 3
+ROUNDS = 5
 
 
 def main() -> None:
@@ -31,8 +31,10 @@ def main() -> None:
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    print("| network | ours, ms | peer, ms | ours / peer (min–max) | all trials, ms | shrink, ms |")
-    print("|---|---|---|---|---|---|")
+    print(
+        "| network | peer, ms | ours, ms | / peer | ours with all trials, ms | / peer | shrink, ms |"
+    )
+    print("|---|---|---|---|---|---|---|")
     gpt = nn.Sequential(*(Block(768, 12) for _ in range(12)), nn.Linear(768, 1000))
     cases = {
         "ResNet-56": (resnet_56((3, 32, 32), 10).eval(), torch.randn(2, 3, 32, 32)),
@@ -43,23 +45,26 @@ def main() -> None:
 
 
 def row(name: str, net: nn.Module, x: Tensor, peer: Any) -> str:
-    """Both in turn; the first round warms up."""
+    """All in turn; the first round warms up."""
     times = []
     for _ in range(ROUNDS + 1):
-        ours = timed(lambda: watched(net, x))
-        times.append((ours, timed(lambda: graph(net, x, peer))))
+        calls = (lambda: graph(net, x, peer), lambda: watched(net, x), lambda: plan(net, x))
+        times.append([1000 * timed(call) for call in calls])
     times = times[1:]
-    start = time.perf_counter()
     found = plan(net, x)
-    whole = time.perf_counter() - start
     masks = {c.name: torch.arange(c.size) < c.size // 2 for c in found.classes}
-    cut = min(timed(lambda: shrink(found, net, masks)) for _ in range(3))
-    one, other = (1000 * statistics.median(t[i] for t in times) for i in (0, 1))
-    ratios = sorted(a / b for a, b in times)
+    cut = 1000 * min(timed(lambda: shrink(found, net, masks)) for _ in range(3))
+    theirs, ours, whole = (statistics.median(column) for column in zip(*times, strict=True))
     return (
-        f"| {name} | {one:.0f} | {other:.0f} | {statistics.median(ratios):.2f} "
-        f"({ratios[0]:.2f}–{ratios[-1]:.2f}) | {1000 * whole:.0f} | {1000 * cut:.0f} |"
+        f"| {name} | {theirs:.0f} | {ours:.0f} | {ratio(times, 1)} | {whole:.0f} | "
+        f"{ratio(times, 2)} | {cut:.0f} |"
     )
+
+
+def ratio(times: list[list[float]], column: int) -> str:
+    """The median and the range of one way's time over the peer's."""
+    found = sorted(t[column] / t[0] for t in times)
+    return f"{statistics.median(found):.2f} ({found[0]:.2f}–{found[-1]:.2f})"
 
 
 def watched(net: nn.Module, x: Tensor) -> int:

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn.functional import cross_entropy, relu
 
@@ -162,6 +164,56 @@ def test_every_rank_is_that_of_matrix_rank(shape):
     one_by_one = torch.stack([torch.linalg.matrix_rank(m) for m in every])
     assert torch.equal(numerical_rank(every), one_by_one)
     assert len(one_by_one.unique()) > 1
+
+
+@given(
+    st.tuples(st.integers(1, 24), st.integers(1, 24)),
+    st.integers(0, 2**32 - 1),
+    st.floats(-2.5, 1.5),
+    st.sampled_from([1.0, 1e-30, 1e-36, 1e18]),
+)
+@settings(max_examples=60, deadline=None)
+def test_ranks_at_the_very_tolerance_are_those_of_matrix_rank(shape, seed, decades, scale):
+    """Low rank plus a tail of singular values about the tolerance, rows of zeros, any scale."""
+    chance, (h, w) = torch.Generator().manual_seed(seed), shape
+    few, eps = min(h, w), torch.finfo(torch.float32).eps
+    tail = max(h, w) * eps * 10**decades * (0.5 + torch.rand(8, few, generator=chance))
+    sigma = torch.where(torch.arange(few) < 2, 1.0, tail)
+    turn, other = (
+        torch.linalg.qr(torch.randn(8, n, few, generator=chance).double())[0] for n in (h, w)
+    )
+    some = (scale * (turn * sigma[:, None]) @ other.mT).float()
+    some[4:, : h // 3] = 0
+    shares = torch.linalg.svdvals(some.double())
+    shares /= shares[:, :1].clamp_min(1e-60)
+    # Nearer than that, the official rank depends on where a map lies in memory.
+    clear = ((shares - max(h, w) * eps).abs() > eps).all(-1)
+    one_by_one = torch.stack([torch.linalg.matrix_rank(m) for m in some])
+    assert torch.equal(numerical_rank(some)[clear], one_by_one[clear])
+
+
+@pytest.mark.parametrize("side", [8, 16, 32])
+def test_few_maps_need_their_singular_values(side, monkeypatch):
+    """Of full or of low rank, most are certain: else there would be nothing to gain."""
+    chance = torch.Generator().manual_seed(0)
+    some = torch.rand(200, side, side, generator=chance)
+    some[100:] = (some[100:] > 0.5).float()
+    some[150:, side // 2 :] = some[150:, : side // 2]
+    asked, official = [], torch.linalg.matrix_rank
+    wanted = official(some)
+    monkeypatch.setattr(torch.linalg, "matrix_rank", lambda m: asked.append(len(m)) or official(m))
+    assert torch.equal(numerical_rank(some), wanted)
+    assert sum(asked) < 20
+    assert int(wanted.min()) <= side // 2 < int(wanted.max())
+
+
+def test_ranks_of_float64_and_of_no_maps():
+    some = torch.rand(3, 5, 5, dtype=torch.float64)
+    some[0, 1] = some[0, 0] * (1 + 1e-9)  # a rank that only float32 does not see
+    assert numerical_rank(some).tolist() == torch.linalg.matrix_rank(some).tolist()
+    assert numerical_rank(torch.zeros(0, 4, 4)).shape == (0,)
+    with pytest.raises(RuntimeError, match="non-finite"):
+        numerical_rank(torch.full((1, 3, 3), torch.nan))
 
 
 @pytest.mark.parametrize(

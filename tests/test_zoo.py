@@ -55,18 +55,19 @@ def count(net):
     return sum(p.numel() for p in net.parameters())
 
 
-# How to build it, how many heads can go (or groups that share keys), neurons of its feed-forward.
+# How to build it, its heads, neurons of its feed-forward. Where heads share keys, there are two
+# kinds: one of every group at once, and whole groups.
 ZOO = {
-    "gpt-2": (gpt2, WORDS, 4, 128),
-    "opt": (opt, WORDS, 4, 24),
-    "llama 1:1": (lambda: llama(4, 4), WORDS, 4, 24),
-    "llama 2:1": (lambda: llama(4, 2), WORDS, 2, 24),
-    "llama 4:1": (lambda: llama(8, 2), WORDS, 2, 24),
-    "llama 7:1": (lambda: llama(14, 2), WORDS, 2, 24),
-    "qwen": (lambda: llama(4, 2, "Qwen2"), WORDS, 2, 24),
-    "mistral": (lambda: llama(4, 2, "Mistral"), WORDS, 2, 24),
-    "bert": (bert, {"input_ids": WORDS["input_ids"]}, 4, 24),
-    "vit": (vit, IMAGES, 4, 24),
+    "gpt-2": (gpt2, WORDS, [4], 128),
+    "opt": (opt, WORDS, [4], 24),
+    "llama 1:1": (lambda: llama(4, 4), WORDS, [4], 24),
+    "llama 2:1": (lambda: llama(4, 2), WORDS, [2, 2], 24),
+    "llama 4:1": (lambda: llama(8, 2), WORDS, [4, 2], 24),
+    "llama 7:1": (lambda: llama(14, 2), WORDS, [7, 2], 24),
+    "qwen": (lambda: llama(4, 2, "Qwen2"), WORDS, [2, 2], 24),
+    "mistral": (lambda: llama(4, 2, "Mistral"), WORDS, [2, 2], 24),
+    "bert": (bert, {"input_ids": WORDS["input_ids"]}, [4], 24),
+    "vit": (vit, IMAGES, [4], 24),
 }
 
 
@@ -77,7 +78,7 @@ def test_what_is_offered_is_exact(name):
     net = build().double().eval()
     example = {k: v.double() if k == "pixel_values" else v for k, v in example.items()}
     found = plan(net, example)
-    assert [c.size for c in found.classes if c.heads] == [heads]
+    assert [c.size for c in found.classes if c.heads] == heads
     assert forward in [c.size for c in found.classes if not c.heads]
     for seed in range(5):
         generator = torch.Generator().manual_seed(seed)
@@ -91,3 +92,20 @@ def test_what_is_offered_is_exact(name):
         assert sum(p.numel() for p in small.parameters()) <= sum(
             p.numel() for p in net.parameters()
         )
+
+
+def test_heads_that_share_keys_and_values():
+    """Of four heads for each pair of keys and values, one of each four goes, or all four."""
+    torch.manual_seed(0)
+    net = llama(8, 2).double().eval()
+    found = plan(net, WORDS)
+    one_of_each, whole = (c for c in found.classes if c.heads)
+    inside = shrink(found, net, {one_of_each.name: torch.arange(4) != 1})
+    attention = inside.model.layers[0].self_attn
+    assert attention.q_proj.out_features == 6 * 8
+    assert attention.k_proj.out_features == 2 * 8
+    assert attention.num_key_value_groups == 3
+    fewer = shrink(found, net, {whole.name: torch.arange(2) == 1})
+    attention = fewer.model.layers[0].self_attn
+    assert (attention.q_proj.out_features, attention.k_proj.out_features) == (4 * 8, 8)
+    assert attention.num_key_value_groups == 4

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from prunelab.spec import SpecError
+from prunelab.surgery.cut import TRANSPOSED, describe, select
 
-TRANSPOSED = "Conv1D"  # the linear layer of GPT-2, whose weight is (in, out)
 # gate (or none), up, down, by the names each family gives them; and where the config has the width.
 MLPS = (
     ("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"),  # Llama, Mistral, Qwen
@@ -127,13 +127,12 @@ def remove_blocks(model: Any, stays: list[bool]) -> None:
 
 def cut(layer: Any, index: Tensor, *, outputs: bool) -> None:
     """Keep some of a linear layer's outputs, or of its inputs."""
-    transposed = type(layer).__name__ == TRANSPOSED
-    dim = int(outputs == transposed)
-    layer.weight = nn.Parameter(layer.weight.index_select(dim, index), layer.weight.requires_grad)
+    stays = index.tolist()
+    dim = int(outputs == (type(layer).__name__ == TRANSPOSED))
+    layer.weight = select("the weight", layer.weight, [*[None] * dim, stays])
     if outputs and layer.bias is not None:
-        layer.bias = nn.Parameter(layer.bias.index_select(0, index), layer.bias.requires_grad)
-    side = {(True, True): "nf", (True, False): "nx", (False, True): "out_features"}
-    setattr(layer, side.get((transposed, outputs), "in_features"), len(index))
+        layer.bias = select("the bias", layer.bias, [stays])
+    describe(layer)
 
 
 def _tell(config: Any, names: tuple[str, ...], value: int) -> None:

@@ -46,14 +46,15 @@ def apart(net: nn.Module, small: nn.Module, example: Any) -> float:
 
 def disturbed(net: nn.Module) -> nn.Module:
     """A copy with other weights: a fresh normalisation or a zero would hide a mistake."""
-    copied = copy.deepcopy(net).eval().double()
     generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for _, tensor in state(copied):
-            if tensor.is_floating_point():
-                noise = _noise(tensor, generator)
-                tensor.mul_(1 + noise / 2).add_(noise / 10)
-    return copied
+    instead: dict[int, Tensor] = {}
+    for _, tensor in state(net):
+        if tensor.is_floating_point():
+            x, noise = tensor.detach().double(), _noise(tensor, generator)
+            other = torch.addcmul(x, x, noise, value=0.5).add_(noise, alpha=0.1)
+            own = isinstance(tensor, nn.Parameter)
+            instead[id(tensor)] = nn.Parameter(other, requires_grad=False) if own else other
+    return light(net, instead).eval()
 
 
 def uneven(example: Any) -> Any:

@@ -128,7 +128,7 @@ def apply_indices(
     changed = {id(tensor) for tensor in smaller.values()}
     for layer in small.modules():
         if any(id(t) in changed for t in (*layer._parameters.values(), *layer._buffers.values())):
-            _describe(layer)
+            describe(layer)
     return small
 
 
@@ -157,7 +157,7 @@ def zeros(
         if name in parameters:
             own = parameters[name]
             gone = (~keep).nonzero().flatten().to(own.device)
-            held = zeroed.get(id(own), own.detach().clone())
+            held = zeroed[id(own)] if id(own) in zeroed else own.detach().clone()
             zeroed[id(own)] = held.index_fill_(dim, gone, 0.0)
     return {key: nn.Parameter(held, requires_grad=False) for key, held in zeroed.items()}
 
@@ -212,7 +212,7 @@ def select(name: str, tensor: Tensor, dims: Sequence[Sequence[int] | None]) -> T
     return nn.Parameter(small, requires_grad=tensor.requires_grad)
 
 
-def _describe(layer: Any) -> None:
+def describe(layer: Any) -> None:
     """The sizes a layer says it has, after those of its tensors."""
     match layer:
         case nn.Linear():

@@ -48,10 +48,16 @@ def squeeze(t: Trace, args: Sequence[Any], out: Any) -> Axes:
 
 
 def expand(t: Trace, args: Sequence[Any], out: Any) -> Axes:
-    """A repeated axis has a size written in the code: fixed, as is a new one."""
+    """A repeated axis has the size that is written in the code, or in a number a module keeps."""
     x, new = args[0], out.ndim - args[0].ndim
-    same = (None if n == 1 else a for n, a in zip(x.shape, t.of(x), strict=True))
-    return (*(None,) * new, *same)
+    axes: list[Axis] = [None] * new
+    for d, axis in enumerate(t.of(x)):
+        size = out.shape[new + d]
+        repeated = x.shape[d] == 1 and size > 1
+        axes.append(t.lines.fresh(size) if repeated else axis)
+        if repeated:
+            t.number(axes[-1], size)
+    return tuple(axes)
 
 
 def narrow(t: Trace, args: Sequence[Any], out: Tensor) -> Axes:

@@ -1,15 +1,19 @@
 """Tries removals on copies: the small network must answer as the one with zeros instead.
 
 What passes on the network itself is cut down to a few units there. On that twin, which runs in no
-time and has the precision of float64, all is tried again: together, in halves so that each is tried
-without any other one, and alone where something fails.
+time and has the precision of float64, all is tried again: together, in parts so that each kind is
+tried without any other one, and alone where something fails. Classes that differ by nothing but
+numbers in their names, as those of equal blocks do, are of one kind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, count
+from math import comb
 from typing import Any
 
 import torch
@@ -62,7 +66,7 @@ class Twin:
 
     def separated(self, classes: Sequence[Class]) -> tuple[list[Class], list[tuple[Class, str]]]:
         """Which can go, in every combination, and why the others cannot."""
-        if not any(self.probe(half) for half in _halves(classes)):
+        if not any(self.probe(part) for part in _parts(classes)):
             return list(classes), []
         return _greedily(classes, lambda some: self.probe(some[-1:]) or self.probe(some))
 
@@ -82,14 +86,31 @@ def _one_by_one(
     net: nn.Module, example: Any, classes: Sequence[Class]
 ) -> tuple[list[Class], list[tuple[Class, str]]]:
     """Which classes can go from the network itself, all together if possible."""
-    if not probe(net, example, classes, _all_few(classes)):
+    guessed = any(m.guess for c in classes for m in c.members)  # some of these are wrong mostly
+    if not guessed and not probe(net, example, classes, _all_few(classes)):
         return list(classes), []
-    fits = [_fitting(net, example, c) for c in classes]
-    good = [c for c, reason in fits if not reason]
-    failed = [(c, reason) for c, reason in fits if reason]
-    if probe(net, example, good, _all_few(good)):
-        good, more = _greedily(good, lambda some: probe(net, example, some, _all_few(some)))
-        failed += more
+    for alike in (_kind, lambda c: c.name):  # one of each kind; if they disagree, each
+        good, failed = _fitted(net, example, classes, alike)
+        if not probe(net, example, good, _all_few(good)):
+            return good, failed
+    good, more = _greedily(good, lambda some: probe(net, example, some, _all_few(some)))
+    return good, [*failed, *more]
+
+
+def _fitted(
+    net: nn.Module, example: Any, classes: Sequence[Class], alike: Callable[[Class], Hashable]
+) -> tuple[list[Class], list[tuple[Class, str]]]:
+    """Which can go alone and why others cannot; of those alike the first speaks for all."""
+    known: dict[Hashable, tuple[list[int], str]] = {}
+    good, failed = [], []
+    for c in classes:
+        key = alike(c)
+        if key not in known:
+            fit, reason = _fitting(net, example, c)
+            known[key] = [i for i, m in enumerate(c.members) if m in fit.members], reason
+        stay, reason = known[key]
+        good += [] if reason else [replace(c, members=tuple(c.members[i] for i in stay))]
+        failed += [(c, reason)] if reason else []
     return good, failed
 
 
@@ -135,6 +156,8 @@ def _doubted(
     net: nn.Module, example: Any, twin: Twin, classes: Sequence[Class], good: Sequence[Class]
 ) -> tuple[list[Class], list[tuple[Class, str]], list[tuple[Class, str]]]:
     """Doubted classes that can go all the same, that change the answers, that cannot go."""
+    if not classes:
+        return [], [], []
     exact: list[Class] = []
     mixed = [c for c in classes if c.doubt != SUMMED]
     runs = twin.probe(mixed).startswith(DIFFERS)
@@ -162,12 +185,29 @@ def _variants(c: Class) -> Iterator[Class]:
             yield replace(c, members=tuple(m for m in c.members if not m.guess or m.tensor in some))
 
 
-def _halves(classes: Sequence[Class]) -> Iterator[Sequence[Class]]:
-    """All, then those whose number has a binary digit and those whose has not, digit by digit."""
+def _parts(classes: Sequence[Class]) -> Iterator[Sequence[Class]]:
+    """All, then some, so that each kind, and every other one of a kind, goes without the rest.
+
+    As each has a code word with as many digits set, no word holds all the digits of another.
+    """
     yield classes
-    for digit in range((len(classes) - 1).bit_length()):
-        for value in (0, 1):
-            yield [one for i, one in enumerate(classes) if i >> digit & 1 == value]
+    before: Counter[Hashable] = Counter()
+    items = []
+    for c in classes:
+        kind = _kind(c)
+        items.append((kind, before[kind] % 2))
+        before[kind] += 1
+    apart = list(dict.fromkeys(items))
+    digits = next(n for n in count() if comb(n, n // 2) >= len(apart))
+    words = dict(zip(apart, combinations(range(digits), digits // 2), strict=False))
+    for digit in range(digits):
+        yield [c for c, item in zip(classes, items, strict=True) if digit in words[item]]
+
+
+def _kind(c: Class) -> Hashable:
+    """What classes of equal blocks have in common."""
+    members = ((re.sub(r"\d+", "", m.tensor), m.dim, m.guess, m.units.tolist()) for m in c.members)
+    return c.size, c.heads, str(list(members))
 
 
 def _few(c: Class, i: int) -> Tensor:
