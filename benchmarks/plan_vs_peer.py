@@ -31,9 +31,7 @@ def main() -> None:
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    print(
-        "| network | peer, ms | ours, ms | / peer | ours with all trials, ms | / peer | shrink, ms |"
-    )
+    print("| network | peer, ms | ours, ms | / peer | with all trials, ms | / peer | shrink, ms |")
     print("|---|---|---|---|---|---|---|")
     gpt = nn.Sequential(*(Block(768, 12) for _ in range(12)), nn.Linear(768, 1000))
     cases = {

@@ -2,7 +2,8 @@
 
 python benchmarks/structured_latency.py
 
-One thread. An interval is that of the median ratio by order statistics, 95 %.
+One thread. An interval is that of the median ratio by order statistics, 95 %. Where there is batch
+normalisation, also with it folded into the convolutions of both.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
+from torch.fx.experimental.optimization import fuse
 
 from prunelab.experiment import prune
 from prunelab.registry import MODELS
@@ -31,8 +33,12 @@ def main() -> None:
         torch.manual_seed(0)
         net = MODELS[name].function(shape, 10).eval()
         small = prune(net, "l1-filter", 0.5, torch.randn(2, *shape), scope="uniform").eval()
-        for batch in (1, 64):
-            print(line(name, net, small, torch.randn(batch, *shape)))
+        pairs = {name: (net, small)}
+        if any(isinstance(layer, nn.BatchNorm2d) for layer in net.modules()):
+            pairs[f"{name}, folded"] = (fuse(net), fuse(small))
+        for title, pair in pairs.items():
+            for batch in (1, 64):
+                print(line(title, *pair, torch.randn(batch, *shape)))
 
 
 def line(name: str, net: nn.Module, small: nn.Module, x: torch.Tensor) -> str:

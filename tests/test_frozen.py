@@ -43,17 +43,54 @@ def recurrent(x):
         (lambda x: x[[0, 1], [2, 3]].unsqueeze(1).expand(2, 8), "this use of aten::index"),
         (lambda x: x + x[:0].reshape(0).sum(), "no rule for this use of aten::view"),
         (lambda x: F.pad(x, (-1, 1)), "cut by numbers"),
+        (lambda x: x + torch.ones(2, 1).expand(2, 8), "does not run"),
         (spread, "no rule for this use of aten::convolution"),
         (attended, "does not run"),
         (recurrent, "no rule for this use of"),
     ],
 )
 def test_what_cannot_shrink_is_fixed_with_the_reason(middle, reason):
-    net = Net(lambda n, x: n.b(middle(n.a(x))), a=nn.Linear(4, 8), b=nn.Linear(8, 3))
+    net = Net(lambda n, x: n.b(middle(n.a(x))), a=nn.Linear(4, 8), b=nn.Linear(8, 3)).train()
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     found = plan(net, torch.randn(2, 4))
     assert found.classes == ()
     assert reason in found.frozen["a"]
     assert found.frozen["b"] == "its outputs are the outputs of the network"
+    assert net.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
+
+
+def test_one_block_speaks_for_its_like_but_not_for_an_odd_one():
+    """Of four blocks alike the second says its width: it stays, and the others go."""
+    layers = {f"{kind}{i}": nn.Linear(6, 6) for i in range(4) for kind in "ab"}
+
+    def run(n, x):
+        for i in range(4):
+            inner = torch.relu(n.get_submodule(f"a{i}")(x))
+            x = n.get_submodule(f"b{i}")(inner) * (inner.shape[1] if i == 1 else 1)
+        return n.c(x)
+
+    found = plan(Net(run, c=nn.Linear(6, 3), **layers), torch.randn(2, 6))
+    assert {"a0", "a2", "a3"} <= {c.name for c in found.classes}
+    assert "differs by" in found.frozen["a1"]
+
+
+def test_two_alike_that_only_go_together_are_not_offered():
+    """As many units gone from both would hide that their difference counts."""
+    ends = {
+        "a1": nn.Linear(4, 8),
+        "a2": nn.Linear(4, 8),
+        "b1": nn.Linear(8, 3),
+        "b2": nn.Linear(8, 3),
+    }
+
+    def run(n, x):
+        one, two = torch.relu(n.a1(x)), torch.relu(n.a2(x))
+        return n.b1(one) + n.b2(two) + (one.shape[1] - two.shape[1])
+
+    found = plan(Net(run, **ends), torch.randn(2, 4))
+    assert found.classes == ()
+    assert "differs by" in found.frozen["a1"] + found.frozen["a2"]
 
 
 def between(middle):
