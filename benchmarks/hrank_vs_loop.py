@@ -2,9 +2,10 @@
 
 python benchmarks/hrank_vs_loop.py
 
-One thread, and its own time on the processor, so that what else runs counts less. The maps are those of a small VGG that was trained to tell pieces of two photographs apart, and of
-one that was trained on digits and sees them drawn larger: smooth maps, with singular values all
-the way down to the tolerance.
+One thread, and its own time on the processor, so that what else runs counts less. The maps are
+those of a small VGG that was trained to tell pieces of two photographs apart, and of one that was
+trained on digits and sees them drawn larger: smooth maps, with singular values all the way down to
+the tolerance.
 """
 
 from __future__ import annotations
