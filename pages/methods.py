@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -78,14 +79,12 @@ def _method(known: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> No
     st.caption(
         f"Fits {len(fitting)} of {len(known['models'])} models", help=", ".join(fitting) or None
     )
-    with st.expander("How it works"):
-        card.method(name, entry)
-        _knobs(entry)
-    example = st.expander(
-        "Worked example", key=f"worked-open-{name}", on_change="rerun", bind="query-params"
-    )
-    if example.open:
-        with example:
+    with _unfolds("How it works", f"how-open-{name}") as opened:
+        if opened:
+            card.method(name, entry)
+            _knobs(entry)
+    with _unfolds("Worked example", f"worked-open-{name}") as opened:
+        if opened:
             card.worked(name)
     st.page_link(
         shell.page("lab"), label="Try it", icon=":material/science:",
@@ -99,12 +98,11 @@ def _model(known: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> Non
     st.caption(f"Is a {' and a '.join(entry['traits'])}")
     fitting = [d for d in known["datasets"] if not fits_data(known, name, d)]
     st.caption(f"Learns from {', '.join(fitting) or 'none of the data here'}")
-    with st.expander("How it is built and trained"):
-        _doc(entry)
-        recipe = entry["recipe"]
-        if recipe:
-            st.markdown("; ".join(f"{k.replace('_', ' ')} {v}" for k, v in recipe.items()))
-        _knobs(entry)
+    with _unfolds("How it is built and trained", f"built-open-{name}") as opened:
+        if opened:
+            _doc(entry)
+            _recipe(entry["recipe"])
+            _knobs(entry)
 
 
 def _dataset(known: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> None:
@@ -113,9 +111,23 @@ def _dataset(known: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> N
     st.caption(f"{entry['licence']} · {entry['source']}")
     offline = "downloaded on first use" if entry["download"] else "no download needed"
     st.caption(f"{offline} · has {', '.join(entry['traits'])}")
-    with st.expander("More"):
-        _doc(entry)
-        _knobs(entry)
+    with _unfolds("More", f"more-open-{name}") as opened:
+        if opened:
+            _doc(entry)
+            _knobs(entry)
+
+
+@contextlib.contextmanager
+def _unfolds(title: str, key: str) -> Iterator[bool]:
+    """A part whose content is made only once it is open: a shelf has dozens of cards."""
+    part = st.expander(title, key=key, on_change="rerun", bind="query-params")
+    with part:
+        yield bool(part.open)
+
+
+def _recipe(recipe: Mapping[str, Any]) -> None:
+    if recipe:
+        st.markdown("; ".join(f"{k.replace('_', ' ')} {v}" for k, v in recipe.items()))
 
 
 def _doc(entry: Mapping[str, Any]) -> None:

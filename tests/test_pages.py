@@ -64,6 +64,13 @@ def test_the_library_shows_a_card_for_everything(store):  # noqa: F811
     assert {h.value for h in show("methods", shelf="Models").header} == set(desk.known()["models"])
 
 
+def test_a_card_is_filled_once_it_is_open(store):  # noqa: F811
+    closed, opened = show("methods"), show("methods", **{"how-open-snip": "true"})
+    assert not closed.table
+    assert len(opened.table) == 1
+    assert any("**Paper.**" in text.value for text in opened.markdown)
+
+
 def test_a_broken_file_has_a_card(store, monkeypatch):  # noqa: F811
     from pages.ui import desk
 
