@@ -24,7 +24,7 @@ def train_and_prune(job: Job, lab: Lab) -> Iterator[Event]:
     if job.method.start == "first" and not lab.learner.begin:
         lab.net.load_state_dict(lab.first)
     lab.cover.latent = job.method.latent
-    scores = call(job.method, job.unit, lab.net, job.parts, job.spec, lab.learner)
+    scores = None if _nothing_to_learn(job) else _scores(job, lab)
     offer = (lambda: next(scores)) if isinstance(scores, Generator) else None
     lab.learner.update = _Schedule(job, lab, offer)
     lab.learner.place = place(job, lab, "train")
@@ -42,6 +42,15 @@ def train_and_prune(job: Job, lab: Lab) -> Iterator[Event]:
     if job.method.latent or isinstance(job.steps, dict):  # else what came in later began at zero
         yield watch.moved(job.method.start)
     yield from _finish(lab)
+
+
+def _nothing_to_learn(job: Job) -> bool:
+    """Where nothing is to go, noise or gates would still disturb what is then dense training."""
+    return job.method.schedule == "settle" and not job.spec.sparsity and not job.spec.layers
+
+
+def _scores(job: Job, lab: Lab) -> Any:
+    return call(job.method, job.unit, lab.net, job.parts, job.spec, lab.learner)
 
 
 class _Schedule:

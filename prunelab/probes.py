@@ -41,7 +41,20 @@ def weights(net: nn.Module) -> dict[str, Tensor]:
                 raise SpecError(f"{name} computes its weight (a parametrization); remove it first.")
             seen.add(id(layer.weight))
             found[name or "weight"] = layer.weight
+    _of_one_kind(found)
     return found
+
+
+def _of_one_kind(found: dict[str, Tensor]) -> None:
+    """Scores of different precision are not comparable, and a network of two rarely runs."""
+    kinds = {name: str(weight.dtype).removeprefix("torch.") for name, weight in found.items()}
+    first = next(iter(kinds), "")
+    for name, kind in kinds.items():
+        if kind != kinds[first]:
+            raise SpecError(
+                f"{name} is {kind} and {first} {kinds[first]}: give all layers one dtype, as "
+                f"net.float() does."
+            )
 
 
 def trainable(net: nn.Module) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from prunelab.course import Course
-from prunelab.masks import Scores
+from prunelab.masks import Scores, highest
 from prunelab.training import seeded
 
 
@@ -39,9 +39,7 @@ def stays(w: Tensor, mask: Tensor, share: float, by: str = "magnitude") -> Tenso
     With ``by`` "sign" that share of the positive weights and of the others.
     """
     sides = [mask & (w > 0), mask & (w <= 0)] if by == "sign" else [mask]
-    left = mask.flatten().clone()
+    left, smallness = mask.clone(), {"": -w.detach().abs()}
     for side in sides:
-        drops = int(share * int(side.sum()))
-        size = w.detach().abs().masked_fill(~side, math.inf).flatten()
-        left[size.sort(stable=True).indices[:drops]] = False
-    return left.reshape(mask.shape)
+        left &= ~highest(smallness, int(share * int(side.sum())), {"": side})[""]
+    return left

@@ -248,12 +248,21 @@ def _set_lr(optimizer: torch.optim.Optimizer, recipe: Recipe, done: float) -> No
         group["lr"] = group.setdefault("first_lr", group["lr"]) * fallen
 
 
+def _astray(net: nn.Module) -> str:
+    """Where the numbers went first, in the order of the network."""
+    lost = (name for name, p in net.named_parameters() if not p.isfinite().all())
+    name = next(lost, "")
+    return f": {name} holds NaN or infinity" if name else ""
+
+
 def _epoch(
     net: nn.Module, parts: Parts, cover: Cover, place: tuple[str, int, int], loss: float
 ) -> Epoch:
     phase, epoch, epochs = place
     if not math.isfinite(loss):
-        raise Diverged(f"The loss became {loss} in epoch {epoch} of {epochs} ({phase}).")
+        raise Diverged(
+            f"The loss became {loss} in epoch {epoch} of {epochs} ({phase}){_astray(net)}."
+        )
     if not zeros_kept(net, cover):
         raise RuntimeError(f"Pruned weights came back in epoch {epoch} ({phase}).")
     measured = quality(net, parts.validation, len(parts.classes))

@@ -32,8 +32,8 @@ def pruned_stays_pruned(case: Case) -> None:
 
 
 def pruning_nothing_trains_as_usual(case: Case) -> None:
-    """At sparsity 0 training is that of the dense network, bit for bit, unless noise is learned."""
-    if case.job.method.when != "training" or case.job.method.schedule == "settle":
+    """At sparsity 0 training is that of the dense network, bit for bit."""
+    if case.job.method.when != "training":
         return
     job = _at_nothing(case.job)
     lab, plain = _lab(job, case.model), copy.deepcopy(case.model)

@@ -10,7 +10,7 @@ from prunelab.experiment import run
 from prunelab.spec import RunSpec
 
 
-@pytest.mark.parametrize("method", ["magnitude", "snip", "l1-filter", "rigl"])
+@pytest.mark.parametrize("method", ["magnitude", "snip", "l1-filter", "rigl", "l0"])
 def test_every_control_of_a_run_finishes_and_shares_its_dense_network(method, tmp_path):
     spec = RunSpec(method=method, sparsity=0.5, epochs=1)
     for name, control in controls(spec).items():

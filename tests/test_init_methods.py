@@ -390,3 +390,9 @@ def test_flow_through_attention_is_not_defined():
     with pytest.raises(SpecError, match="1 is a LayerNorm: flow through it is not defined"):
         synflow(net, (torch.zeros(1, 4), None), sparsity=0.5)
     assert reached(net, (4,)) == (0, 0)
+
+
+def test_layers_of_two_dtypes_are_refused_by_name():
+    net = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2).to(torch.bfloat16))
+    with pytest.raises(SpecError, match=r"1 is bfloat16 and 0 float32.*net\.float\(\)"):
+        weights(net)

@@ -16,7 +16,6 @@ LIST = [
     "A-1", "L-1", "F-1", "F-2", "N-1", "H-1", "H-2", "H-3", "H-4", "S-1", "S-2", "V-1", "V-2",
     "Z-2", "R-1", "D-1", "D-3", "L-2", "L-3", "M-1", "G-1", "O-1",
 ]  # fmt: skip
-WAITING = ("V-2",)
 EXACT = ("A-1", "L-1", "F-1", "F-2", "N-1")
 ROWS = book.rows()
 
@@ -24,7 +23,7 @@ ROWS = book.rows()
 def test_no_row_is_missing_and_each_was_measured_at_its_budget():
     assert sorted(ROWS) == sorted(LIST)
     measured = book.load()
-    assert sorted([*measured, *WAITING]) == sorted(LIST)
+    assert sorted(measured) == sorted(LIST)
     for name, record in measured.items():
         row = ROWS[name]
         assert (record["seeds"], record["epochs"]) == row.budget, name
@@ -71,7 +70,7 @@ def test_numbers_are_rounded_by_their_size():
 
 def test_a_row_that_was_not_measured_is_named():
     found = {name: record for name, record in book.load().items() if name != "N-1"}
-    assert "N-1, " in report.page(ROWS, found).partition("Not measured yet: ")[2].splitlines()[0]
+    assert "Not measured yet: N-1." in report.page(ROWS, found)
     assert "Not measured yet" not in report.page({"N-1": ROWS["N-1"]}, book.load())
     assert "(#n-1)" not in report.page(ROWS, found)
 
@@ -110,7 +109,7 @@ def test_seeds_become_lists():
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("name", sorted(set(LIST) - {*EXACT, *WAITING, "O-1"}))
+@pytest.mark.parametrize("name", sorted(set(LIST) - {*EXACT, "O-1"}))
 def test_a_row_measures_what_its_record_holds(name, home):
     found = ROWS[name].measure(Budget(seeds=1, epochs=1))
     assert set(found) == set(book.load()[name]["numbers"])

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated
 
-from torch import nn
+from torch import Tensor, nn
 
 from prunelab.course import Course
-from prunelab.cover import masked
-from prunelab.masks import Scores
+from prunelab.masks import Masks, Scores
 from prunelab.probes import gradient, trainable
 from prunelab.registry import Range, method
 from prunelab.units.patterns import blockwise, pattern, places
@@ -45,8 +44,16 @@ def sr_ste(
     layers = trainable(net)
     course.note = pattern(sparsity, m)
     score = blockwise if course.note else places
+    known, gone = course.mask, _gone(course.mask)
     while True:
         anew = course.due or course.step % every == 0
         yield {n: score(n, w.detach(), m) for n, w in layers.items()} if anew else None
+        if course.mask is not known:
+            known, gone = course.mask, _gone(course.mask)
         for name, w in layers.items():
-            gradient(w).add_(masked(w, ~course.mask[name]), alpha=decay)
+            gradient(w).addcmul_(w.detach(), gone[name].to(w.dtype), value=decay)
+
+
+def _gone(mask: Masks) -> dict[str, Tensor]:
+    """1 where a weight is pruned, as numbers: turning them round at every step costs more."""
+    return {name: (~m).float() for name, m in mask.items()}
