@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     one = _command(commands, "sweep", _sweep, "every combination of comma lists, and random")
     spec_flags(one, lists=True)
     one.add_argument("--out", type=Path, metavar="DIR", help="write the table and the figure there")
+    one.add_argument("--one-by-one", action="store_true", help="train no networks together")
     _stored_commands(commands)
     one = _command(commands, "check", _check, "the laws on a method file of your own")
     one.add_argument("file", type=Path)
@@ -141,8 +142,9 @@ def _sweep(given: argparse.Namespace) -> int:
 
     chosen = fields(given, lists=True)
     done = notebook.sweep(
-        preset=given.preset, progress=not given.quiet, again=given.again, **chosen
-    )
+        preset=given.preset, progress=not given.quiet, again=given.again,
+        together=not given.one_by_one, **chosen,
+    )  # fmt: skip
     rows = summary(run.result for run in done)
     if given.out:
         given.out.mkdir(parents=True, exist_ok=True)

@@ -18,10 +18,11 @@ from torch import Tensor, nn
 from prunelab import aside
 from prunelab.experiment import one_thread
 from prunelab.forecasting import trained
+from prunelab.grid import accuracies, masker
 from prunelab.job import Job, prepare, score
-from prunelab.masks import Masks, Scores, allocate, removed, select
-from prunelab.measure.quality import quality
+from prunelab.masks import Masks, Scores, allocate, removed
 from prunelab.parts import Part
+from prunelab.probes import parameter_names
 from prunelab.probes import weights as prunable
 from prunelab.scissors import ALL, FILE
 from prunelab.spec import RunSpec
@@ -47,10 +48,11 @@ class Bench:
     part: Part
     chance: tuple[Scores, ...]  # random scores, drawn several times
 
-    def right(self, mask: Masks) -> float:
-        """Accuracy with a mask, nothing trained again."""
-        masked = self.job.unit.keep(self.net, self.job.parts, mask)
-        return float(quality(masked, self.part, len(self.job.parts.classes))["accuracy"])
+    def right(self, masks: Sequence[Masks]) -> list[float]:
+        """Accuracy with each mask, nothing trained again."""
+        names = parameter_names(self.net)
+        covers = [{names[layer]: m for layer, m in mask.items()} for mask in masks]
+        return accuracies(self.net, self.part, covers)
 
 
 def compute(ordered: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
@@ -63,14 +65,12 @@ def compute(ordered: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
         for number, place in enumerate(places):
             about = "Cutting all layers" if place == ALL else f"Cutting {place}"
             tell(about, TRAINING + (1 - TRAINING) * number / len(places))
-            masks = [_mask(bench.scores, place, s, "global") for s in ordered["stops"]]
-            cuts[place] = [
-                _cut(bench, place, s, mask) for s, mask in zip(ordered["stops"], masks, strict=True)
-            ]
+            masks = _masks(bench.scores, place, ordered["stops"], "global")
+            cuts[place] = _cuts(bench, place, ordered["stops"], masks)
             ends[place] = {n: _outlived(masks, n) for n in _of(masks[0], place)}
         return {
             "order": dict(ordered),
-            "dense": bench.right({n: torch.ones_like(w).bool() for n, w in bench.weights.items()}),
+            "dense": bench.right([{}])[0],
             "examples": len(bench.part.y),
             "draws": DRAWS,
             "layers": [
@@ -96,29 +96,35 @@ def _bench(spec: RunSpec, tell: Tell) -> Bench:
     return Bench(job, net, weights, scores, few, draws)
 
 
-def _cut(bench: Bench, place: str, sparsity: float, mask: Masks) -> dict[str, Any]:
-    """One place of the line: what goes, how it does, and the weights next to the line."""
-    chances = [bench.right(_mask(s, place, sparsity, "uniform")) for s in bench.chance]
+def _cuts(
+    bench: Bench, place: str, stops: Sequence[float], masks: Sequence[Masks]
+) -> list[dict[str, Any]]:
+    """Every place of the line: how cuts by magnitude and at random do, and what goes."""
+    chances = [bench.right(_masks(s, place, stops, "uniform")) for s in bench.chance]
+    means = [sum(found) / len(found) for found in zip(*chances, strict=True)]
+    found = zip(stops, masks, bench.right(masks), means, strict=True)
+    return [
+        {"sparsity": stop, "magnitude": right, "random": mean, **_cut(bench, place, mask)}
+        for stop, mask, right, mean in found
+    ]
+
+
+def _cut(bench: Bench, place: str, mask: Masks) -> dict[str, Any]:
+    """What goes, and the weights next to the line."""
     near = _near(_of(bench.weights, place), _of(mask, place))
     kept = [int(m.sum()) for m in mask.values()]
     gone = sum(m.numel() for m in mask.values()) - sum(kept)
-    return {
-        "sparsity": sparsity,
-        "threshold": _between(near),
-        "gone": gone,
-        "magnitude": bench.right(mask),
-        "random": sum(chances) / len(chances),
-        "kept": kept,
-        "near": near,
-    }
+    return {"threshold": _between(near), "gone": gone, "kept": kept, "near": near}
 
 
-def _mask(scores: Scores, place: str, sparsity: float, scope: str) -> Masks:
+def _masks(scores: Scores, place: str, stops: Sequence[float], scope: str) -> list[Masks]:
+    """A mask for each stop."""
+    mask = masker(scores)
     if place == ALL:
-        return select(scores, allocate(scores, sparsity, scope))
-    keep = {name: s.numel() for name, s in scores.items()}
-    keep[place] -= removed(sparsity, keep[place])
-    return select(scores, keep)
+        return [mask(allocate(scores, stop, scope)) for stop in stops]
+    whole = {name: s.numel() for name, s in scores.items()}
+    left = [whole[place] - removed(stop, whole[place]) for stop in stops]
+    return [mask(whole | {place: keep}) for keep in left]
 
 
 def _outlived(masks: Sequence[Masks], name: str) -> Tensor:

@@ -14,6 +14,7 @@ from prunelab.spec import RunSpec
 from prunelab.store import LEASE, Store
 
 POLL = 0.1  # seconds between two looks at a run that another process works on
+GAP = 0.25  # seconds between two writes; the first event and the last do not wait
 LOOK = 1.0  # seconds between two looks whether it still does
 LAST = (Finished, Failed, Cancelled)
 
@@ -46,15 +47,21 @@ def _work(spec: RunSpec, store: Store, attempt: int) -> Iterator[Event]:
 
     last: Finished | Failed | Cancelled = Cancelled()
     folder, dense = store.folder(spec.key), store.home / "files" / "dense"
+    told, written = list[Event](), -GAP
     with _renewed(store, spec.key, attempt):
         try:
             for event in run(spec, files=folder, dense=dense):
                 if isinstance(event, LAST):
                     last = event
                     break
-                store.append(spec.key, [event], attempt=attempt)
+                told.append(event)
+                if time.monotonic() - written >= GAP:
+                    store.append(spec.key, told, attempt=attempt)
+                    told, written = [], time.monotonic()
                 yield event
         finally:  # also where the caller stops listening
+            if told:
+                store.append(spec.key, told, attempt=attempt)
             store.finish(spec.key, last, attempt=attempt)
     if isinstance(last, Finished):
         forget_checkpoint(folder)

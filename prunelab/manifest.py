@@ -11,6 +11,7 @@ import torch
 
 import prunelab
 from prunelab.job import Job, device
+from prunelab.strands import mine
 
 
 def manifest(job: Job) -> dict[str, Any]:
@@ -26,4 +27,5 @@ def manifest(job: Job) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "seed": job.spec.seed,
         "data": job.parts.digest,
+        **({"together": True} if mine() else {}),  # with others, where that is faster
     }

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import torch
-from torch import nn
+from torch import Tensor, nn
 
 from prunelab import figures
 from prunelab.bearing import bearable, borne
-from prunelab.cover import Cover, apply
 from prunelab.experiment import one_thread
 from prunelab.forecasting import trained
+from prunelab.grid import accuracies
 from prunelab.job import Job, prepare, score
 from prunelab.masks import Scores, removed, select
-from prunelab.measure.quality import quality
 from prunelab.spec import RunSpec, SpecError
 
 SPARSITIES = tuple(n / 10 for n in range(1, 10))
@@ -116,22 +113,18 @@ def scan(
     tried, begun, found = tuple(sparsities), 0.5, {}
     for place, name in enumerate(scores):
         tell(f"Pruning {name} alone", begun + (1 - begun) * place / len(scores))
-        found[name] = {s: _alone(job, net, scores, name, s) for s in tried}
+        covers = [_alone(job, net, scores, name, s) for s in tried]
+        found[name] = dict(zip(tried, accuracies(net, job.parts.validation, covers), strict=True))
     units = {name: s.numel() for name, s in scores.items()}
-    return Sensitivity(_accuracy(job, net), units, found)
+    return Sensitivity(accuracies(net, job.parts.validation, [{}])[0], units, found)
 
 
-def _alone(job: Job, net: nn.Module, scores: Scores, layer: str, sparsity: float) -> float:
-    """Accuracy without that share of one layer; at least one unit of it stays."""
+def _alone(
+    job: Job, net: nn.Module, scores: Scores, layer: str, sparsity: float
+) -> Mapping[str, Tensor]:
+    """What covers the network without that share of one layer; at least one unit of it stays."""
     keep = {name: s.numel() for name, s in scores.items()}
     keep[layer] = max(1, keep[layer] - removed(sparsity, keep[layer]))
-    mask, masked = select(scores, keep), copy.deepcopy(net)
     if job.unit.cover is None:
         raise SpecError(f"{job.method.name} removes no units of a network.")
-    apply(masked, Cover(job.unit.cover(masked, job.parts, mask)))
-    return _accuracy(job, masked)
-
-
-@torch.no_grad()
-def _accuracy(job: Job, net: nn.Module) -> float:
-    return float(quality(net, job.parts.validation, len(job.parts.classes))["accuracy"])
+    return job.unit.cover(net, job.parts, select(scores, keep))

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from prunelab.parts import Parts, split
 from prunelab.registry import DATASETS, knobs_of
+
+_KEPT: ContextVar[dict[str, Parts] | None] = ContextVar("_KEPT", default=None)
+
+
+@contextmanager
+def shared() -> Iterator[None]:
+    """Inside, data are read and split once for all runs, which only read them."""
+    token = _KEPT.set({})
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
 
 
 def parts_of(data: str, knobs: Mapping[str, Any]) -> Parts:
@@ -15,7 +30,13 @@ def parts_of(data: str, knobs: Mapping[str, Any]) -> Parts:
     Raises:
         SpecError: data nothing can be learned from, or that cannot be read.
     """
-    shared = {knob.name for knob in knobs_of(split)}
-    own = {name: value for name, value in knobs.items() if name not in shared}
-    rest = {name: value for name, value in knobs.items() if name in shared}
-    return split(DATASETS[data].function(**own), **rest)
+    kept, key = _KEPT.get(), json.dumps([data, dict(knobs)], sort_keys=True)
+    if kept is not None and key in kept:
+        return kept[key]
+    common = {knob.name for knob in knobs_of(split)}
+    own = {name: value for name, value in knobs.items() if name not in common}
+    rest = {name: value for name, value in knobs.items() if name in common}
+    found = split(DATASETS[data].function(**own), **rest)
+    if kept is not None:
+        kept[key] = found
+    return found

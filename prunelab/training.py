@@ -8,6 +8,7 @@ import hashlib
 import math
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 import torch
@@ -58,6 +59,11 @@ class Recipe:
         raise ValueError(f"optimizer must be sgd or adam, got {self.optimizer!r}.")
 
 
+def nothing() -> Iterator[Event]:
+    """Changes nothing, tells nothing."""
+    return iter(())
+
+
 @dataclass
 class Learner:
     """What goes along with training: called before the first step and after each backward pass.
@@ -68,7 +74,7 @@ class Learner:
     epoch that is done and how many there are, and answers what there is to see.
     """
 
-    update: Callable[[], Iterator[Event]] = lambda: iter(())
+    update: Callable[[], Iterator[Event]] = nothing
     memory: Memory = field(default_factory=Memory)
     course: Course = field(default_factory=Course)
     begin: int = 0
@@ -115,28 +121,55 @@ def fit(
         Diverged: the loss became NaN or infinite.
     """
     learner = learner or Learner()
-    x, y = tensors(parts.train, next(net.parameters()).device)
-    optimizer = recipe.build(net)
-    steps = math.ceil(len(x) / recipe.batch_size)
-    course = learner.course
-    yield from _begin(net, optimizer, cover, learner, (steps, recipe.epochs))
+    examples = tensors(parts.train, next(net.parameters()).device)
+    training = Training(net, examples, recipe, cover, learner, recipe.build(net), (seed, phase))
+    steps = math.ceil(len(examples[0]) / recipe.batch_size)
+    yield from _begin(net, training.optimizer, cover, learner, (steps, recipe.epochs))
     for epoch in range(learner.begin + 1, recipe.epochs + 1):
-        net.train()
-        order = torch.randperm(len(x), generator=seeded(seed, phase, epoch)).to(x.device)
-        losses = torch.zeros((), device=x.device)
-        for chosen in torch.split(order, recipe.batch_size):
-            _set_lr(optimizer, recipe, course.done)
-            course.step += 1
-            loss = yield from _step(net, optimizer, (x[chosen], y[chosen]), cover, learner)
-            losses += loss * len(chosen)
-        seen = shown(net, cover, course)
-        place = (phase, epoch, recipe.epochs)
-        done = _epoch(seen, parts, cover, place, float(losses) / len(x))
+        loss = yield from PASS.get()(training, epoch)
+        seen = shown(net, cover, learner.course)
+        done = _epoch(seen, parts, cover, (phase, epoch, recipe.epochs), loss)
         learner.told.append(done)
         watched = learner.watched(epoch, recipe.epochs)
         if learner.place and learner.place.kept.due:
-            learner.place.keep(position(net, optimizer, learner, epoch))
+            learner.place.keep(position(net, training.optimizer, learner, epoch))
         yield from (done, *watched)
+
+
+@dataclass
+class Training:
+    """A training in progress: all that one pass over its examples needs."""
+
+    net: nn.Module
+    examples: tuple[Tensor, Tensor]
+    recipe: Recipe
+    cover: Cover
+    learner: Learner
+    optimizer: torch.optim.Optimizer
+    chance: tuple[int, str]  # seed and phase: they fix the order of the examples
+
+    def batches(self, epoch: int) -> tuple[Tensor, ...]:
+        """The examples of each step of an epoch, by number."""
+        x, (seed, phase) = self.examples[0], self.chance
+        order = torch.randperm(len(x), generator=seeded(seed, phase, epoch)).to(x.device)
+        return torch.split(order, self.recipe.batch_size)
+
+
+def alone(training: Training, epoch: int) -> Generator[Event, None, float]:
+    """One pass over the examples by one network; returns its mean loss."""
+    (x, y), course = training.examples, training.learner.course
+    training.net.train()
+    losses = torch.zeros((), device=x.device)
+    for chosen in training.batches(epoch):
+        set_lr(training.optimizer, training.recipe, course.done)
+        course.step += 1
+        losses += (yield from step(training, (x[chosen], y[chosen]))) * len(chosen)
+    return float(losses) / len(x)
+
+
+Pass = Callable[[Training, int], Generator[Event, None, float]]
+# How networks pass over their examples: several may do it together (``prunelab.together``).
+PASS: ContextVar[Pass] = ContextVar("PASS", default=alone)
 
 
 def _begin(
@@ -163,19 +196,15 @@ def _begin(
         yield from learner.watched(learner.begin, epochs)
 
 
-def _step(
-    net: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    examples: tuple[Tensor, Tensor],
-    cover: Cover,
-    learner: Learner,
-) -> Generator[Event, None, Tensor]:
-    course, before = learner.course, cover.parameters
+def step(training: Training, examples: tuple[Tensor, Tensor]) -> Generator[Event, None, Tensor]:
+    """Backward, update, gradients masked, optimiser, weights and its state masked."""
+    net, cover, optimizer = training.net, training.cover, training.optimizer
+    course, before = training.learner.course, cover.parameters
     with _as_seen(net, cover, course):
         loss = course.loss(net(examples[0]), examples)
         optimizer.zero_grad(set_to_none=True)
         (loss + course.penalty() if course.penalty else loss).backward()  # type: ignore[no-untyped-call]
-    yield from learner.updated()
+    yield from training.learner.updated()
     if not course.hold:
         if cover.parameters is not before and not cover.latent:
             mask_gradients(net, before)  # a weight that just came in was not in this forward pass
@@ -242,7 +271,8 @@ def number(seed: int, *words: object) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
-def _set_lr(optimizer: torch.optim.Optimizer, recipe: Recipe, done: float) -> None:
+def set_lr(optimizer: torch.optim.Optimizer, recipe: Recipe, done: float) -> None:
+    """The learning rate after a share of training."""
     fallen = 0.1 ** sum(done >= m for m in recipe.milestones)
     for group in optimizer.param_groups:
         group["lr"] = group.setdefault("first_lr", group["lr"]) * fallen

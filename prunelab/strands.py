@@ -1,0 +1,85 @@
+"""Calls that stop in the middle for an answer: threads of which only one goes on at a time.
+
+A run is told as a generator, and what trains is deep inside it. On a thread of its own it can wait
+there for an answer, without anything between having to know. No two strands ever run at once, so
+they share what has no lock: random numbers, warnings, the number of torch threads.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextvars import ContextVar, copy_context
+from typing import Any
+
+from prunelab.position import randomness, set_randomness
+
+_MINE: ContextVar[Strand | None] = ContextVar("_MINE", default=None)
+
+
+class Strand(threading.Thread):
+    """A call that goes on when it is told to, until it asks something or ends."""
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        super().__init__(daemon=True)
+        self.call, self.context = call, copy_context()
+        self.go, self.stopped = threading.Semaphore(0), threading.Semaphore(0)
+        self.question: Any = None
+        self.answer: Any = None
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.moving = self.over = False
+
+    def resume(self, answer: Any = None) -> None:
+        """Let it go on with an answer, an exception being raised there; returns when it stops."""
+        self.answer, self.question, self.moving = answer, None, True
+        if self.ident is None:
+            self.start()
+        else:
+            self.go.release()
+        self.wait()
+
+    def wait(self) -> None:
+        """Until it asks or ends."""
+        self.stopped.acquire()
+        self.moving = False
+
+    def end(self, why: BaseException) -> None:
+        """Raise that in it, as often as it takes."""
+        if self.moving:
+            self.wait()
+        while not self.over:
+            self.resume(why)
+
+    def run(self) -> None:
+        """What the thread does."""
+        self.context.run(self._call)
+
+    def _call(self) -> None:
+        _MINE.set(self)
+        try:
+            self.result = self.call()
+        except BaseException as error:  # noqa: BLE001 - whoever began it raises it again
+            self.error = error
+        finally:
+            self.over = True
+            self.stopped.release()
+
+
+def mine() -> Strand | None:
+    """The strand this is called in, if it is one."""
+    return _MINE.get()
+
+
+def ask(question: Any) -> Any:
+    """Stop here until somebody answers; random numbers then go on where they were."""
+    strand, chance = _MINE.get(), randomness()
+    if strand is None:
+        raise RuntimeError("Nobody answers outside a strand.")
+    strand.question = question
+    strand.stopped.release()
+    strand.go.acquire()
+    set_randomness(chance)
+    if isinstance(strand.answer, BaseException):
+        raise strand.answer
+    return strand.answer
