@@ -60,7 +60,7 @@ def _work(spec: RunSpec, store: Store, attempt: int) -> Iterator[Event]:
                     told, written = [], time.monotonic()
                 yield event
         finally:  # also where the caller stops listening
-            if told:
+            if told and store.renew(spec.key, attempt):  # else somebody has ended it meanwhile
                 store.append(spec.key, told, attempt=attempt)
             store.finish(spec.key, last, attempt=attempt)
     if isinstance(last, Finished):

@@ -1,0 +1,45 @@
+"""What a claim about speed is: work done in two ways that take turns, and the goal of a ratio."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Claim(NamedTuple):
+    """A ratio: the peer's processor time by ours, over rounds in which the two take turns."""
+
+    work: str
+    peer: str
+    goal: float
+    ratios: list[float]
+    note: str = ""
+
+    @property
+    def median(self) -> float:
+        """The ratio in the middle."""
+        return statistics.median(self.ratios)
+
+    @property
+    def met(self) -> bool:
+        """Whether the goal is reached at the median."""
+        return self.median >= self.goal
+
+
+def in_turns(peer: Callable[[], object], ours: Callable[[], object], rounds: int) -> list[float]:
+    """The peer's time by ours in each round, after one that does not count.
+
+    Processor time: what others do on the machine hits it less than the clock on the wall.
+    """
+    ratios = []
+    for number in range(rounds + 1):
+        taken = []
+        for call in (peer, ours):
+            begun = time.process_time()
+            call()
+            taken.append(time.process_time() - begun)
+        if number:
+            ratios.append(taken[0] / taken[1])
+    return ratios

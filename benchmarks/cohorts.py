@@ -1,0 +1,145 @@
+"""Many small networks: the plain loop of tutorials, and the same trainings side by side.
+
+    python benchmarks/cohorts.py [--rounds 5]
+
+The peer trains one network after the other: torch.nn.utils.prune holds the mask, a DataLoader over
+the same tensors gives the batches. Ours are the same networks, masks, epochs and batches through
+``prunelab.together``, with all that a training tells after every epoch, of ten validation
+examples. Whether to stack the networks is decided as in a sweep, by trying.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from claims import Claim, in_turns
+from torch import nn
+from torch.nn.utils import prune as peer
+from torch.utils.data import DataLoader, TensorDataset
+
+from prunelab import cohort, together
+from prunelab.cover import Cover
+from prunelab.events import Event, fold
+from prunelab.experiment import one_thread, run
+from prunelab.job import Job, prepare
+from prunelab.parts import Part
+from prunelab.probes import parameter_names
+from prunelab.spec import RunSpec, sweep
+from prunelab.subject import shared
+from prunelab.together import Work, side_by_side
+from prunelab.training import Recipe, fit, tensors
+
+MNIST = {"data": "mnist", "data_knobs": {"limit": 3000}}
+
+
+def loop(net: nn.Module, job: Job, recipe: Recipe) -> nn.Module:
+    """The plain training loop."""
+    data = TensorDataset(*tensors(job.parts.train))
+    loader = DataLoader(data, batch_size=recipe.batch_size, shuffle=True)
+    optimizer = recipe.build(net)
+    for _ in range(recipe.epochs):
+        for x, y in loader:
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(net(x), y).backward()
+            optimizer.step()
+    return net
+
+
+def masked(job: Job) -> nn.Module:
+    """A fresh network under the mask of its own first values, as torch holds one."""
+    net = job.build()
+    mask = job.choose(net, job.spec.sparsity).mask
+    for name, kept in mask.items():
+        peer.custom_from_mask(net.get_submodule(name), "weight", kept)
+    return net
+
+
+def joined(job: Job) -> list[Event]:
+    """The same training, ours."""
+    net = job.build()
+    mask, names = job.choose(net, job.spec.sparsity).mask, parameter_names(net)
+    cover = Cover({names[layer]: kept for layer, kept in mask.items()})
+    return list(fit(net, job.parts, job.recipe, phase="train", seed=job.spec.seed, cover=cover))
+
+
+def trainings(name: str, specs: Sequence[RunSpec], goal: float, rounds: int) -> Claim:
+    """Every spec's network trained under a mask, both ways."""
+    with shared():
+        jobs = [_few(prepare(spec)) for spec in specs]
+    stacked = []
+    plain = cohort.epoch_together
+    together.epoch_together = lambda t, *rest: stacked.append(len(t)) or plain(t, *rest)
+    nowhere = Path(tempfile.gettempdir()) / "none"
+    works = [
+        Work(replace(job.spec, weights="own"), lambda job=job: joined(job), nowhere) for job in jobs
+    ]
+    ratios = in_turns(
+        lambda: [loop(masked(job), job, job.recipe) for job in jobs],
+        lambda: side_by_side(works, lambda: None),
+        rounds,
+    )
+    together.epoch_together = plain
+    said = f"stacked, {max(stacked)} at once" if stacked else "one after the other: faster here"
+    return Claim(name, "DataLoader loop with torch.nn.utils.prune", goal, ratios, said)
+
+
+def _few(job: Job) -> Job:
+    """With ten validation examples: the peer validates nothing."""
+    part = job.parts.validation
+    return replace(job, parts=replace(job.parts, validation=Part(part.x[:10], part.y[:10])))
+
+
+def one_dense(rounds: int) -> Claim:
+    """One dense training for 5 sparsities × 3 methods, against one for each of the 15."""
+    base = RunSpec(epochs=5, recover="none", **MNIST)
+    methods = ("magnitude", "random", "l1-filter")
+    specs = sweep(base, method=methods, sparsity=[0.5, 0.8, 0.9, 0.95, 0.98])
+
+    def ours() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            for spec in specs:
+                fold(run(spec, dense=Path(folder)))
+
+    with shared():
+        jobs = [prepare(spec) for spec in specs]
+        plain = lambda: [loop(job.build(), job, job.recipe) for job in jobs]  # noqa: E731
+        ratios = in_turns(plain, ours, rounds)
+    name = "LeNet-300-100 on MNIST, 5 sparsities × 3 methods at one shot"
+    note = "one dense training; ours with all that a run measures and tells"
+    return Claim(name, "the loop, a dense training each, nothing measured", 10, ratios, note)
+
+
+def claims(rounds: int = 5) -> list[Claim]:
+    """Every claim of this script."""
+    ten = [0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.92, 0.95, 0.97, 0.98]
+    perceptrons = sweep(RunSpec(model="mlp", epochs=10), sparsity=ten, seed=range(5))
+    lenets = sweep(RunSpec(epochs=2, **MNIST), sparsity=ten)
+    five = sweep(RunSpec(model="lenet-5", epochs=2), sparsity=ten[:5], seed=range(3))
+    residual = sweep(RunSpec(model="resnet-narrow", epochs=2), sparsity=ten)
+    with one_thread():
+        return [
+            trainings("50 MLPs 64-32-10 on digits", perceptrons, 15, rounds),
+            trainings("10 × LeNet-300-100 on MNIST", lenets, 2, rounds),
+            trainings("15 × LeNet-5 on digits", five, 2, rounds),
+            trainings("10 × ResNet-8, narrow, on digits", residual, 1, rounds),
+            one_dense(rounds),
+        ]
+
+
+def main() -> None:
+    """Print every claim."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    for claim in claims(parser.parse_args().rounds):
+        low, high = min(claim.ratios), max(claim.ratios)
+        print(f"{claim.work}: × {claim.median:.2f} ({low:.2f}-{high:.2f}); {claim.note}")
+
+
+if __name__ == "__main__":
+    main()
