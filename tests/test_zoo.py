@@ -5,8 +5,10 @@ import copy
 import pytest
 import torch
 import transformers as hf
+from architectures import Net
 
 from prunelab.surgery import apart, cover, plan, shrink, zero
+from prunelab.units.heads import planned
 
 WORDS = {"input_ids": torch.arange(2 * 7).view(2, 7) % 50, "use_cache": False}
 IMAGES = {"pixel_values": torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))}
@@ -105,6 +107,9 @@ def test_heads_that_share_keys_and_values():
     assert attention.q_proj.out_features == 6 * 8
     assert attention.k_proj.out_features == 2 * 8
     assert attention.num_key_value_groups == 3
+    plain = Net(lambda n, x: n.net(x).logits, net=net)
+    units = planned(plain, WORDS["input_ids"]).classes
+    assert [c.size for c in units] == [2]  # no head is counted twice
     fewer = shrink(found, net, {whole.name: torch.arange(2) == 1})
     attention = fewer.model.layers[0].self_attn
     assert (attention.q_proj.out_features, attention.k_proj.out_features) == (4 * 8, 8)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from prunelab.parts import Parts
 from prunelab.registry import Unit, unit
 from prunelab.surgery import Plan
-from prunelab.units.planning import cut_by, offered
+from prunelab.units.planning import cut_by, offered, whole
 
 
 @unit(needs={"network", "attention network"}, noun="heads", structured=True)
@@ -20,9 +20,17 @@ def heads() -> Unit:
 
 
 def planned(net: nn.Module, data: Parts | Tensor | None) -> Plan:
-    """Which heads can be removed from a network.
+    """Which heads can be removed from a network: where they share keys and values, whole groups.
+
+    A plan also has one head of every such group; each head would then be counted twice.
 
     Raises:
         ValueError: no data to run the network on, or nothing can be removed.
     """
-    return offered(net, data, "heads", lambda _, group: group.heads)
+    found = [set(group.producers) for group in whole(net, data).classes if group.heads]
+    return offered(
+        net,
+        data,
+        "heads",
+        lambda _, group: group.heads and not any(set(group.producers) < more for more in found),
+    )
