@@ -6,8 +6,11 @@ import pytest
 import torch
 import transformers as hf
 from architectures import Net
+from torch.utils.flop_counter import FlopCounterMode
 
+from prunelab.measure.macs import macs
 from prunelab.surgery import apart, cover, plan, shrink, zero
+from prunelab.surgery.trace import quietly
 from prunelab.units.heads import planned
 
 WORDS = {"input_ids": torch.arange(2 * 7).view(2, 7) % 50, "use_cache": False}
@@ -94,6 +97,16 @@ def test_what_is_offered_is_exact(name):
         assert sum(p.numel() for p in small.parameters()) <= sum(
             p.numel() for p in net.parameters()
         )
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_macs_are_half_of_pytorch_s_flops(name):
+    build, example, _, _ = ZOO[name]
+    (first, x), *rest = example.items()
+    net = Net(lambda n, x: n.net(**{first: x}, **dict(rest)), net=build()).eval()
+    with FlopCounterMode(display=False) as counter, quietly():
+        net(x[:1])
+    assert 2 * sum(macs(net, x).values()) == counter.get_total_flops() > 0
 
 
 def test_heads_that_share_keys_and_values():
