@@ -57,7 +57,9 @@ reproductions: dev
 	$(RUN) -m benchmarks.reproductions --all
 	$(RUN) -m benchmarks.gale
 
-bench: dev
+bench: dev browser
+	$(RUN) benchmarks/page.py
+	$(RUN) benchmarks/two_workers.py
 	$(RUN) benchmarks/sweep_vs_plain.py
 	$(RUN) benchmarks/responsiveness.py
 	$(RUN) benchmarks/load.py

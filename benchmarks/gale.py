@@ -6,19 +6,17 @@ python -m benchmarks.gale                        # writes the page
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.pictures import picture
 from benchmarks.reproductions import book, gale, report
 from prunelab import figures
 from prunelab.events import Result
 from prunelab.spec import RunSpec
 
 DOCS = Path(__file__).parents[1] / "docs"
-BROWSER = DOCS.parent / "tests" / "browser"
 Numbers = Mapping[str, Sequence[float]]
 HEAD = """# Five ways to a sparse network, at equal budget
 
@@ -98,22 +96,10 @@ def results(numbers: Numbers) -> list[Result]:
 
 
 def draw(numbers: Numbers, file: Path) -> None:
-    """The figure of the Sweep page as a picture, drawn by a real browser."""
-    from playwright.sync_api import sync_playwright
-
-    sys.path.insert(0, str(BROWSER))
-    from driving import BROWSERS, FLAGS
-
+    """The figure of the Sweep page as a picture."""
     figure = figures.tradeoff(results(numbers), log=True).figure
     figure.update_layout(width=1000, height=520)
-    with sync_playwright() as playwright:
-        executable = next(filter(None, map(shutil.which, BROWSERS)), None)
-        browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
-        view = browser.new_page(viewport={"width": 1000, "height": 520}, device_scale_factor=1.5)
-        view.set_content(figure.to_html(include_plotlyjs=True, config={"displayModeBar": False}))
-        view.locator(".js-plotly-plot .main-svg").first.wait_for()
-        view.locator(".js-plotly-plot").screenshot(path=file)
-        browser.close()
+    picture(figure, file)
 
 
 if __name__ == "__main__":

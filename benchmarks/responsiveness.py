@@ -53,6 +53,7 @@ def commands(rounds: int) -> dict[str, list[float]]:
     calls = {
         "python -c pass": ["-c", "pass"],
         "import prunelab": ["-c", "import prunelab"],
+        "prunelab --help": ["-m", "prunelab", "--help"],
         "prunelab list methods": ["-m", "prunelab", "list", "methods"],
     }
     return {name: milliseconds(lambda a=a: _python(a), rounds) for name, a in calls.items()}

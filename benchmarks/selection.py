@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 
 import torch
+from claims import Claim, in_turns
 from torch import Tensor, nn
 from torch.nn.utils import prune as peer
 
@@ -94,6 +95,27 @@ def extra(name: str, millions: int, dtype: torch.dtype) -> float:
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     del result
     return (after - before) * (1 if sys.platform == "darwin" else 1024) / units(net)
+
+
+def claims(rounds: int) -> list[Claim]:
+    """Three sizes and dtypes, each beside one peer."""
+    return [
+        _claim(10, "float32", "torch.nn.utils.prune", 40, rounds),
+        _claim(30, "float32", "kthvalue", 10, rounds),
+        _claim(30, "bfloat16", "kthvalue", 10, rounds),
+    ]
+
+
+def _claim(millions: int, dtype: str, other: str, goal: float, rounds: int) -> Claim:
+    kind = getattr(torch, dtype)
+    net = model(millions, kind)
+    masks, others = ours(net), WAYS[other](net)
+    same = all(torch.equal(others[name], masks[name]) for name in others)
+    stay = sum(int(m.sum()) for m in others.values())
+    note = "the same masks" if same else f"of {kept(net):,} asked for the peer keeps {stay:,}"
+    del masks, others
+    ratios = in_turns(lambda: WAYS[other](net), lambda: ours(net), rounds)
+    return Claim(f"global mask over {millions} M weights, {dtype}", other, goal, ratios, note)
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from claims import Claim, in_turns
 
 from prunelab.cover import Cover
 from prunelab.events import Epoch, Event
@@ -102,6 +103,18 @@ def steps(rounds: int, methods: list[str]) -> list[Row]:
         for name, events in running.items():
             taken[name].append(turn(events))
     return [_row(m, jobs[m].train.optimizer, taken) for m in methods]
+
+
+def claims(rounds: int) -> list[Claim]:
+    """A step with a mask beside the same step without."""
+    with one_thread():
+        job = job_of("magnitude", rounds + 2, parts())
+        lab = lab_of(job)
+        bare = fit(lab.net, job.parts, job.train, phase="train", seed=0, cover=lab.cover)
+        covered = plain(job)
+        ratios = in_turns(lambda: turn(bare), lambda: turn(covered), rounds)
+    work = "a training step with a mask, LeNet-300-100"
+    return [Claim(work, "the same step without one", 1 / 1.1, ratios)]
 
 
 def _row(method: str, optimizer: str, taken: dict[str, list[float]]) -> Row:
