@@ -59,7 +59,7 @@ def score_heads(model: Any, ids: Tensor, method: str, *, seed: int) -> list[Tens
             squares[0] = squares[0] + given.flatten(0, -2).float().square().sum(0).double().cpu()
 
         with listening(block, {"out": out}, hear):
-            leaving = run(arriving)
+            leaving = run(arriving, arriving)
         if method == "activation":
             scores.append(squares[0].view(number, -1).sum(1).sqrt())
         else:

@@ -60,7 +60,7 @@ def look(block: nn.Module, found: Mlp, arriving: Tensor, run: Block) -> tuple[Te
                 sums[what] = sums[what] + squares if what in sums else squares
 
     with listening(block, {"up": found.up, "down": found.down}, hear):
-        leaving = run(arriving)
+        leaving = run(arriving, arriving)
     return leaving, Seen(*(sums[n].sqrt() for n in ("up read", "up said", "down read")))
 
 
@@ -136,7 +136,7 @@ def official_masks(model: Any, ids: Tensor, sparsity: float, **knobs: Any) -> No
             )
 
         with listening(block, {"up": found.up, "down": found.down}, hear):
-            leaving = run(arriving)
+            leaving = run(arriving, arriving)
         for name, layer in (("up", found.up), ("down", found.down)):
             read, said = (t.sqrt() for t in sums[name])
             rank = pagerank.weighted(matrix(layer), read, said, **knobs)

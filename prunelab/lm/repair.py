@@ -39,7 +39,7 @@ def least_squares(model: Any, ids: Tensor, stays: list[Tensor], damp: float = DA
         with listening(block, {"down": down}, hear):
             run(arriving)
         _solve(matrix(down), found["down"].double(), stay.to(arriving.device), damp)
-        return run(arriving)
+        return run(arriving, arriving)
 
     walk(model, ids, visit)
 

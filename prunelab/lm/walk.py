@@ -8,7 +8,7 @@ one block's activations of a few sequences, and for what goes by from block to b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
@@ -17,8 +17,12 @@ from torch import Tensor, nn
 from prunelab.lm.anatomy import blocks
 
 AT_ONCE = 2  # sequences
-Block = Callable[[Tensor], Tensor]  # runs a block on what goes by, all sequences
+Block = Callable[..., Tensor]  # runs a block on what goes by, all sequences
 Visit = Callable[[int, nn.Module, Tensor, Block], Tensor]  # what goes on to the next block
+
+
+class _Through(Exception):
+    """The last block was visited: what follows it would take memory for nothing."""
 
 
 @torch.no_grad()
@@ -28,11 +32,13 @@ def walk(model: Any, ids: Tensor, visit: Visit) -> None:
     Args:
         model: a causal language model of transformers.
         ids: (sequences, tokens).
-        visit: ``(number, block, arriving, run) -> leaving``; ``run(arriving)`` is what leaves.
+        visit: ``(number, block, arriving, run) -> leaving``; ``run(arriving)`` is what leaves. A
+            visitor that needs it once says ``run(arriving, arriving)``: what leaves takes the place
+            of what arrived, a piece at a time, and one copy of what goes by is enough.
     """
     training, model = model.training, model.eval()
     device = next(model.parameters()).device
-    with _standing_in(model, visit):
+    with _standing_in(model, visit), suppress(_Through):
         model.base_model(input_ids=ids.to(device), use_cache=False)
     model.train(training)
 
@@ -56,7 +62,8 @@ def listening(block: nn.Module, layers: dict[str, nn.Module], hear: Any) -> Iter
 def _standing_in(model: Any, visit: Visit) -> Iterator[None]:
     found = list(blocks(model))
     for number, block in enumerate(found):
-        block.__dict__["forward"] = _visited(number, block, block.forward, visit)
+        last = number == len(found) - 1
+        block.__dict__["forward"] = _visited(number, block, visit, last=last)
     try:
         yield
     finally:
@@ -64,13 +71,15 @@ def _standing_in(model: Any, visit: Visit) -> Iterator[None]:
             block.__dict__.pop("forward", None)
 
 
-def _visited(number: int, block: nn.Module, forward: Any, visit: Visit) -> Any:
+def _visited(number: int, block: nn.Module, visit: Visit, *, last: bool) -> Any:
+    forward = block.forward
+
     def stand_in(arriving: Tensor, *more: Any, **settings: Any) -> Any:
         tupled = False
 
-        def run(h: Tensor) -> Tensor:
+        def run(h: Tensor, left: Tensor | None = None) -> Tensor:
             nonlocal tupled
-            left = torch.empty_like(h)
+            left = torch.empty_like(h) if left is None else left
             for start in range(0, len(h), AT_ONCE):
                 here = slice(start, start + AT_ONCE)
                 rest = [_piece(value, here, len(h)) for value in more]
@@ -81,6 +90,8 @@ def _visited(number: int, block: nn.Module, forward: Any, visit: Visit) -> Any:
             return left
 
         leaving = visit(number, block, arriving, run)
+        if last:
+            raise _Through
         return (leaving,) if tupled else leaving
 
     return stand_in

@@ -60,7 +60,7 @@ def prune_weights(
         layers = linears(block)
         for name, seen in _seen(block, layers, arriving, run, method).items():
             one(f"{number} {name}", layers[name], seen)
-        return run(arriving)
+        return run(arriving, arriving)
 
     walk(model, ids, visit)
     return of, kept
