@@ -24,7 +24,10 @@ from playwright.sync_api import Page, sync_playwright
 from written import machine, put, table
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "browser"))  # the same driver as the browser stories
+sys.path[:0] = [
+    str(ROOT),
+    str(ROOT / "tests" / "browser"),
+]  # the same driver as the browser stories
 
 from driving import BROWSERS, FLAGS, ready, serve  # noqa: E402
 
@@ -33,6 +36,8 @@ from prunelab.events import Epoch  # noqa: E402
 from prunelab.spec import RunSpec  # noqa: E402
 from prunelab.store import Store  # noqa: E402
 
+THERE = """before => document.querySelector("[data-test-script-state=notRunning]")
+  && document.querySelector("h1") && document.querySelector("h1").innerText !== before"""
 QUICK = RunSpec(model="mlp", epochs=1000)
 LONG = RunSpec(model="resnet-narrow", method="l1-filter", sparsity=0.5, epochs=1000)
 
@@ -69,6 +74,51 @@ def first_paint(page: Page, url: str) -> None:
     page.locator("h1").first.wait_for()
 
 
+def addresses(page: Page) -> list[tuple[int, str]]:
+    """The pages in the menu: the place of their section, and where their links lead."""
+    found = []
+    sections = page.get_by_test_id("stTopNavSection")
+    for number in range(sections.count()):
+        sections.nth(number).click()
+        links = page.locator("[data-testid=stTopNavDropdownLink]")
+        links.first.wait_for()
+        found += [(number, str(links.nth(n).get_attribute("href"))) for n in range(links.count())]
+        page.keyboard.press("Escape")
+    return found
+
+
+def turn(page: Page, section: int, address: str) -> float:
+    """From the click on a page in the menu until it is there and can be used, in milliseconds."""
+    headline = page.locator("h1").first.inner_text()
+    page.get_by_test_id("stTopNavSection").nth(section).click()
+    link = page.locator(f"[data-testid=stTopNavDropdownLink][href='{address}']")
+    link.wait_for()
+
+    def there() -> None:
+        link.click()
+        page.wait_for_function(THERE, arg=headline)
+
+    return milliseconds_once(there)
+
+
+def pages(page: Page, rounds: int) -> dict[str, list[float]]:
+    """Every page of the menu's sections, one after the other, in turns; and the slowest of them."""
+    every = addresses(page)
+    found: dict[str, list[float]] = {address.split("/")[-1]: [] for _, address in every}
+    for number in range(rounds + 1):
+        for section, address in every:
+            time.sleep(0.3)
+            told = turn(page, section, address)
+            if number:  # the first turn reads what all visitors share
+                found[address.split("/")[-1]].append(told)
+    slowest = max(found, key=lambda name: statistics.median(found[name]))
+    times = [told for one in found.values() for told in one]
+    return {
+        f"one of {len(found)} pages, by the menu": times,
+        f"the slowest, {slowest}": found[slowest],
+    }
+
+
 def toggle(page: Page) -> None:
     """Press a choice in the Lab and wait until the page says it is done."""
     buttons = page.get_by_test_id("stButtonGroup").first.get_by_role("radio")
@@ -99,6 +149,11 @@ def app(rounds: int) -> dict[str, list[float]]:
         page.goto(f"{server.url}/lab")
         ready(page)
         found["a widget, nothing running"] = milliseconds(lambda: toggle(page), rounds)
+        page.goto(server.url)
+        ready(page)
+        found |= pages(page, max(2, rounds // 4))
+        page.goto(f"{server.url}/lab")
+        ready(page)
         key = submit(server.store, LONG)
         while server.store.row(key).state != "running":
             time.sleep(0.1)

@@ -20,6 +20,7 @@ def main() -> None:
     asked = _questions(desk.known())
     with st.sidebar:
         question = _choose(asked)
+        st.divider()
         code = classroom.code(
             "Everybody who opens a link with the same room sees the sketches of all."
         )

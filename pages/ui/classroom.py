@@ -9,7 +9,6 @@ from prunelab import classroom
 
 def code(about: str) -> str:
     """The code of the classroom one is in; "" where one is alone."""
-    st.divider()
     told = st.text_input(
         "Room", key="room", bind="query-params", max_chars=12, placeholder="alone", help=about
     )

@@ -227,7 +227,7 @@ def _axes(figure: go.Figure, found: Sequence[Point], axes: Axes) -> None:
     figure.update_xaxes(
         type="log",
         autorange="reversed",
-        title_text="share of units kept (each step right halves or more)",
+        title_text="share of units kept<br>(each step right halves or more)",
         tickvals=shares,
         ticktext=[percent(s) for s in shares],
     )

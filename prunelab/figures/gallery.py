@@ -155,8 +155,9 @@ def spread_out(figure: go.Figure, title: str, pictures: int, theme: Theme) -> No
     """The layout of a sheet: no axes, the pictures at the upper left."""
     layout(figure, title, theme=theme, height=80 + 100 * math.ceil(pictures / ACROSS))
     axis = {"visible": False, "fixedrange": True}
-    figure.update_xaxes(**axis, constraintoward="left")
-    figure.update_yaxes(**axis, autorange="reversed", scaleanchor="x", constraintoward="top")
+    high, wide = np.shape(figure.data[0].z)[:2]
+    figure.update_xaxes(**axis, constraintoward="left", range=[-0.5, wide - 0.5])
+    figure.update_yaxes(**axis, range=[high - 0.5, -0.5], scaleanchor="x", constraintoward="top")
     figure.update_layout(margin={"l": 0, "r": 0, "b": 8}, dragmode=False)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from prunelab.figures.look import PALETTES, Picture, Theme, layout, scale
+from prunelab.figures.look import PALETTES, Picture, Theme, layout, percent, scale
 from prunelab.microscope import Slide
 
 
@@ -52,7 +52,7 @@ def strip(seen: Slide, *, theme: Theme = "light") -> Picture:
         )
     )  # fmt: skip
     many = "1 step" if seen.steps == 1 else f"{seen.steps} steps"
-    title = f"{seen.zeros[-1]:.1%} of the zeros left after {many}"
+    title = f"{percent(seen.zeros[-1])} of the zeros left after {many}"
     layout(figure, title, theme=theme, height=240)
     figure.update_yaxes(title_text="zeros left", tickformat=".0%", range=[-0.03, 1.05])
     figure.update_xaxes(title_text="optimiser steps", range=[-0.5, max(10, len(steps)) + 0.5])
