@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 WORKERS ?= 2
 
-.PHONY: setup dev app test slow lint notebook notebooks docs reproduce bench site browser system clean reproductions screenshots
+.PHONY: setup dev app test slow lint notebook notebooks pair docs reproduce bench site browser system clean reproductions screenshots
 
 setup: .venv/ready
 
@@ -47,6 +47,9 @@ notebook: dev
 notebooks: dev
 	$(RUN) notebooks/execute.py
 
+pair: dev
+	.venv/bin/jupytext --sync notebooks/*.ipynb
+
 docs: setup
 	$(RUN) -m prunelab docs
 
@@ -72,4 +75,4 @@ site: dev
 	@echo "The documentation: site/index.html"
 
 clean:
-	rm -rf .venv build site docs/reference *.egg-info
+	rm -rf .venv build site docs/reference docs/notebooks *.egg-info

@@ -1,7 +1,8 @@
 """The documentation site: Sphinx, MyST and Furo. ``make site`` builds it, without a network.
 
 The reference is written from the registry, the docstrings, the command line and the pages before
-anything is read, so that it says what the code says.
+anything is read, so that it says what the code says. Notebooks are the executed copies that
+``make notebooks`` leaves in ``build/notebooks``; one that was not executed stands without outputs.
 """
 
 from __future__ import annotations
@@ -21,9 +22,13 @@ project = "PruneLab"
 author = "The PruneLab authors"
 copyright = "2026, the PruneLab authors"
 release = __version__
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-source_suffix = {".md": "markdown"}
-exclude_patterns = ["site"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
+nb_execution_mode = "off"  # make notebooks does it
+suppress_warnings = [  # a figure of plotly's has a picture beside it; text has neither
+    "mystnb.unknown_mime_type",
+    "mystnb.mime_priority",
+]
 myst_heading_anchors = 3
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
@@ -35,5 +40,6 @@ html_show_copyright = False
 
 
 def setup(app: Any) -> None:
-    """Write the reference first."""
+    """Write the reference first, and bring the notebooks."""
     app.connect("builder-inited", lambda _: reference.write(HERE / "reference"))
+    app.connect("builder-inited", lambda _: reference.notebooks(HERE / "notebooks"))

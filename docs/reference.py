@@ -16,7 +16,10 @@ from prunelab import cards, trees
 from prunelab.__main__ import parser
 from prunelab.catalogue import catalogue
 
-PAGES = Path(prunelab.__file__).parents[1] / "pages"
+ROOT = Path(prunelab.__file__).parents[1]
+PAGES = ROOT / "pages"
+NOTEBOOKS = ROOT / "notebooks"
+EXECUTED = ROOT / "build" / "notebooks"
 UNITS = {
     "weights": "Single weights",
     "filters": "Neurons and filters",
@@ -42,10 +45,36 @@ def write(folder: Path) -> None:
     for name, entry in known["methods"].items():
         texts[f"methods/{name}.md"] = method(name, entry, examples[name])
     for name, text in texts.items():
-        file = folder / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        if not file.exists() or file.read_text(encoding="utf-8") != text:
-            file.write_text(text, encoding="utf-8")
+        _bring(folder / name, text)
+
+
+def notebooks(folder: Path) -> None:
+    """Bring the notebooks, as they were executed last where they were, and the list of them."""
+    names = sorted(file.stem for file in NOTEBOOKS.glob("*.ipynb"))
+    for name in names:
+        done = EXECUTED / f"{name}.ipynb"
+        source = done if done.exists() else NOTEBOOKS / done.name
+        _bring(folder / done.name, source.read_text(encoding="utf-8"))
+    lines = [
+        "# Notebooks",
+        "",
+        "One story each: a question, a prediction, figures, an exercise with",
+    ]
+    lines += [
+        "its solution folded away. `make notebook` runs the first, `make notebooks` all; with"
+    ]
+    lines += [
+        "`PRUNELAB_FAST=1` they are shorter. Figures here are pictures; in Jupyter they move."
+    ]
+    lines += ["", "```{toctree}", ":maxdepth: 1", "", *names, "```", ""]
+    _bring(folder / "index.md", "\n".join(lines))
+
+
+def _bring(file: Path, text: str) -> None:
+    """Write what is new; what is unchanged keeps its date, and Sphinx does not read it again."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if not file.exists() or file.read_text(encoding="utf-8") != text:
+        file.write_text(text, encoding="utf-8")
 
 
 def methods(known: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 import traceback
 from collections.abc import Iterator
@@ -83,7 +84,8 @@ def prune(
     """Prune a model of your own, or examples: a torch module, a fitted tree or forest, or (X, y).
 
     Returns a new model of the same kind; the given one is untouched. ``data`` is one example batch
-    of inputs, where the method removes whole filters. Of (X, y) it returns the rows that stay with
+    of inputs, where the method removes whole filters. Of a scikit-learn pipeline the last step is
+    pruned; ``data`` is then as that step sees it. Of (X, y) it returns the rows that stay with
     their ``kept_indices``; ``data`` may then be the network or estimator that scores them.
 
     Raises:
@@ -93,6 +95,12 @@ def prune(
     entry = METHODS[method]
     if isinstance(model, tuple):
         return prune_examples(model, method, sparsity, data, scope=scope, seed=seed, **knobs)
+    if isinstance(steps := getattr(model, "steps", None), list):
+        name, last = steps[-1]
+        pipeline = copy.copy(model)
+        small = prune(last, method, sparsity, data, scope=scope, seed=seed, **knobs)
+        pipeline.steps = [*steps[:-1], (name, small)]
+        return pipeline
     if "examples" in entry.units:
         raise SpecError(f"{method} keeps examples: give it (X, y), got {type(model).__name__}.")
     if entry.when != "trained" or entry.schedule != "one-shot":

@@ -10,6 +10,8 @@ import pytest
 import torch
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
@@ -258,6 +260,19 @@ def test_prune_your_own_tree():
     pruned = pl.prune(tree, "cost-complexity", 0.5)
     assert pruned.get_n_leaves() < tree.get_n_leaves()
     assert pruned.predict(x).shape == y.shape
+
+
+def test_of_a_pipeline_the_last_step_is_pruned():
+    x, y = load_iris(return_X_y=True)
+    grown = make_pipeline(StandardScaler(), DecisionTreeClassifier(random_state=0)).fit(x, y)
+    before = grown.predict(x)
+    pruned = pl.prune(grown, "cost-complexity", 0.5)
+    alone = pl.prune(grown[-1], "cost-complexity", 0.5)
+    assert (pruned.predict(x) == alone.predict(grown[:-1].transform(x))).all()
+    assert pruned[-1].get_n_leaves() < grown[-1].get_n_leaves()
+    assert (grown.predict(x) == before).all()
+    with pytest.raises(SpecError, match="got LogisticRegression"):
+        pl.prune(make_pipeline(StandardScaler(), LogisticRegression()), "magnitude", 0.5)
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import reproduce_han
 
 import prunelab
 from prunelab import docs
@@ -73,6 +75,14 @@ def test_the_trees_of_the_pages_are_pruned(page, home):
 
 def test_the_tables_are_those_of_the_registry():
     assert docs.refresh(write=False) == []
+
+
+def test_the_numbers_are_those_of_the_records():
+    records = json.loads((ROOT / "docs" / "reproductions.json").read_text(encoding="utf-8"))
+    rounds, once = (records[name]["numbers"] for name in ("H-1", "H-4"))
+    errors = [rounds["dense, error %"], rounds["pruned, error %"]]
+    errors += [once["retrained, error %"], once["not retrained, error %"]]
+    assert reproduce_han.words(reproduce_han.Found(*errors)) in README
 
 
 def test_a_readme_without_its_tables_is_refused(monkeypatch, tmp_path):

@@ -4,19 +4,45 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import joblib
+import language_models
+import numpy as np
 import pytest
+import torch
+from sklearn.tree import DecisionTreeClassifier
+from torch import nn
 
 import prunelab
+import prunelab as pl
+from prunelab import lm, notebook
 from prunelab.__main__ import parser
 from prunelab.catalogue import catalogue
+from prunelab.datasets.tales import written
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-WRITTEN = ("start.md", "speed.md", "how-it-works.md", "add-a-method.md")
+WRITTEN = ("reference/", "notebooks/")  # by docs/reference.py, when the site is built
+TOLD = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+SHORT = {"epochs": 1, "recover_epochs": 1, "progress": False}
+
+
+def blocks(page, language):
+    """The fenced blocks of a page, as lines."""
+    found = re.findall(rf"```{language}\n(.*?)```", page.read_text("utf-8"), flags=re.DOTALL)
+    return [block.splitlines() for block in found]
+
+
+def python(page):
+    """The Python of a page, block by block."""
+    return ["\n".join(block) for block in blocks(page, "python")]
+
+
+PAGES = [page for page in TOLD if page.parent == DOCS and python(page)]
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +66,10 @@ def test_everything_there_is_has_its_place(site):
     for shelf, page in (("models", "models"), ("datasets", "data")):
         text = site[f"reference/{page}.txt"]
         assert all(re.search(rf"^{re.escape(name)}$", text, re.M) for name in known[shelf])
+        knobs = {knob["name"] for entry in known[shelf].values() for knob in entry["knobs"]}
+        assert {knob for knob in knobs if f'"{knob}"' not in text} == set()
+    books = {file.stem for file in (ROOT / "notebooks").glob("*.ipynb")}
+    assert {f"notebooks/{name}.txt" for name in books} <= set(site)
 
 
 def test_every_command_flag_name_and_page_is_told(site):
@@ -67,20 +97,87 @@ def _helps():
     return "\n".join(texts(parser()))
 
 
-@pytest.mark.parametrize("name", WRITTEN)
-def test_the_python_of_a_page_runs(name, home, tmp_path):
-    blocks = re.findall(r"```python\n(.*?)```", (DOCS / name).read_text("utf-8"), flags=re.DOTALL)
-    assert blocks
-    code = "\n".join(blocks).replace("sparsity=0.9)", "sparsity=0.9, epochs=2, recover_epochs=1)")
-    code = code.replace("sparsity=0.5)", "sparsity=0.5, epochs=2, recover_epochs=1)")
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_python_of_a_page_runs(page, home, tmp_path, monkeypatch):
+    """All of it, in order, with trainings of one epoch and files of the reader's own made here."""
+    code = "\n".join(python(page)).replace(*LESS.get(page.name, ("", "")))
+    if "@method" in code:
+        (tmp_path / "mine.py").write_text(code)
+        command = [sys.executable, "-c", "import mine"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr[-2000:]
+        return
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pl, "run", lambda **words: notebook.run(**words | SHORT))
+    monkeypatch.setattr(pl, "sweep", lambda **words: notebook.sweep(**words | SHORT))
+    exec(compile(code, page.name, "exec"), OWN.get(page.name, dict)())
 
 
-def test_the_links_of_the_readme_lead_somewhere():
-    links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / "README.md").read_text("utf-8"))
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+def own_network():
+    """What docs/structured.md calls the reader's own."""
+    return {
+        "net": nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)),
+        "x": torch.ones(2, 4),
+    }
+
+
+def own_files():
+    """Pickles that docs/own-models-and-export.md turns into files without code."""
+    torch.save({"weight": torch.ones(2)}, "mine.pt")
+    joblib.dump(DecisionTreeClassifier().fit([[0], [1]], [0, 1]), "mine.joblib")
+    return {"x": np.ones((2, 3)), "y": np.ones(2)}
+
+
+def own_language_model():
+    """A folder in Hugging Face's layout, and texts, for docs/language-models.md."""
+    lm.save(
+        lm.Language(language_models.model("llama"), language_models.tokenizer()), Path("FOLDER")
+    )
+    return {"text": written(20_000), "held_out": written(2_000)}
+
+
+LESS = {"learning.md": ('data="digits"', 'data="iris"')}  # a smaller network to lay out
+OWN = {
+    "structured.md": own_network,
+    "own-models-and-export.md": own_files,
+    "language-models.md": own_language_model,
+}
+
+
+def test_what_is_typed_into_a_shell_is_understood():
+    lines = [line for page in TOLD for block in blocks(page, "(?:sh|bash)") for line in block]
+    told = [words for line in lines if (words := shlex.split(line, comments=True))]
+    commands = [w[n + 1 :] for w in told for n, p in enumerate(w) if p.endswith("prunelab")]
+    commands = [words for words in commands if words and not words[0].endswith("prunelab")]
+    assert len(commands) > 10
+    for words in commands:
+        parser().parse_args(words)
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.M)
+    made = {w[1] for w in told if w[0] == "make"}
+    assert made <= set(targets)
+    files = {w for words in told for w in words if w.startswith(("benchmarks/", "notebooks/"))}
+    assert all((ROOT / name).exists() for name in files)
+
+
+@pytest.mark.parametrize("page", TOLD, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    """Files that are there, headings that are there; addresses elsewhere are at least whole."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
+        if "://" in target:
+            assert re.fullmatch(r"https://[\w.-]+\.[a-z]{2,}(/\S*)?", target), target
+        elif (path := target.partition("#")[0]) and not path.startswith(WRITTEN):
+            assert (page.parent / path).exists(), target
+
+
+def test_every_setting_of_the_environment_is_told():
+    used = set()
+    for file in (ROOT / "prunelab").rglob("*.py"):
+        used |= set(re.findall(r"\"(PRUNELAB_[A-Z_]+)\"", file.read_text("utf-8")))
+    told = "".join(page.read_text("utf-8") for page in TOLD)
+    assert len(used) > 10
+    assert {name for name in used if name not in told} == set()
+
+
+def test_each_of_the_pains_is_answered():
+    questions = re.findall(r"^\*\*.+\*\*$", (DOCS / "faq.md").read_text("utf-8"), re.M)
+    assert len(questions) >= 25
