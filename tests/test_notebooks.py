@@ -27,7 +27,7 @@ def test_there_are_ten():
 def test_text_and_notebook_are_one(name):
     text = jupytext.read(FOLDER / f"{name}.md")
     cells = [[(c.cell_type, c.source) for c in book.cells] for book in (text, read(name))]
-    assert cells[0] == cells[1], f"make pair"
+    assert cells[0] == cells[1], "the two differ: make pair, the later one wins"
 
 
 @pytest.mark.parametrize("name", NAMES)
