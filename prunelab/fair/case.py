@@ -94,7 +94,8 @@ class Case:
 
     def absent(self, specs: Iterable[RunSpec]) -> tuple[RunSpec, ...]:
         """Those that are not among the runs, each once."""
-        return tuple({s.key: s for s in specs if s.key not in self.keys}.values())
+        here = self.keys
+        return tuple({s.key: s for s in specs if s.key not in here}.values())
 
 
 def _entry(point: Any, result: Result, known: Mapping[str, Any]) -> Entry:
