@@ -60,7 +60,7 @@ export default function ({ data, parentElement, setStateValue }) {
     make("path", svg, { class: "band", d: `${path([...upper, ...lower])}Z` });
     const fresh = state.revealed === data.of ? "" : " fresh";
     state.revealed = data.of;
-    make("path", svg, { class: `line truth${fresh}`, pathLength: 1, d: path([start, ...points]) });
+    make("path", svg, { class: `line truth${fresh}`, pathLength: 1, d: path([...start, ...points]) });
     const end = points.at(-1);
     make("text", svg, { class: "named of-truth", x: x(end[0]) + 10, y: y(end[1]) + 4 }, "truth");
     return end[1];
