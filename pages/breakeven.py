@@ -24,17 +24,14 @@ def main() -> None:
         folder = crossing.place(ordered, desk.whole().home) if ordered else None
         state = aside.look(folder) if folder else aside.State("none")
         _button(ordered, state, guess, refused)
-    found, damage = elsewhere.read(crossing.read, folder, ready=state.name == "ready")
-    if damage or state.name == "failed":
-        st.title("This layer could not be timed")
-        st.error(show.plain(damage or state.reason))
-        st.markdown("**What to do.** Change the layer on the left, or press Time it again.")
-    elif found:
+    found = elsewhere.found(
+        crossing.read, folder, state, key="timing",
+        words={"growing": "Timing this layer", "failed": "This layer could not be timed",
+               "button": "Time it here"},
+        otherwise=lambda: _body(examples.breakeven(), guess, shipped=True),
+    )  # fmt: skip
+    if found:
         _body(found, guess)
-    elif folder and state.name == "growing":
-        elsewhere.wait(folder, "timing", title="Timing this layer")
-    else:
-        _body(examples.breakeven(), guess, shipped=True)
 
 
 def _form() -> tuple[dict[str, Any] | None, float | None, str]:

@@ -30,17 +30,13 @@ def main() -> None:
             key="forecast", icon=":material/partly_cloudy_day:", refused=refused,
             words={"ready": "This forecast is made", "growing": "Forecasting"},
         )  # fmt: skip
-    found, damage = elsewhere.read(foresight.read, folder, ready=state.name == "ready")
-    if damage or state.name == "failed":
-        st.title("This forecast could not be made")
-        st.error(show.plain(damage or state.reason))
-        st.markdown("**What to do.** Change the settings on the left, or press Forecast again.")
-    elif found:
+    found = elsewhere.found(
+        foresight.read, folder, state, key="forecast", otherwise=_empty,
+        words={"growing": "Looking ahead", "failed": "This forecast could not be made",
+               "button": "Forecast"},
+    )  # fmt: skip
+    if found:
         _body(found, base)
-    elif folder and state.name == "growing":
-        elsewhere.wait(folder, "forecast", title="Looking ahead")
-    else:
-        _empty()
 
 
 def _form(known: Mapping[str, Any]) -> tuple[RunSpec, dict[str, Any] | None, str]:

@@ -53,7 +53,7 @@ def _questions(known: Mapping[str, Any]) -> list[Question]:
 
     Runs of the store that repeat those of an example are not asked about twice.
     """
-    trained = [n for n, m in known["methods"].items() if m["when"] == "trained"]
+    trained = prediction.after_training(known)
     shipped = prediction.questions(examples.example().sweep, trained)
     rows = desk.store().runs(limit=MOST, state="finished")
     own = prediction.questions([row.result for row in rows], trained)
@@ -113,7 +113,7 @@ def _waits(question: Question, place: str) -> None:
     """The sketch is kept; the truth is drawn over it when the last run has ended."""
     st.markdown("**Kept.** The truth is drawn over your sketch when the last run has ended.")
     rows = [row for state in desk.ACTIVE for row in desk.store().runs(limit=MOST, state=state)]
-    trained = [n for n, m in desk.known()["methods"].items() if m["when"] == "trained"]
+    trained = prediction.after_training(desk.known())
     fleet.progress([r.spec for r in rows if question.key in prediction.keys(r.spec, trained)])
     st.button("Sketch again", key="again", icon=":material/draw:", on_click=_again, args=(place,))
 

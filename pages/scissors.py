@@ -26,19 +26,13 @@ def main() -> None:
             key="lay-out", icon=":material/model_training:", refused=refused,
             words={"ready": "Ready to be cut", "growing": "Laying it out"},
         )  # fmt: skip
-    found, damage = elsewhere.read(scissors.read, folder, ready=state.name == "ready")
-    if shipped:
-        found = examples.scissors()
-    if damage or state.name == "failed":
-        st.title("This network could not be laid out for cutting")
-        st.error(show.plain(damage or state.reason))
-        st.markdown("**What to do.** Change the settings on the left, or press the button again.")
-    elif found:
+    found = examples.scissors() if shipped else elsewhere.found(
+        scissors.read, folder, state, key="scissors", otherwise=_empty,
+        words={"growing": "Trying every cut", "button": "Train and lay out",
+               "failed": "This network could not be laid out for cutting"},
+    )  # fmt: skip
+    if found:
         _body(found, folder.name if folder else "shipped")
-    elif folder and state.name == "growing":
-        elsewhere.wait(folder, "scissors", title="Trying every cut")
-    else:
-        _empty()
 
 
 def _form(known: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:

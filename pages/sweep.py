@@ -49,7 +49,7 @@ def main() -> None:
 def _sketch(rows: Sequence[Row]) -> None:
     """While the runs go on their curves can still be foretold."""
     going = [row.spec for row in rows if row.state in desk.ACTIVE]
-    trained = [n for n, m in desk.known()["methods"].items() if m["when"] == "trained"]
+    trained = prediction.after_training(desk.known())
     asked = prediction.awaited([row.spec for row in rows], trained) if going else []
     if asked:
         st.page_link(

@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from prunelab.cli import fields, spec_flags
+from prunelab import store_commands
+from prunelab.cli import command, fields, spec_flags
 from prunelab.harmless import csv, line
 from prunelab.spec import SpecError
 
 SHELVES = ("methods", "models", "datasets")
+FILTERS = ("data", "model", "method")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,74 +41,59 @@ def parser() -> argparse.ArgumentParser:
         prog="prunelab", description="See, measure and argue about pruning."
     )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    one = _command(commands, "list", _list, "what there is to choose from")
+    one = command(commands, "list", _list, "what there is to choose from")
     one.add_argument("what", choices=SHELVES)
     one.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
-    one = _command(commands, "run", _run, "one run, here and now")
+    one = command(commands, "run", _run, "one run, here and now")
     spec_flags(one)
     one.add_argument("--out", type=Path, metavar="DIR", help="also copy the model's files there")
-    one = _command(commands, "sweep", _sweep, "every combination of comma lists, and random")
+    one = command(commands, "sweep", _sweep, "every combination of comma lists, and random")
     spec_flags(one, lists=True)
     one.add_argument("--out", type=Path, metavar="DIR", help="write the table and the figure there")
     one.add_argument("--one-by-one", action="store_true", help="train no networks together")
     _stored_commands(commands)
-    one = _command(commands, "check", _check, "the laws on a method file of your own")
+    one = command(commands, "check", _check, "the laws on a method file of your own")
     one.add_argument("file", type=Path)
     one.add_argument("--model", help="only on this model; otherwise on every small one it fits")
-    one = _command(commands, "docs", _docs, "write the generated tables of README.md anew")
+    one = command(commands, "docs", _docs, "write the generated tables of README.md anew")
     one.add_argument("--check", action="store_true", help="change nothing; 1 if they are stale")
-    one = _command(commands, "app", _app, "the app in a browser, and all it needs")
+    one = command(commands, "app", _app, "the app in a browser, and all it needs")
     one.add_argument("--port", type=int, help="8501, or the next that is free")
     one.add_argument("--headless", action="store_true", help="do not open a browser")
-    one = _command(commands, "doctor", _doctor, "what is installed, and whether all of it works")
+    one = command(commands, "doctor", _doctor, "what is installed, and whether all of it works")
     one.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
-    _store_commands(commands.add_parser("store", help="look after the stored runs"))
+    store_commands.add(commands.add_parser("store", help="look after the stored runs"))
     return top
 
 
 def _stored_commands(commands: Any) -> None:
     """What there is to do with runs that have ended."""
-    one = _command(commands, "show", _show, "a stored run, or the card of a method")
+    one = command(commands, "show", _show, "a stored run, or the card of a method")
     one.add_argument("key", help="the name of a run, as run and the app print it, or of a method")
     one.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
-    one = _command(commands, "export", _export, "a stored run as files to take along")
+    one = command(commands, "export", _export, "a stored run as files to take along")
     one.add_argument("key", help="its name, as run and the app print it")
     one.add_argument("to", type=Path, metavar="DEST", help="a new folder, or a new file: x.zip")
     one.add_argument("--no-onnx", action="store_true", help="leave model.onnx out")
     one.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
-    one = _command(commands, "balance", _balance, "the largest sparsity one can afford")
+    one = command(commands, "balance", _balance, "the largest sparsity one can afford")
     spec_flags(one)
     one.add_argument("--tolerate", type=float, required=True, metavar="POINTS", help="of accuracy")
     one.add_argument("--seeds", type=int, default=3, help="of each sparsity; 3")
     one.add_argument("--steps", type=int, default=6, help="how often the range is halved; 6")
-    one = _command(commands, "referee", _referee, "grade stored runs as a comparison, A to F")
-    one.add_argument("keys", nargs="*", metavar="KEY", help="runs; otherwise all that fit")
-    for name in ("data", "model", "method"):
-        one.add_argument(f"--{name}", help=f"only runs of this {name}")
+    one = command(commands, "referee", _referee, "grade stored runs as a comparison, A to F")
+    _runs_flags(one)
     one.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    one = command(commands, "track", _track, "write stored runs for MLflow or TensorBoard to show")
+    one.add_argument("to", metavar="TOOL", help="mlflow or tensorboard")
+    one.add_argument("into", type=Path, metavar="DIR", help="a folder")
+    _runs_flags(one)
 
 
-def _store_commands(top: argparse.ArgumentParser) -> None:
-    from prunelab.operations import DENSE_DAYS, DENSE_MEGABYTES
-
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
-    one = _command(commands, "vacuum", _vacuum, "remove what no run needs any more")
-    line = "dense models that nobody used for so long go"
-    one.add_argument("--days", type=float, default=DENSE_DAYS, help=f"{line}; {DENSE_DAYS:g}")
-    line = "so many MB of dense models stay"
-    one.add_argument("--megabytes", type=float, default=DENSE_MEGABYTES, help=line)
-    _command(commands, "pause", _pause, "hold the queue: what runs goes on, nothing begins")
-    _command(commands, "resume", _resume, "let the queue go on")
-    one = _command(commands, "export", _save, "write all runs that have ended into one zip file")
-    one.add_argument("file", type=Path)
-    one = _command(commands, "import", _load, "add the runs of such a file")
-    one.add_argument("file", type=Path)
-
-
-def _command(commands: Any, name: str, function: Any, line: str) -> argparse.ArgumentParser:
-    made: argparse.ArgumentParser = commands.add_parser(name, help=line, description=line)
-    made.set_defaults(command=function)
-    return made
+def _runs_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("keys", nargs="*", metavar="KEY", help="runs; otherwise all that fit")
+    for name in FILTERS:
+        parser.add_argument(f"--{name}", help=f"only runs of this {name}")
 
 
 def _list(given: argparse.Namespace) -> int:
@@ -192,12 +179,21 @@ def _balance(given: argparse.Namespace) -> int:
     return 0
 
 
-def _referee(given: argparse.Namespace) -> int:
+def _runs_of(given: argparse.Namespace) -> Any:
+    """The stored runs that are named, or all that fit."""
     from prunelab import notebook
 
-    names = ("data", "model", "method")
-    filters = {name: getattr(given, name) for name in names if getattr(given, name)}
-    judged = notebook.stored(*given.keys, **filters).referee
+    filters = {name: getattr(given, name) for name in FILTERS if getattr(given, name)}
+    return notebook.stored(*given.keys, **filters)
+
+
+def _track(given: argparse.Namespace) -> int:
+    print(_runs_of(given).track(given.to, given.into))
+    return 0
+
+
+def _referee(given: argparse.Namespace) -> int:
+    judged = _runs_of(given).referee
     if not given.json:
         print(judged)
         return 0
@@ -251,49 +247,6 @@ def _doctor(given: argparse.Namespace) -> int:
         for check in checks:
             print(f"{check.state:<8} {check.name:<10} {check.said}")
     return int(any(check.state == "problem" for check in checks))
-
-
-def _vacuum(given: argparse.Namespace) -> int:
-    from prunelab import operations
-    from prunelab.store import Store
-
-    gone = operations.vacuum(Store(), days=given.days, megabytes=given.megabytes)
-    print(f"{gone.folders} folders and {gone.dense} dense models went: {gone.bytes:,} bytes")
-    return 0
-
-
-def _pause(given: argparse.Namespace) -> int:
-    from prunelab.store import Store
-
-    Store().pause()
-    print("The queue is paused.")
-    return 0
-
-
-def _resume(given: argparse.Namespace) -> int:
-    from prunelab import engine
-    from prunelab.store import Store
-
-    print(f"The queue goes on; {engine.resume(Store())} waiting.")
-    return 0
-
-
-def _save(given: argparse.Namespace) -> int:
-    from prunelab import backup
-    from prunelab.store import Store
-
-    moved = backup.save(Store(), given.file)
-    print(f"{moved.runs} runs written to {given.file}; {moved.left} that have not ended left out")
-    return 0
-
-
-def _load(given: argparse.Namespace) -> int:
-    from prunelab import backup
-    from prunelab.store import Store
-
-    moved = backup.load(Store(), given.file)
-    print(f"{moved.runs} runs added; {moved.left} were there already")
-    return 0
 
 
 def _print(result: Any, as_json: bool) -> None:

@@ -38,10 +38,18 @@ class State(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def place(kind: str, ordered: Mapping[str, Any], home: Path | None = None) -> Path:
-    """Where the answer to an order is or will be: orders that differ have other folders."""
+def place(
+    kind: str, ordered: Mapping[str, Any], home: Path | None = None, shipped: Path | None = None
+) -> Path:
+    """Where the answer to an order is or will be: orders that differ have other folders.
+
+    One in the folder ``shipped`` came with PruneLab and stays there.
+    """
     text = json.dumps(ordered, sort_keys=True)
-    return (home or default_home()) / kind / hashlib.sha256(text.encode()).hexdigest()[:16]
+    name = hashlib.sha256(text.encode()).hexdigest()[:16]
+    if shipped and (shipped / name).exists():
+        return shipped / name
+    return (home or default_home()) / kind / name
 
 
 def order(folder: Path, module: str, words: Sequence[str], home: Path | None, noun: str) -> Path:
@@ -122,11 +130,11 @@ def begin(folder: Path, module: str, words: Sequence[str], home: Path | None = N
         )
 
 
-def work(folder: Path, doing: str, do: Callable[[Tell], Iterable[str]]) -> int:
+def work(folder: Path, doing: str, do: Callable[[Tell], Iterable[str] | None]) -> int:
     """Do what ``begin`` ordered, in the process it started, and say how far it is.
 
     One piece of work of a kind at a time: those of the same parent folder wait for one another.
-    ``do`` gets ``tell(doing, share)`` and returns notes for the reader; what it refuses with a
+    ``do`` gets ``tell(doing, share)`` and may return notes for the reader; what it refuses with a
     SpecError is told.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -142,7 +150,7 @@ def work(folder: Path, doing: str, do: Callable[[Tell], Iterable[str]]) -> int:
     turn = processes.lock(folder.parent / "turn.lock", patience=PATIENCE)
     tell(doing, 0.02)
     try:
-        notes = tuple(do(tell))
+        notes = tuple(do(tell) or ())
     except SpecError as refused:
         tell("", 0.0, state="failed", reason=str(refused))
         return 1
@@ -158,12 +166,7 @@ def work(folder: Path, doing: str, do: Callable[[Tell], Iterable[str]]) -> int:
 
 def respond(path: Path, doing: str, compute: Callable[[Tell], Any]) -> int:
     """``work`` that leaves what ``compute`` returns as a JSON file, for ``answer``."""
-
-    def do(tell: Tell) -> tuple[str, ...]:
-        keep(path, compute(tell))
-        return ()
-
-    return work(path.parent, doing, do)
+    return work(path.parent, doing, lambda tell: keep(path, compute(tell)))
 
 
 def calm() -> None:

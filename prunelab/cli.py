@@ -37,6 +37,13 @@ FIELDS: dict[str, tuple[Any, str]] = {
 READERS = {".csv": "table", ".parquet": "table", ".npz": "arrays"}
 
 
+def command(commands: Any, name: str, function: Any, line: str) -> argparse.ArgumentParser:
+    """Add a command that calls a function with what was given."""
+    made: argparse.ArgumentParser = commands.add_parser(name, help=line, description=line)
+    made.set_defaults(command=function)
+    return made
+
+
 def spec_flags(parser: argparse.ArgumentParser, *, lists: bool = False) -> None:
     """Add the flags of a spec; with ``lists`` each takes several values, with commas between."""
     for name, (kind, line) in FIELDS.items():

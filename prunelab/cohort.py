@@ -61,7 +61,7 @@ class Stack:
         self.optimizer = first.recipe.build(nn.ParameterList(self.parameters.values()))
         self._take_states()
         self.masks = _masks(trainings, self.parameters)
-        self.chances = [torch.Generator(t.device) for t in _firsts(trainings)]
+        self.chances = [torch.Generator(t.examples[0].device) for t in trainings]
 
     def losses(self, batch: Sequence[Tensor]) -> Tensor:
         """One step of every network, each with the examples of its row; the loss of each."""
@@ -228,10 +228,6 @@ def _masks(trainings: Sequence[Training], like: Mapping[str, Tensor]) -> dict[st
         )
         for name in names
     }
-
-
-def _firsts(trainings: Sequence[Training]) -> list[Tensor]:
-    return [t.examples[0] for t in trainings]
 
 
 def _copied(training: Training) -> Training:

@@ -52,9 +52,7 @@ def order(spec: RunSpec, axes: NDArray[np.float64]) -> dict[str, Any]:
 
 def place(ordered: Mapping[str, Any], home: Path | None = None) -> Path:
     """Where the answers are or will be; those beside the first tree came with PruneLab."""
-    own = aside.place("pairs", ordered, home)
-    shipped = SHIPPED / own.name
-    return shipped if shipped.exists() else own
+    return aside.place("pairs", ordered, home, SHIPPED)
 
 
 def start(ordered: Mapping[str, Any], home: Path | None = None) -> Path:

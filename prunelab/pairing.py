@@ -71,12 +71,8 @@ def _plane(ordered: Mapping[str, Any], parts: Parts) -> NDArray[np.float32]:
 
 def main(ordered: Mapping[str, Any], folder: Path) -> int:
     """Prune, and say how far it is."""
-
-    def do(tell: aside.Tell) -> tuple[str, ...]:
-        write(folder / FILE, compute(ordered, tell))
-        return ()
-
-    return aside.work(folder, "Loading PyTorch", do)
+    path = folder / FILE
+    return aside.work(folder, "Loading PyTorch", lambda tell: write(path, compute(ordered, tell)))
 
 
 if __name__ == "__main__":

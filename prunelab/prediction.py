@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import statistics
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -58,6 +58,11 @@ class Reading(NamedTuple):
 
     name: str
     words: str
+
+
+def after_training(known: Mapping[str, Any]) -> list[str]:
+    """The methods of a catalogue that cut a trained network, and so leave two curves."""
+    return [name for name, entry in known["methods"].items() if entry["when"] == "trained"]
 
 
 def questions(results: Iterable[Result], trained: Collection[str]) -> list[Question]:

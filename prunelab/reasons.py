@@ -87,9 +87,7 @@ def order(spec: RunSpec) -> dict[str, Any]:
 
 def place(ordered: Mapping[str, Any], home: Path | None = None) -> Path:
     """Where the answer is or will be; those of the examples came with PruneLab."""
-    own = aside.place("reasons", ordered, home)
-    shipped = SHIPPED / own.name
-    return shipped if shipped.exists() else own
+    return aside.place("reasons", ordered, home, SHIPPED)
 
 
 def start(ordered: Mapping[str, Any], home: Path | None = None) -> Path:

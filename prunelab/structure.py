@@ -203,9 +203,7 @@ def order(base: RunSpec) -> dict[str, Any]:
 
 def place(ordered: Mapping[str, Any], home: Path | None = None) -> Path:
     """Where a study is or will be; one came with PruneLab."""
-    own = aside.place("structures", ordered, home)
-    shipped = SHIPPED / own.name
-    return shipped if shipped.exists() else own
+    return aside.place("structures", ordered, home, SHIPPED)
 
 
 def start(ordered: Mapping[str, Any], home: Path | None = None) -> Path:

@@ -231,12 +231,7 @@ def _write(path: Path, told: Mapping[str, Any]) -> None:
 
 def main(ordered: Mapping[str, Any], folder: Path) -> int:
     """Look, and say how far it is."""
-
-    def do(tell: aside.Tell) -> tuple[str, ...]:
-        compute(ordered, folder, tell)
-        return ()
-
-    return aside.work(folder, "Loading PyTorch", do)
+    return aside.work(folder, "Loading PyTorch", lambda tell: compute(ordered, folder, tell))
 
 
 if __name__ == "__main__":

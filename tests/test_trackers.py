@@ -10,6 +10,7 @@ from paging import finish, store  # noqa: F401
 
 import prunelab as pl
 from prunelab import trackers
+from prunelab.__main__ import main
 from prunelab.events import fold
 from prunelab.spec import RunSpec, SpecError
 
@@ -75,7 +76,7 @@ def test_what_cannot_be_written_is_refused(result, tmp_path):
         trackers.track([], "mlflow", tmp_path)
 
 
-def test_stored_runs_are_written_together(store, tmp_path, monkeypatch):  # noqa: F811
+def test_stored_runs_are_written_together(store, tmp_path, monkeypatch, capsys):  # noqa: F811
     other = RunSpec(method="random")
     finish(store, other, network_events(other))
     told = []
@@ -84,4 +85,7 @@ def test_stored_runs_are_written_together(store, tmp_path, monkeypatch):  # noqa
     )
     assert pl.stored(RunSpec().key).track("mlflow", tmp_path) == tmp_path
     pl.stored(data="digits").track("tensorboard", str(tmp_path))
-    assert told == [(1, "mlflow"), (2, "tensorboard")]
+    assert main(["track", "mlflow", str(tmp_path), "--method", "random"]) == 0
+    assert capsys.readouterr().out == f"{tmp_path}\n"
+    assert told == [(1, "mlflow"), (2, "tensorboard"), (1, "mlflow")]
+    assert main(["track", "mlflow", str(tmp_path), "--method", "snip"]) == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -54,6 +54,50 @@ def read(
     except SpecError as damaged:
         aside.stop(folder)
         return None, str(damaged)
+
+
+def found(
+    reader: Callable[[Path], Found | None],
+    folder: Path | None,
+    state: State,
+    *,
+    key: str,
+    words: Mapping[str, str],
+    otherwise: Callable[[], object],
+) -> Found | None:
+    """What was ordered, once it is there; before that the page says how it stands, and why.
+
+    ``words``: the titles while it is "growing" and where it "failed", and the "button" to press
+    again. ``otherwise`` draws the page where nothing was ordered.
+    """
+    told, damage = read(reader, folder, ready=state.name == "ready")
+    if damage or state.name == "failed":
+        st.title(words["failed"])
+        st.error(show.plain(damage or state.reason))
+        st.markdown(f"**What to do.** Change what is on the left, or press {words['button']}.")
+    elif told is None and folder and state.name == "growing":
+        wait(folder, key, title=words["growing"])
+    elif told is None:
+        otherwise()
+    return told
+
+
+def once(found: Callable[[Path], Found | None], path: Path) -> Found | None:
+    """What ``found`` makes of the folder of a file, read once while the file is the same.
+
+    Raises:
+        SpecError: the file is damaged.
+    """
+    made: Found | None = None
+    if path.exists():
+        name = f"{found.__module__}.{found.__qualname__}"
+        made = _once(found, name, path.parent, path.stat().st_mtime_ns)
+    return made
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _once(_found: Callable[[Path], Any], name: str, folder: Path, changed: int) -> Any:
+    return _found(folder)  # Streamlit tells calls apart by the arguments without an underscore
 
 
 def wait(folder: Path, key: str, *, title: str = "", pieces: str = "") -> None:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import streamlit as st
 from numpy.typing import NDArray
 
+from pages.ui import elsewhere
 from prunelab import structure
 from prunelab.structure import Scan, Study
 
@@ -21,13 +21,7 @@ def study(folder: Path) -> Study | None:
     Raises:
         SpecError: the file is damaged.
     """
-    path = folder / structure.STUDY
-    return _study(folder, path.stat().st_mtime_ns) if path.exists() else None
-
-
-@st.cache_resource(max_entries=12, show_spinner=False)
-def _study(folder: Path, changed: int) -> Study | None:
-    return structure.read(folder)
+    return elsewhere.once(structure.read, folder / structure.STUDY)
 
 
 def scanned(folder: Path) -> Scan | None:
@@ -35,12 +29,6 @@ def scanned(folder: Path) -> Scan | None:
     return structure.scanned(folder)
 
 
-@st.cache_resource(max_entries=6, show_spinner=False)
-def _pictures(folder: Path, changed: int) -> Arrays:
-    return structure.pictures(folder)
-
-
 def pictures(folder: Path) -> Arrays:
     """The filters and maps of a study as arrays, read once."""
-    path = folder / structure.PICTURES
-    return _pictures(folder, path.stat().st_mtime_ns) if path.exists() else {}
+    return elsewhere.once(structure.pictures, folder / structure.PICTURES) or {}

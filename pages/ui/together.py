@@ -84,13 +84,7 @@ def _sides(tree: Grown, net: Pair, spec: RunSpec) -> None:
 
 
 def _read(folder: Path) -> Pair | None:
-    path = folder / pair.FILE
-    return _kept(folder, path.stat().st_mtime_ns) if path.exists() else None
-
-
-@st.cache_resource(max_entries=12, show_spinner=False)
-def _kept(folder: Path, changed: int) -> Pair | None:
-    return pair.read(folder)
+    return elsewhere.once(pair.read, folder / pair.FILE)
 
 
 def _python(spec: RunSpec, last: str) -> str:

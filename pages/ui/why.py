@@ -60,7 +60,7 @@ def of_run(
     An empty ``group`` is the first one: of trees the one that is drawn.
     """
     spec = RunSpec.from_json(result.spec)
-    found = _asked(spec)
+    found, notes = _asked(spec)
     if found is None:
         return
     group = group or found.groups[0]
@@ -72,6 +72,8 @@ def of_run(
     among = f"all {{}} {result.unit or 'units'}" if found.whole else f"{{}} in this {noun}"
     label = f"{found.label} = {why.score:.3g}" if why.score is not None else ""
     card(why, what, among=among, score=label, note=_note(found, group, unit, kept=kept))
+    for note in notes:
+        st.caption(show.plain(note))
     st.caption(
         "The other methods look at the same model, each with its usual settings, and keep as many "
         f"{result.unit or 'units'}; those that prune before training look at the first values."
@@ -106,37 +108,31 @@ def _xray(method: str) -> dict[str, str]:
     return {"method": method} if desk.known()["methods"][method]["units"] != ["examples"] else {}
 
 
-def _asked(spec: RunSpec) -> Reasons | None:
-    """What all methods say; asks them, shows how far that is, and what went wrong."""
+def _asked(spec: RunSpec) -> tuple[Reasons | None, tuple[str, ...]]:
+    """What all methods say, and why some cannot; asks them, shows how far that is."""
     try:
         ordered = reasons.order(spec)
     except SpecError as refused:
         st.info(show.plain(f"The methods cannot be asked about this run: {refused}"))
-        return None
+        return None, ()
     folder = reasons.place(ordered, desk.store().home)
     found, damage = elsewhere.read(_read, folder, ready=True)
-    if found is not None:
-        return found
     state = aside.look(folder)
+    if found is not None:
+        return found, state.notes
     if state.name == "none" and not damage:
         elsewhere.begin(lambda: reasons.start(ordered, desk.store().home))
         state = aside.look(folder)
     if state.name == "growing":
         elsewhere.wait(folder, "reasons")
-        return None
+        return None, ()
     st.error(show.plain(damage or state.reason or "The methods could not be asked."))
     st.button(
         "Ask again", key="ask-again", icon=":material/replay:", on_click=elsewhere.begin,
         args=(lambda: reasons.start(ordered, desk.store().home),),
     )  # fmt: skip
-    return None
+    return None, ()
 
 
 def _read(folder: Path) -> Reasons | None:
-    path = folder / reasons.FILE
-    return _kept(folder, path.stat().st_mtime_ns) if path.exists() else None
-
-
-@st.cache_resource(max_entries=12, show_spinner=False)
-def _kept(folder: Path, changed: int) -> Reasons | None:
-    return reasons.read(folder)
+    return elsewhere.once(reasons.read, folder / reasons.FILE)
