@@ -87,7 +87,7 @@ def _sidebar(every: list[Result], whose: str) -> list[Result]:
         names = {key: f"{s.model} on {s.data}" for key, s in specs.items()}
         about = list(dict.fromkeys(names.values()))
         chosen = st.multiselect(
-            "Models and data", about, about[:1], key="about", bind="query-params"
+            "Models and data", about, about[:1], key=f"about-{whose}", bind="query-params"
         )  # fmt: skip
         here = [r for r in every if names[r.key] in chosen]
         lines = {p.key: p.series for p in figures.points(here)}

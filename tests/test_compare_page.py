@@ -62,6 +62,17 @@ def test_what_the_example_lacks_runs_here_and_joins_it(store):  # noqa: F811
     assert {s.key for s in store.submitted} == {s.key for s in missing}
 
 
+def test_the_example_opens_whatever_one_s_own_runs_are_about(store):  # noqa: F811
+    store.delete(RunSpec().key)
+    other = RunSpec(data="moons", model="mlp")
+    finish(store, other, network_events(other))
+    app = show("compare")
+    assert app.multiselect[0].value == ["mlp on moons"]
+    app.segmented_control(key="example").set_value(True).run()
+    assert app.multiselect[0].value == ["mlp on digits"]
+    assert len(specs(app)) == 6
+
+
 def test_the_page_draws_the_rows_of_the_store_and_grades_them(store):  # noqa: F811
     filled(store)
     app = show("compare")
