@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import desk, who
+from pages.ui import desk, who, window
 from pages.ui.show import plain
 from prunelab.catalogue import CatalogueError
 from prunelab.figures import Theme
@@ -146,6 +146,7 @@ def _frame() -> None:
     )
     st.logo(str(PAGES / "ui" / "logo.svg"), icon_image=str(PAGES / "ui" / "icon.svg"))
     st.html(PAGES / "ui" / "style.css")
+    window.watch()
 
 
 @st.cache_resource

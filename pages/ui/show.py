@@ -10,7 +10,8 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui import picture as save
-from prunelab import tables
+from pages.ui import window
+from prunelab import figures, tables
 from prunelab.events import Result
 from prunelab.figures import Picture
 from prunelab.spec import RunSpec
@@ -38,6 +39,8 @@ def picture(make: Callable[[], Picture], key: str, *, python: str, clicks: bool 
         return []
     finding(found.title, key)
     found.figure.update_layout(title_text="", margin_t=max(36, found.figure.layout.margin.t - 44))
+    if window.narrow():
+        figures.narrow(found.figure)
     sent = st.plotly_chart(
         found.figure,
         key=f"chart-{key}",

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.ui import closer, desk, shell, show, words
+from pages.ui import closer, desk, shell, show, window, words
 from pages.ui import costs as cost_card
 from prunelab import figures
 from prunelab.catalogue import with_baselines
@@ -46,7 +46,9 @@ def weights(result: Result, spec: RunSpec) -> None:
     said = {"layer": layer, "quantity": kind if len(kinds) > 1 else None}
     arguments = ", ".join(f"{name}={value!r}" for name, value in said.items() if value)
     show.picture(
-        lambda: figures.histogram(result, kind, layer, theme=shell.theme()),
+        lambda: figures.histogram(
+            result, kind, layer, columns=2 if window.narrow() else 3, theme=shell.theme()
+        ),
         "histogram",
         python=words.python(spec, f"run.plot.histogram({arguments})"),
     )
@@ -84,6 +86,10 @@ def layers(result: Result, spec: RunSpec) -> None:
         clicks=True,
     )
     table = figures.layer_table(result)
+    if result.epochs:
+        st.caption(
+            "Tick a row of the table, or click a layer in the picture: all its weights open below."
+        )
     sent = st.dataframe(
         table,
         hide_index=True,
@@ -101,8 +107,6 @@ def layers(result: Result, spec: RunSpec) -> None:
     rows = [str(table["layer"][row]) for row in sent["selection"]["rows"] if row < len(table)]
     name = _picked(cell, rows[0] if rows else "") or closer.layer(table["layer"])
     if not name:
-        if result.epochs:
-            st.caption("Click a layer, in the picture or the table, to see its weights.")
         return
     found = desk.weights(result.key, name, result.status)
     if found is None:

@@ -40,6 +40,7 @@ from prunelab.figures.matrix import closer, weights
 from prunelab.figures.means import points
 from prunelab.figures.microscope import slide, strip
 from prunelab.figures.movement import UNMOVED, movement, movement_numbers
+from prunelab.figures.narrow import narrow
 from prunelab.figures.pair import answered, both, leaves_left, lines
 from prunelab.figures.perplexity import alike, neurons, perplexity
 from prunelab.figures.plane import boundary, taken_for
@@ -77,7 +78,8 @@ __all__ = [
     "kept_table", "lane_table", "latency", "layer_table", "layers", "leaf_curve", "learned",
     "leaves_left", "lines",
     "live", "live_leaves", "macs", "medal_table", "moments", "movement", "movement_numbers",
-    "names", "network", "neurons", "paths", "percent", "perplexity", "pixels", "places", "points",
+    "names", "narrow", "network", "neurons", "paths", "percent", "perplexity", "pixels", "places",
+    "points",
     "race", "ranks", "rethinking", "ribbons", "rows_table", "rules", "scores_by_leaves",
     "sensitive", "size", "sketched", "slide", "spectrum", "speed", "spread", "step", "stored",
     "strip", "strokes",

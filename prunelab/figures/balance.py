@@ -81,7 +81,7 @@ def _line(figure: go.Figure, found: Balance, theme: Theme) -> None:
     """The balance, with what lies on either side of it."""
     p, at = PALETTES[theme], _place(found.sparsity)
     figure.add_vline(x=at, line={"color": p.accent, "width": 2})
-    for text, anchor, shift in (("under-pruned ", "right", -6), (" over-pruned", "left", 6)):
+    for text, anchor, shift in (("under-<br>pruned", "right", -6), ("over-<br>pruned", "left", 6)):
         figure.add_annotation(
             x=at, xanchor=anchor, xshift=shift, y=0.94, yref="paper", text=text, showarrow=False,
             font_color=p.muted,

@@ -23,6 +23,7 @@ from prunelab.figures.look import (
     strokes,
 )
 from prunelab.figures.means import Line, Point, lines, points
+from prunelab.figures.narrow import END
 
 LEAST = 1e-3  # of errors, where they are drawn along a logarithm
 
@@ -175,6 +176,7 @@ def _name_ends(
         seeds = max(line.seeds)
         text = f'{line.series}<br><span style="font-size:11px">{_seeds(seeds)}</span>'
         figure.add_annotation(
+            name=END,
             x=1,
             xref="paper",
             y=axes.place(level),

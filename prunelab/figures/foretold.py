@@ -19,6 +19,7 @@ from prunelab.figures.look import (
     scale,
     strokes,
 )
+from prunelab.figures.narrow import END
 
 if TYPE_CHECKING:
     from prunelab.foresight import Cliff, Forecast
@@ -140,7 +141,8 @@ def _names(
     for name, end in sorted(ends, key=lambda e: -e[1]):
         level = min(math.log10(end), level - room)
         figure.add_annotation(
-            x=1, xref="paper", y=level, xanchor="left", xshift=8, showarrow=False, align="left",
+            name=END, x=1, xref="paper", y=level, xanchor="left", xshift=8, showarrow=False,
+            align="left",
             font_color=styles[name].colour,
             text=f'{name}<br><span style="font-size:11px">'
             f"cliff {where(found.cliff(name, way))}</span>",

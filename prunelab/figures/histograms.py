@@ -103,6 +103,7 @@ def histogram(
     quantity: str = "weights",
     layer: str | None = None,
     *,
+    columns: int = 3,
     theme: Theme = "light",
 ) -> Picture:
     """One layer (or small multiples of all) before and after on one axis, with the threshold.
@@ -116,16 +117,13 @@ def histogram(
     chosen = [b for b in found if b.layer == layer] if layer else found
     noun = result.unit or "weights"
     title = _title(chosen, noun)
-    figure = _draw(chosen[:MOST], noun, theme)
-    layout(figure, title, theme=theme, height=_height(len(chosen[:MOST])))
+    rows = math.ceil(len(chosen[:MOST]) / columns)
+    figure = _draw(chosen[:MOST], noun, min(columns, len(chosen)), theme)
+    layout(figure, title, theme=theme, height=380 if len(chosen) == 1 else 150 + 230 * rows)
     if len(chosen) > 1:
-        figure.update_layout(legend={"y": 1.09}, margin={"t": 100})
+        figure.update_layout(legend={"y": 1 + 0.16 / rows}, margin={"t": 116})
         figure.update_xaxes(title_standoff=4, nticks=4, tickangle=0)
     return Picture(title, figure, f"Histogram. {title}.", _table(chosen))
-
-
-def _height(panels: int) -> int:
-    return 380 if panels == 1 else 140 + 190 * math.ceil(panels / 3)
 
 
 def _title(chosen: list[Bins], noun: str) -> str:
@@ -142,15 +140,14 @@ def _title(chosen: list[Bins], noun: str) -> str:
     return title
 
 
-def _draw(chosen: list[Bins], noun: str, theme: Theme) -> go.Figure:
-    columns = min(3, len(chosen))
-    names = [f"{b.layer} · {percent(b.removed)} gone" for b in chosen] if len(chosen) > 1 else None
+def _draw(chosen: list[Bins], noun: str, columns: int, theme: Theme) -> go.Figure:
+    names = [f"{b.layer}<br>{percent(b.removed)} gone" for b in chosen] if len(chosen) > 1 else None
     rows = math.ceil(len(chosen) / columns)
     figure = make_subplots(
         rows=rows,
         cols=columns,
         subplot_titles=names,
-        vertical_spacing=0.34 / rows,
+        vertical_spacing=0.38 / rows,
         horizontal_spacing=0.09,
     )
     for place, one in enumerate(chosen):

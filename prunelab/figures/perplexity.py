@@ -21,6 +21,7 @@ from prunelab.figures.look import (
     percent,
     strokes,
 )
+from prunelab.figures.narrow import END
 from prunelab.talk import Mlp
 
 ROOM = 0.135  # of the height, between two names
@@ -162,7 +163,8 @@ def _names(figure: go.Figure, drawn: Sequence[Course], styles: dict[str, Stroke]
         runs = max(course.runs)
         said = "one run" if runs == 1 else f"mean, sd of {runs} seeds"
         figure.add_annotation(
-            x=1, xref="paper", y=level, xanchor="left", xshift=8, align="left", showarrow=False,
+            name=END, x=1, xref="paper", y=level, xanchor="left", xshift=8, align="left",
+            showarrow=False,
             text=f'{course.method}<br><span style="font-size:11px">{said}</span>',
             font_color=styles[course.method].colour,
         )  # fmt: skip
