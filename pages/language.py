@@ -160,10 +160,16 @@ def _metrics(result: Result) -> None:
         "Parameters", count(now["params"]), f"of {count(before['params'])}",
         delta_color="off", delta_arrow="off",
     )  # fmt: skip
-    if result.pruned and result.spec.get("recover") != "none":
-        four.metric("Right after the cut", f"{result.pruned['perplexity']:.2f}", help="Perplexity.")
+    if "agreement" in now:
+        four.metric(
+            "Top 5 as before", percent(now["agreement"]),
+            help="Top-5 agreement: of the five letters that the dense model finds likeliest to "
+            "come next, so many are among the five of the pruned one, on the same text.",
+        )  # fmt: skip
     else:
         four.metric("Dense perplexity", f"{before['perplexity']:.2f}")
+    if result.pruned and result.spec.get("recover") != "none":
+        st.caption(f"Right after the cut the perplexity was {result.pruned['perplexity']:.2f}.")
 
 
 shell.show(main)

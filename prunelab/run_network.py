@@ -23,7 +23,7 @@ from prunelab.lab import Lab, piece, prune, state, validated
 from prunelab.learn import train_and_prune
 from prunelab.manifest import manifest
 from prunelab.measure.costs import LARGE, costs
-from prunelab.measure.quality import answered
+from prunelab.measure.quality import agreement, answered
 from prunelab.parts import Part
 from prunelab.rating.answers import answers
 from prunelab.registry import MODELS
@@ -152,6 +152,8 @@ def _results(job: Job, lab: Lab, trained: nn.Module, files: Path | None) -> Iter
     said = {}
     for stage, model in stages.items():
         values, said[stage] = answered(model, test, len(job.parts.classes))
+        if test.y.ndim == 2:  # text
+            values["agreement"] = agreement(model, trained, test)
         yield Measured(stage=stage, part="test", values=values | costs[stage])
     if files and test.y.ndim == 1:
         artefacts.save_answers(files, answers(test, said["dense"], said["recovered"]))

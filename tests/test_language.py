@@ -18,7 +18,7 @@ from prunelab.experiment import one_thread, prune, run
 from prunelab.filters.norms import norms, used
 from prunelab.filters.ranked import makers, ranked
 from prunelab.job import prepare
-from prunelab.measure.quality import perplexity, quality
+from prunelab.measure.quality import agreement, perplexity, quality
 from prunelab.methods.wanda import importance, places
 from prunelab.models.decoder import decoder
 from prunelab.pagerank import modified, weighted
@@ -323,6 +323,19 @@ def test_perplexity_is_that_of_the_loss():
     assert perplexity(1e4) == math.inf
 
 
+def test_agreement_is_the_share_of_likeliest_tokens_in_common():
+    parts = prepare(SPEC).parts
+    part = parts.validation
+    one, two = (replace(SPEC, seed=s) for s in (0, 1))
+    nets = [prepare(s).build().eval() for s in (one, two)]
+    with torch.no_grad():
+        first, second = (n(torch.from_numpy(part.x)).topk(5, dim=1).indices for n in nets)
+    pairs = zip(*(t.movedim(1, 2).flatten(0, 1).tolist() for t in (first, second)), strict=True)
+    expected = np.mean([len(set(a) & set(b)) / 5 for a, b in pairs])
+    assert agreement(*nets, part) == pytest.approx(expected)
+    assert agreement(nets[0], nets[0], part, first=99) == 1
+
+
 @pytest.mark.parametrize("method", ["magnitude", "snip", "movement", "llm-rank", "wanda", "taylor"])
 def test_methods_prune_a_language_model_through_the_one_pipeline(method):
     spec = replace(SPEC, method=method)
@@ -334,6 +347,7 @@ def test_methods_prune_a_language_model_through_the_one_pipeline(method):
     assert [e.stage for e in tested] == ["dense", "pruned", "recovered"]
     assert tested[-1].values["perplexity"] == pytest.approx(math.exp(tested[-1].values["loss"]))
     assert "validation_perplexity" in result.dense
+    assert 0.2 < result.recovered["agreement"] <= result.dense["agreement"] == 1
     assert result.sparsity["achieved"] == pytest.approx(0.5, abs=1e-3)
     assert result.recovered["nonzero"] < result.dense["nonzero"]
 

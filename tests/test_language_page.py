@@ -29,6 +29,8 @@ def test_every_view_of_the_shipped_run_renders(view, store):  # noqa: F811
     said = f"perplexity {before['perplexity']:.2f} → {now['perplexity']:.2f}"
     assert app.title[0].value.endswith(said)
     assert all(alts(app))
+    labels = [metric.label for metric in app.metric[:4]]
+    assert labels == ["Test perplexity", "Next letter right", "Parameters", "Top 5 as before"]
     assert [tab.label for tab in app.tabs] == list(VIEWS)
     assert any("came with PruneLab" in i.value for i in app.info)
     assert not store.submitted

@@ -222,7 +222,8 @@ def _beside(place: Path) -> None:
     same = figures.alike(told["dense"], told["pruned"])
     whole = same == len(told["dense"])
     at = same + len(told["prompt"]) - len(told["prompt"].rstrip())
-    show.finding("Both say the same" if whole else f"They part after {same} letters", "continued")
+    parted = f"They part after {count(same)} letters" if same else "They part at the first letter"
+    show.finding("Both say the same" if whole else parted, "continued")
     with st.container(key="pair-continued"):
         for column, name in zip(st.columns(2, gap="large"), ("dense", "pruned"), strict=True):
             with column, st.container(border=True):

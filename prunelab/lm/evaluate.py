@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from prunelab.measure.quality import perplexity
+from prunelab.measure.quality import FIRST, perplexity, shared
 from prunelab.spec import SpecError
 
 
@@ -60,14 +60,14 @@ def quality(model: Any, ids: Tensor, *, length: int, stride: int = 0) -> Quality
 
 
 @torch.inference_mode()
-def agreement(model: Any, dense: Any, ids: Tensor, *, length: int, first: int = 5) -> float:
+def agreement(model: Any, dense: Any, ids: Tensor, *, length: int, first: int = FIRST) -> float:
     """How many of the dense model's ``first`` likeliest next tokens the model also has, 0..1."""
-    shared, count = 0, 0
+    both, count = 0, 0
     for window, new in windows(ids, length):
-        one, two = (_logits(m, window)[0][-new:].topk(first).indices for m in (model, dense))
-        shared += int((one[:, :, None] == two[:, None]).sum())
-        count += new * first
-    return shared / count
+        one, two = (_logits(m, window)[0][-new:] for m in (model, dense))
+        both += shared(one, two, first)
+        count += two[:, :first].numel()
+    return both / count
 
 
 @torch.inference_mode()

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from prunelab.parts import Part
 
 BATCH = 1024
+FIRST = 5  # of the likeliest tokens, that two language models are compared by
 
 
 def quality(net: nn.Module, part: Part, classes: int) -> dict[str, Any]:
@@ -55,6 +56,33 @@ def answered(net: nn.Module, part: Part, classes: int) -> tuple[dict[str, Any], 
         "confusion": table.tolist(),
     }
     return values, torch.cat(said).numpy()
+
+
+@torch.no_grad()
+def agreement(net: nn.Module, dense: nn.Module, part: Part, first: int = FIRST) -> float:
+    """Top-5 agreement: what share of the dense model's likeliest tokens the other one also has.
+
+    Both are in evaluation mode; no answer of the part is looked at.
+    """
+    device = next(net.parameters()).device
+    both, count = 0, 0
+    for start in range(0, len(part.x), BATCH):
+        x = torch.from_numpy(part.x[start : start + BATCH]).to(device)
+        ours, theirs = (model(x).movedim(1, -1) for model in (net, dense))
+        both += shared(ours, theirs, first)
+        count += theirs[..., :first].numel()
+    return both / count
+
+
+def shared(one: Tensor, two: Tensor, first: int = FIRST) -> int:
+    """How many of the ``first`` likeliest of two answers (..., tokens) are the same.
+
+    >>> shared(torch.tensor([[3.0, 2.0, 1.0]]), torch.tensor([[0.0, 2.0, 1.0]]), 2)
+    1
+    """
+    first = min(first, one.shape[-1])
+    ours, theirs = (logits.topk(first, dim=-1).indices for logits in (one, two))
+    return int((ours[..., :, None] == theirs[..., None, :]).sum())
 
 
 def perplexity(loss: float) -> float:
