@@ -33,9 +33,12 @@ TRIES = 3
 def kind(training: Training, epoch: int) -> Hashable:
     """What must agree for trainings to go together; None where one must be alone.
 
-    Alone are those of methods that learn along, whose steps are not the plain ones.
+    Alone are those of methods that learn along, whose steps are not the plain ones, and networks
+    that somebody watches: a hook would see the examples of all in the answers of the first.
     """
     course, recipe = training.learner.course, training.recipe
+    if any(m._forward_hooks or m._forward_pre_hooks for m in training.net.modules()):
+        return None
     plain = course.loss is by_classes and not (course.forward or course.penalty or course.seen)
     if not plain or training.learner.update is not nothing or training.cover.latent:
         return None

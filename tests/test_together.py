@@ -132,6 +132,23 @@ def test_what_cannot_be_stacked_trains_alone_with_the_same_numbers(parts, tmp_pa
         assert all(map(torch.equal, net.state_dict().values(), other.state_dict().values()))
 
 
+def test_a_network_that_is_watched_trains_alone(parts, tmp_path, always):
+    """A hook sees the answers of its own network, batch by batch, as it does in a run alone."""
+
+    def watched(seed):
+        torch.manual_seed(seed)
+        net, seen = perceptron(), []
+        net.register_forward_hook(lambda _, given, answers: seen.append(answers.detach().clone()))
+        list(
+            fit(net, parts, Recipe(epochs=1, batch_size=16), phase="a", seed=seed, cover=Cover({}))
+        )
+        return torch.cat(seen)
+
+    works = [Work(pl.RunSpec(seed=s), lambda s=s: watched(s), tmp_path) for s in (0, 1)]
+    assert all(map(torch.equal, side_by_side(works, lambda: None), map(watched, (0, 1))))
+    assert always == []
+
+
 def test_trying_leaves_no_trace(parts):
     seen = []
 
