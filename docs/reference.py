@@ -61,7 +61,7 @@ def notebooks(folder: Path) -> None:
         "One story each: a question, a prediction, figures, an exercise with",
     ]
     lines += [
-        "its solution folded away. `make notebook` runs the first, `make notebooks` all; with"
+        "its solution folded away. `make notebooks` runs them, two at a time; with"
     ]
     lines += [
         "`PRUNELAB_FAST=1` they are shorter. Figures here are pictures; in Jupyter they move."
