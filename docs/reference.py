@@ -59,12 +59,8 @@ def notebooks(folder: Path) -> None:
         "# Notebooks",
         "",
         "One story each: a question, a prediction, figures, an exercise with",
-    ]
-    lines += [
-        "its solution folded away. `make notebooks` runs them, two at a time; with"
-    ]
-    lines += [
-        "`PRUNELAB_FAST=1` they are shorter. Figures here are pictures; in Jupyter they move."
+        "its solution folded away. `make notebooks` runs them, two at a time; with",
+        "`PRUNELAB_FAST=1` they are shorter. Figures here are pictures; in Jupyter they move.",
     ]
     lines += ["", "```{toctree}", ":maxdepth: 1", "", *names, "```", ""]
     _bring(folder / "index.md", "\n".join(lines))
