@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from collections.abc import Callable
+
 import streamlit as st
 
 from pages.ui import desk, fleet, shell, show, verdicts
+from pages.ui.verdicts import Seen
 from prunelab import examples, fair, figures
 from prunelab.events import Result
-from prunelab.fair import AXES, QUALITIES, Judgement
-from prunelab.fair.case import CONTROLS
+from prunelab.fair import AXES, QUALITIES
 from prunelab.spec import RunSpec
 
 MOST = 2000  # runs looked at
@@ -25,16 +26,10 @@ def main() -> None:
     if not results:
         st.info("Choose at least one line on the left.")
         return
-    rows, python = fair.table(results), _python(results, shipped=shipped)
-    _picture(rows, python)
-    judged = fair.referee(results, desk.known()) if _prunes(results) else None
-    if judged:
-        _referee(judged, python)
-    verdicts.chance(rows, python)
-    methods = [r for r in results if r.spec.get("recover") not in CONTROLS]
-    verdicts.paid(methods, python)
-    verdicts.agreement(methods, python)
-    verdicts.rethinking(results, python)
+    seen = Seen(results, fair.table(results), _python(results, shipped=shipped))
+    _picture(seen)
+    fleet.progress(_asked())
+    show.tabs(seen, TABS)
 
 
 def _shows_example(mine: list[Result]) -> bool:
@@ -107,12 +102,12 @@ def _bring_back() -> None:
     del st.query_params["without"]
 
 
-def _picture(rows: pd.DataFrame, python: str) -> None:
+def _picture(seen: Seen) -> None:
     x, y = st.session_state["across"], st.session_state["up"]
     clicked = show.picture(
-        lambda: figures.compare(rows, x, y, (AXES[x], QUALITIES[y]), theme=shell.theme()),
+        lambda: figures.compare(seen.rows, x, y, (AXES[x], QUALITIES[y]), theme=shell.theme()),
         "compare",
-        python=f"{python}runs.plot.compare({x!r}, {y!r})",
+        python=f"{seen.python}runs.plot.compare({x!r}, {y!r})",
         clicks=True,
     )
     if clicked and "customdata" in clicked[0]:
@@ -123,16 +118,23 @@ def _picture(rows: pd.DataFrame, python: str) -> None:
         )  # fmt: skip
 
 
-def _prunes(results: list[Result]) -> bool:
-    return any(r.spec.get("sparsity", RunSpec.sparsity) > 0 for r in results)
-
-
-def _referee(judged: Judgement, python: str) -> None:
-    st.header("What the referee says")
-    fleet.progress(_asked())
+def _referee(seen: Seen) -> None:
+    if not any(r.spec.get("sparsity", RunSpec.sparsity) > 0 for r in seen.results):
+        st.info("There is nothing to judge: none of these runs removes anything.")
+        return
+    judged = fair.referee(seen.results, desk.known())
     verdicts.grade(judged)
     verdicts.broken(judged, add=_add)
-    verdicts.kept(judged, f"{python}print(runs.referee)")
+    verdicts.kept(judged, f"{seen.python}print(runs.referee)")
+
+
+TABS: dict[str, Callable[[Seen], None]] = {
+    "Referee": _referee,
+    "More than luck?": verdicts.chance,
+    "Who paid?": verdicts.paid,
+    "Do they keep the same?": verdicts.agreement,
+    "Would a small network do?": verdicts.rethinking,
+}
 
 
 def _asked() -> list[RunSpec]:

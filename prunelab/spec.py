@@ -7,7 +7,7 @@ import itertools
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any
 
 Scalar = bool | int | float | str
@@ -76,7 +76,11 @@ class RunSpec:
 
     def to_json(self) -> dict[str, Any]:
         """Only what differs from the defaults, so a new field never renames an old run."""
-        told = {name: value for name, value in asdict(self).items() if value != _DEFAULTS[name]}
+        told = {
+            name: dict(value) if isinstance(value, Mapping) else value
+            for name, value in vars(self).items()
+            if value != _DEFAULTS[name]
+        }
         if not self.examples_sparsity:
             told.pop("examples_method", None)
             told.pop("examples_knobs", None)

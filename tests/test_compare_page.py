@@ -44,8 +44,10 @@ def test_an_empty_store_shows_the_comparison_that_shipped(store):  # noqa: F811
     app = show("compare")
     assert "no finished runs of yours yet" in app.info[0].value
     assert "came with PruneLab" in app.info[0].value
-    assert len(specs(app)) == 6  # front, gaps, classes, images, masks, controls
-    code = next(c.value for c in app.code if "plot.forgotten" in c.value)
+    assert len(specs(app)) == 1  # what stands in a closed tab is not drawn
+    code = next(
+        c.value for c in show("compare", view="Who paid?").code if "plot.forgotten" in c.value
+    )
     names = {}
     exec(compile(code.replace("runs.plot", "figure = runs.plot"), "copied", "exec"), names)
     assert json.loads(names["figure"].to_json())["data"][0]["type"] == "image"
@@ -70,7 +72,7 @@ def test_the_example_opens_whatever_one_s_own_runs_are_about(store):  # noqa: F8
     assert app.multiselect[0].value == ["mlp on moons"]
     app.segmented_control(key="example").set_value(True).run()
     assert app.multiselect[0].value == ["mlp on digits"]
-    assert len(specs(app)) == 6
+    assert specs(app)
 
 
 def test_the_page_draws_the_rows_of_the_store_and_grades_them(store):  # noqa: F811
@@ -86,7 +88,31 @@ def test_the_page_draws_the_rows_of_the_store_and_grades_them(store):  # noqa: F
     judged = fair.referee([r.result for r in store.runs(limit=100)], catalogue())
     texts = " ".join(m.value for m in app.markdown)
     assert f"{sum(f.holds for f in judged.findings)} of {len(judged.findings)} rules" in texts
-    assert [h.value for h in app.header][:2] == ["What the referee says", "Is it more than luck?"]
+
+
+@pytest.mark.parametrize(
+    ("view", "figures_there"),
+    [("More than luck?", 2), ("Who paid?", 3), ("Do they keep the same?", 2),
+     ("Would a small network do?", 2)],
+)  # fmt: skip
+def test_every_tab_draws_its_figures_of_the_example(store, view, figures_there):  # noqa: F811
+    store.delete(RunSpec().key)
+    assert len(specs(show("compare", view=view))) == figures_there
+
+
+@pytest.mark.parametrize(
+    ("view", "words"),
+    [("Referee", "none of these runs removes anything"),
+     ("More than luck?", "One line has nothing to be compared with"),
+     ("Who paid?", "no sparsity that every line has run"),
+     ("Do they keep the same?", "no sparsity that every line has run"),
+     ("Would a small network do?", "no such run is chosen")],
+)  # fmt: skip
+def test_a_tab_that_has_nothing_to_show_says_why(store, view, words):  # noqa: F811
+    store.delete(RunSpec().key)
+    dense = RunSpec(sparsity=0.0)
+    finish(store, dense, network_events(dense))
+    assert any(words in info.value for info in show("compare", view=view).info)
 
 
 def test_a_button_queues_what_a_rule_misses(store):  # noqa: F811
@@ -114,7 +140,7 @@ def test_runs_that_were_replaced_are_left_out_and_can_come_back(store):  # noqa:
 
 def test_controls_are_one_click_away(store):  # noqa: F811
     filled(store)
-    app = show("compare")
+    app = show("compare", view="Would a small network do?")
     app.button(key="start-controls").click().run()
     assert not app.exception
     queued = store.submitted

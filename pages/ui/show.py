@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -16,6 +16,7 @@ from prunelab.events import Result
 from prunelab.figures import Picture
 from prunelab.spec import RunSpec
 
+About = TypeVar("About")
 CONFIG = {
     "displaylogo": False,
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
@@ -117,13 +118,13 @@ def origin(result: Result, spec: RunSpec, *, came: bool) -> None:
         st.info("Someone stopped this run; what it had found by then is below. Run goes on.")
 
 
-def tabs(result: Result, views: Mapping[str, Callable[[Result], None]]) -> None:
-    """The views of a run by their names; only the open one is drawn."""
+def tabs(about: About, views: Mapping[str, Callable[[About], None]]) -> None:
+    """Views of a run, or of something else, by their names; only the open one is drawn."""
     places = st.tabs(list(views), key="view", on_change="rerun", bind="query-params")
     for place, view in zip(places, views.values(), strict=True):
         if place.open:
             with place:
-                view(result)
+                view(about)
 
 
 def failed(result: Result) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -14,6 +14,7 @@ from prunelab import fair, figures
 from prunelab.controls import every
 from prunelab.events import Result
 from prunelab.fair import Case, Entry, Finding, Judgement
+from prunelab.fair.case import CONTROLS
 from prunelab.layers import kept_units
 from prunelab.spec import RunSpec
 
@@ -26,6 +27,23 @@ WORDS = {
     "E": "Little can be concluded from these runs.",
     "F": "Nothing can be concluded from these runs.",
 }
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is compared: the runs, the same as rows on common axes, and the Python that opens them.
+
+    A control of a method is no method, so ``methods`` leaves those out.
+    """
+
+    results: Sequence[Result]
+    rows: pd.DataFrame
+    python: str
+
+    @property
+    def methods(self) -> list[Result]:
+        """The runs without controls."""
+        return [r for r in self.results if r.spec.get("recover") not in CONTROLS]
 
 
 def grade(judged: Judgement) -> None:
@@ -75,11 +93,12 @@ def kept(judged: Judgement, python: str) -> None:
         show.twins(judged.table, "referee", python=python)
 
 
-def chance(rows: pd.DataFrame, python: str) -> None:
+def chance(seen: Seen) -> None:
     """Which differences are beyond chance."""
+    rows, python = seen.rows, seen.python
     if rows["series"].nunique() < 2:
+        st.info("One line has nothing to be compared with. Choose another on the left.")
         return
-    st.header("Is it more than luck?")
     names = sorted(rows["series"].unique(), key=lambda n: (not figures.is_baseline(n), n))
     other = st.selectbox("Compared with", names, key="against", width=320)
     shown = rows[rows["asked"] > 0]
@@ -117,19 +136,27 @@ seeds would find in four of five cases.
 """
 
 
-def paid(results: Sequence[Result], python: str) -> None:
-    """Which classes lost most."""
-    st.header("Who paid?")
+def _shared_sparsity(results: Sequence[Result]) -> float | None:
+    """The sparsity one looks at, of those that every line has run; None where there is none."""
     stops = _stops(results)
     if not stops:
         st.info("There is no sparsity that every line has run; choose fewer lines on the left.")
+        return None
+    if len(stops) == 1:
+        return stops[0]
+    at: float = st.select_slider(
+        "Sparsity", stops, stops[-1], format_func=figures.percent, key="paid-at", width=480
+    )
+    return at
+
+
+def paid(seen: Seen) -> None:
+    """Which classes lost most, and which examples."""
+    results, python = seen.methods, seen.python
+    at = _shared_sparsity(results)
+    if at is None:
         return
-    at = stops[-1]
-    if len(stops) > 1:
-        at = st.select_slider(
-            "Sparsity", stops, at, format_func=figures.percent, key="paid-at", width=480
-        )
-    found, _ = fair.by_series(list(results), at)
+    found, _ = fair.by_series(results, at)
     whole = {n: [w for r in rs if (w := _whole(r))] for n, rs in found.items()}
     classes = next((list(r.settings.get("classes", ())) for rs in whole.values() for r in rs), [])
     show.picture(
@@ -138,7 +165,7 @@ def paid(results: Sequence[Result], python: str) -> None:
         python=f"{python}runs.plot.damage({at})",
     )
     names = sorted(found, key=lambda n: (figures.is_baseline(n.split(" · ")[0]), n))
-    name = st.selectbox("Images forgotten by", names, key="forgotten-by", width=320)
+    name = st.selectbox("Forgotten by", names, key="forgotten-by", width=320)
     keys = {p.key for p in figures.points(results) if p.series == name and p.asked}
     line = shipped.answers_by_sparsity(r for r in results if r.key in keys)
     show.picture(
@@ -153,17 +180,14 @@ def _whole(result: Result) -> Result | None:
     return result if result.dense.get("confusion") else desk.result(result.key)
 
 
-def agreement(results: Sequence[Result], python: str) -> None:
-    """How much of what methods keep is the same, at the sparsity chosen above."""
-    stops = _stops(results)
-    if len(stops) == 0:
+def agreement(seen: Seen) -> None:
+    """How much of what methods keep is the same, at one sparsity."""
+    at = _shared_sparsity(seen.methods)
+    if at is None:
         return
-    at = st.session_state.get("paid-at", stops[-1])
-    found, _ = fair.by_series(list(results), at)
-    if len(found) < 2:
-        return
-    st.header("Do they keep the same?")
-    show.picture(lambda: _agreed(found), "agreement", python=f"{python}runs.plot.agreement({at})")
+    found, _ = fair.by_series(seen.methods, at)
+    python = f"{seen.python}runs.plot.agreement({at})"
+    show.picture(lambda: _agreed(found), "agreement", python=python)
 
 
 def _agreed(found: dict[str, list[Result]]) -> figures.Picture:
@@ -188,13 +212,13 @@ def _stops(results: Sequence[Result]) -> list[float]:
     return sorted(set.intersection(*lines.values())) if lines else []
 
 
-def rethinking(results: Sequence[Result], python: str) -> None:
+def rethinking(seen: Seen) -> None:
     """Whether a small network would have done as well, had it been trained as long."""
-    case = Case.of(results, desk.known())
+    case = Case.of(seen.results, desk.known())
     nets = list(dict.fromkeys(e.series for e in case.own if e.network and not e.random))
     if not nets:
+        st.info("These controls are for networks that a method prunes; no such run is chosen.")
         return
-    st.header("Would a small network do as well?")
     st.markdown(
         "What is left may owe its accuracy to its shape, to the values it inherited, or to the "
         "longer training. Controls change one of these at a time (Liu et al. 2019): from scratch "
@@ -224,7 +248,7 @@ def rethinking(results: Sequence[Result], python: str) -> None:
         show.picture(
             lambda: figures.rethinking(series, at, pruned, found, theme=shell.theme()),
             "rethinking",
-            python=f"{python}runs.plot.rethinking({series!r}, {at})",
+            python=f"{seen.python}runs.plot.rethinking({series!r}, {at})",
         )
 
 

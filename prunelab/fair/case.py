@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sized
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
@@ -28,6 +29,7 @@ class Said(NamedTuple):
 class Entry(NamedTuple):
     """One finished run of the comparison."""
 
+    key: str  # of the spec
     spec: RunSpec
     result: Result
     series: str  # the method, and what tells it from others of the same method
@@ -70,20 +72,20 @@ class Case:
         done = {r.key: r for r in results if r.status == "finished"}
         return cls(tuple(_entry(p, done[p.key], known) for p in points(done.values())), known)
 
-    @property
+    @functools.cached_property
     def pruned(self) -> list[Entry]:
         """The runs that remove something; those at sparsity 0 are controls."""
         return [entry for entry in self.entries if entry.at > 0]
 
-    @property
+    @functools.cached_property
     def own(self) -> list[Entry]:
         """Methods themselves, not the controls of one."""
         return [entry for entry in self.pruned if not entry.control]
 
-    @property
-    def keys(self) -> set[str]:
+    @functools.cached_property
+    def keys(self) -> frozenset[str]:
         """The names of all runs."""
-        return {entry.spec.key for entry in self.entries}
+        return frozenset(entry.key for entry in self.entries)
 
     def by(self, name: Callable[[Entry], K], *, pruned: bool = True) -> dict[K, list[Entry]]:
         """The runs in groups."""
@@ -94,8 +96,8 @@ class Case:
 
     def absent(self, specs: Iterable[RunSpec]) -> tuple[RunSpec, ...]:
         """Those that are not among the runs, each once."""
-        here = self.keys
-        return tuple({s.key: s for s in specs if s.key not in here}.values())
+        wanted = {spec.key: spec for spec in specs}
+        return tuple(spec for key, spec in wanted.items() if key not in self.keys)
 
 
 def _entry(point: Any, result: Result, known: Mapping[str, Any]) -> Entry:
@@ -103,6 +105,7 @@ def _entry(point: Any, result: Result, known: Mapping[str, Any]) -> Entry:
     method = known["methods"].get(spec.method, {"baseline": ""})
     unit = unit_of(known, spec.method, spec.model) if method["baseline"] else ""
     return Entry(
+        key=spec.key,
         spec=spec,
         result=result,
         series=point.series,

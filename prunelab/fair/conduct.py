@@ -32,7 +32,7 @@ def start(case: Case) -> Said:
     splits = case.by(lambda e: e.subject)
     data = {s: {e.result.manifest.get("data") for e in group} for s, group in splits.items()}
     if odd:
-        keys = tuple(e.spec.key for e in odd)
+        keys = tuple(e.key for e in odd)
         said = f"{many(odd)} trained the dense model in another way than the others."
         return Said(False, said, "Run them from the model of the others.", case.absent(fixed), keys)
     if any(len(found) > 1 for found in data.values()):
@@ -97,7 +97,7 @@ def budget(case: Case) -> Said:
         most = max((e.budget for e in own), default=0)
         shorter += [e for e in own if e.budget < most]
         longer |= {
-            e.spec.key: spec
+            e.key: spec
             for e in own
             if e.budget < most and (spec := _longer(case, e, most)) is not None
         }

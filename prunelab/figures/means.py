@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from prunelab.events import Result
@@ -55,26 +54,22 @@ class Line(NamedTuple):
 
 def points(results: Iterable[Result]) -> list[Point]:
     """The runs with an accuracy. What differs besides the seed makes several lines of a method."""
-    done = [r for r in results if _accuracy(r.recovered) is not None]
-    specs = {r.key: _spec(r.spec) for r in done}
-    found = []
-    for result in done:
-        spec = specs[result.key]
-        peers = [s for s in specs.values() if s["method"] == spec["method"]]
-        found.append(
-            Point(
-                key=result.key,
-                method=spec["method"],
-                series=_series(spec, peers, list(specs.values())),
-                subject=str([spec[name] for name in SUBJECT]),
-                sparsity=result.sparsity["achieved"],
-                asked=spec["sparsity"],
-                seed=spec["seed"],
-                accuracy=_accuracy(result.recovered) or 0.0,
-                dense=_accuracy(result.dense) or float("nan"),
-            )
+    done = [(RunSpec.from_json(r.spec), r) for r in results if _accuracy(r.recovered) is not None]
+    names = _series([spec for spec, _ in done])
+    return [
+        Point(
+            key=result.key,
+            method=spec.method,
+            series=series,
+            subject=str([getattr(spec, name) for name in SUBJECT]),
+            sparsity=result.sparsity["achieved"],
+            asked=spec.sparsity,
+            seed=spec.seed,
+            accuracy=_accuracy(result.recovered) or 0.0,
+            dense=_accuracy(result.dense) or float("nan"),
         )
-    return found
+        for (spec, result), series in zip(done, names, strict=True)
+    ]
 
 
 def _accuracy(values: Mapping[str, Any]) -> float | None:
@@ -82,23 +77,28 @@ def _accuracy(values: Mapping[str, Any]) -> float | None:
     return value
 
 
-def _spec(spec: Mapping[str, Any]) -> dict[str, Any]:
-    return asdict(RunSpec.from_json(spec))
+def _series(specs: Sequence[RunSpec]) -> list[str]:
+    """The method's name of each, and what tells its line from others of the same method."""
+    of_method: dict[str, list[RunSpec]] = {}
+    for spec in specs:
+        of_method.setdefault(spec.method, []).append(spec)
+    subject = _differing(SUBJECT, specs)
+    differing = {method: _differing(DIFFERS, mine) for method, mine in of_method.items()}
+    return [
+        " · ".join(
+            [spec.method, *(w for n in subject + differing[spec.method] for w in _words(n, spec))]
+        )
+        for spec in specs
+    ]
 
 
-def _series(
-    spec: Mapping[str, Any], peers: Sequence[Mapping[str, Any]], every: Sequence[Mapping[str, Any]]
-) -> str:
-    """The method's name, and what tells this line from others of the same method."""
-    words = [spec["method"]]
-    for names, others in ((SUBJECT, every), (DIFFERS, peers)):
-        for name in names:
-            if len({str(other[name]) for other in others}) > 1:
-                words += _words(name, spec[name])
-    return " · ".join(words)
+def _differing(names: Iterable[str], specs: Sequence[RunSpec]) -> list[str]:
+    """The fields that are not the same in all of them."""
+    return [name for name in names if len({str(getattr(spec, name)) for spec in specs}) > 1]
 
 
-def _words(name: str, value: Any) -> list[str]:
+def _words(name: str, spec: RunSpec) -> list[str]:
+    value = getattr(spec, name)
     if isinstance(value, Mapping):
         return [f"{k} {v}" for k, v in value.items()]
     if value in (None, ""):
