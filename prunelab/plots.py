@@ -165,7 +165,7 @@ class SweepPlots:
         return figures.damage(found, classes).figure
 
     def forgotten(self, series: str = "", sparsity: float | None = None) -> Any:
-        """The test images that the runs of one line forget, the first to go in front."""
+        """The test examples that the runs of one line forget, the first to go in front."""
         results = [run.result for run in self.sweep.runs]
         found, classes = fair.by_series(results, sparsity)
         name = series or next((n for n in found if not figures.is_baseline(n)), next(iter(found)))

@@ -156,7 +156,7 @@ def _results(job: Job, lab: Lab, trained: nn.Module, files: Path | None) -> Iter
             values["agreement"] = agreement(model, trained, test)
         yield Measured(stage=stage, part="test", values=values | costs[stage])
     if files and test.y.ndim == 1:
-        artefacts.save_answers(files, answers(test, said["dense"], said["recovered"]))
+        artefacts.save_answers(files, answers(job.parts, said["dense"], said["recovered"]))
 
 
 def _costs(job: Job, lab: Lab, dense: nn.Module, shipped: nn.Module) -> dict[str, dict[str, Any]]:

@@ -48,7 +48,7 @@ def run_tree(job: Job, files: Path | None) -> Iterator[Event]:
     if files:
         test = job.parts.test_once()
         said = [_said(estimator, test) for estimator in (model, pruned)]
-        artefacts.save_answers(files, answers(test, *said))
+        artefacts.save_answers(files, answers(job.parts, *said))
 
 
 def _again(job: Job, choice: Choice) -> Any:
