@@ -13,12 +13,12 @@ import platform
 import statistics
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
+from written import put
 
 import prunelab as pl
 
@@ -59,8 +59,6 @@ WAYS: dict[str, tuple[dict[str, Any], str]] = {
 NOISY = ("random-examples", "el2n", "aum", "aum, easiest")
 SLOW = ("condensed-nn", "edited-nn")  # many distances between 784 numbers: on digits alone
 FINDERS = ("aum", "el2n", "grand", "forgetting", "label-errors")
-PAGE = Path(__file__).parents[1] / "docs" / "data-pruning.md"
-HEAD, END = "<!-- regimes -->", "<!-- end -->"
 
 
 class Cell(NamedTuple):
@@ -92,8 +90,7 @@ def main() -> None:
         if asked.only in (None, name):
             text += "".join(_section(name, subject, range(asked.seeds)))
     if asked.write:
-        before, rest = PAGE.read_text(encoding="utf-8").split(HEAD)
-        PAGE.write_text(before + HEAD + "\n" + text + END + rest.split(END)[1], encoding="utf-8")
+        put("data-pruning.md", "regimes", text)
     sys.stdout.write(text)
 
 

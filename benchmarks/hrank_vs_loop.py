@@ -1,6 +1,6 @@
 """Ranks of feature maps: ours against a loop of ``matrix_rank``, every rank compared, in turn.
 
-python benchmarks/hrank_vs_loop.py
+python benchmarks/hrank_vs_loop.py [--write]
 
 One thread, and its own time on the processor, so that what else runs counts less. The maps are
 those of a small VGG that was trained to tell pieces of two photographs apart, and of one that was
@@ -11,12 +11,14 @@ the tolerance.
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 
 import numpy as np
 import torch
 from sklearn.datasets import load_sample_images
 from torch import Tensor
+from written import put, table
 
 from prunelab.filters.maps import maps
 from prunelab.filters.ranks import numerical_rank
@@ -31,13 +33,16 @@ LAYERS = ("conv1_1", "conv2_1", "conv3_1")  # of 32, 16 and 8 pixels a side
 
 
 def main() -> None:
-    """Print one line for each size of map."""
+    """Print one line for each size of map, and write them where asked."""
     torch.set_num_threads(1)
-    print("| images | maps | rank, mean | loop, µs | ours, µs | times faster (min–max) | differ |")
-    print("|---|---|---|---|---|---|---|")
+    rows = []
     for name, found in (("photographs", trained_maps(photographs())), ("digits", of_digits())):
         for some in found:
-            print(f"| {name} {line(some)}")
+            rows.append([name, *line(some)])
+            print(*rows[-1])
+    columns = ["images", "maps", "rank, mean", "loop, µs", "ours, µs", "times faster (min–max)"]
+    if "--write" in sys.argv:
+        put("structured.md", "ranks", table([*columns, "ranks that differ"], rows))
 
 
 def photographs(each: int = 1000) -> Parts:
@@ -70,7 +75,7 @@ def trained_maps(parts: Parts, x: Tensor | None = None) -> list[Tensor]:
     return [some.flatten(0, 1)[:COUNT].contiguous() for (some,) in maps(net, x, LAYERS).values()]
 
 
-def line(some: Tensor) -> str:
+def line(some: Tensor) -> list[str]:
     """Both ways in turn, the rest of a row."""
     ratios, loops, ours = [], [], []
     for _ in range(ROUNDS):
@@ -83,12 +88,14 @@ def line(some: Tensor) -> str:
         ours.append(1e6 * (end - middle) / len(some))
         ratios.append((middle - start) / (end - middle))
     spread = f"{min(ratios):.1f}–{max(ratios):.1f}"
-    return (
-        f"| {some.shape[-2]} × {some.shape[-1]} | {wanted.double().mean():.1f} | "
-        f"{statistics.median(loops):.1f} | {statistics.median(ours):.1f} | "
-        f"{statistics.median(ratios):.1f} ({spread}) | "
-        f"{int((wanted != got).sum())} of {len(some)} |"
-    )
+    return [
+        f"{some.shape[-2]} × {some.shape[-1]}",
+        f"{wanted.double().mean():.1f}",
+        f"{statistics.median(loops):.1f}",
+        f"{statistics.median(ours):.1f}",
+        f"{statistics.median(ratios):.1f} ({spread})",
+        f"{int((wanted != got).sum())} of {len(some)}",
+    ]
 
 
 if __name__ == "__main__":

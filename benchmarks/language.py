@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import statistics
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from written import put
+
 from prunelab.events import fold
 from prunelab.experiment import run
 from prunelab.spec import RunSpec
 
-PAGE = Path(__file__).parents[1] / "docs" / "language-models.md"
 METHODS = ("llm-rank", "llm-rank-modified", "activation-norm", "l1-filter", "random-filter")
 SPARSITIES, SEEDS = (0.2, 0.3, 0.4), range(3)
 BASE = RunSpec(
@@ -75,12 +75,7 @@ def main() -> None:
     found = table()
     sys.stdout.write(f"{found}\n")
     if not only:
-        text = PAGE.read_text(encoding="utf-8")
-        block = f"<!-- table: rivals -->\n{found}\n<!-- end -->"
-        fresh = re.sub(
-            r"<!-- table: rivals -->\n.*?<!-- end -->", lambda _: block, text, flags=re.S
-        )
-        PAGE.write_text(fresh, encoding="utf-8")
+        put("language-models.md", "rivals", found)
 
 
 if __name__ == "__main__":

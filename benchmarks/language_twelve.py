@@ -10,21 +10,19 @@ from __future__ import annotations
 
 import argparse
 import platform
-import re
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import psutil
 import torch
 import transformers
+from written import put
 
 from prunelab import lm
 from prunelab.lm.anatomy import blocks
 
-PAGE = Path(__file__).parents[1] / "docs" / "language-models.md"
 SEQUENCES, LENGTH, SPARSITY = 128, 256, 0.3
 ASKED = (("neurons", "llm-rank"), ("weights", "wanda"))  # wanda runs every block twice
 
@@ -107,12 +105,7 @@ def main() -> None:
     found = table(asked.threads)
     sys.stdout.write(f"{found}\n")
     if not asked.print:
-        text = PAGE.read_text(encoding="utf-8")
-        block = f"<!-- table: twelve -->\n{found}\n<!-- end -->"
-        fresh = re.sub(
-            r"<!-- table: twelve -->\n.*?<!-- end -->", lambda _: block, text, flags=re.S
-        )
-        PAGE.write_text(fresh, encoding="utf-8")
+        put("language-models.md", "twelve", found)
 
 
 if __name__ == "__main__":

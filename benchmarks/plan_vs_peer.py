@@ -1,6 +1,6 @@
 """Time to plan surgery: what belongs together, ours and torch-pruning's; ours also tries it all.
 
-python benchmarks/plan_vs_peer.py   (in an environment that also has torch-pruning 1.6.1)
+python benchmarks/plan_vs_peer.py [--write]   (in an environment that also has torch-pruning 1.6.1)
 
 In turn, in one process, one thread. The peer's time is that of building its graph and listing its
 groups; it tries nothing.
@@ -9,12 +9,14 @@ groups; it tries nothing.
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from written import put, table
 
 from prunelab.models.resnet import resnet_56
 from prunelab.models.vit_tiny import Block
@@ -26,23 +28,33 @@ ROUNDS = 5
 
 
 def main() -> None:
-    """Print a row for each network."""
+    """Print a row for each network, and write them where asked."""
     import torch_pruning  # a peer for this comparison alone, no requirement
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    print("| network | peer, ms | ours, ms | / peer | with all trials, ms | / peer | shrink, ms |")
-    print("|---|---|---|---|---|---|---|")
     gpt = nn.Sequential(*(Block(768, 12) for _ in range(12)), nn.Linear(768, 1000))
     cases = {
         "ResNet-56": (resnet_56((3, 32, 32), 10).eval(), torch.randn(2, 3, 32, 32)),
         "12 blocks, 768 wide": (gpt.eval(), torch.randn(2, 8, 768)),
     }
-    for name, (net, x) in cases.items():
-        print(row(name, net, x, torch_pruning))
+    rows = [row(name, net, x, torch_pruning) for name, (net, x) in cases.items()]
+    ratios = "/ peer (min–max)"
+    columns = [
+        "network",
+        "peer, ms",
+        "ours, ms",
+        ratios,
+        "with all trials, ms",
+        ratios,
+        "shrink, ms",
+    ]
+    print(told := table(columns, rows))
+    if "--write" in sys.argv:
+        put("structured.md", "plan", told)
 
 
-def row(name: str, net: nn.Module, x: Tensor, peer: Any) -> str:
+def row(name: str, net: nn.Module, x: Tensor, peer: Any) -> list[str]:
     """All in turn; the first round warms up."""
     times = []
     for _ in range(ROUNDS + 1):
@@ -53,10 +65,8 @@ def row(name: str, net: nn.Module, x: Tensor, peer: Any) -> str:
     masks = {c.name: torch.arange(c.size) < c.size // 2 for c in found.classes}
     cut = 1000 * min(timed(lambda: shrink(found, net, masks)) for _ in range(3))
     theirs, ours, whole = (statistics.median(column) for column in zip(*times, strict=True))
-    return (
-        f"| {name} | {theirs:.0f} | {ours:.0f} | {ratio(times, 1)} | {whole:.0f} | "
-        f"{ratio(times, 2)} | {cut:.0f} |"
-    )
+    columns = [f"{theirs:.0f}", f"{ours:.0f}", ratio(times, 1), f"{whole:.0f}", ratio(times, 2)]
+    return [name, *columns, f"{cut:.0f}"]
 
 
 def ratio(times: list[list[float]], column: int) -> str:

@@ -9,14 +9,13 @@ The paper keeps 8, 9 and 26 % of the weights of the three layers: 1.64 % error b
 from __future__ import annotations
 
 import argparse
-import re
 import statistics
-from pathlib import Path
 from typing import Any, NamedTuple
+
+from written import put
 
 import prunelab as pl
 
-README = Path(__file__).parents[1] / "README.md"
 MNIST: dict[str, Any] = {
     "data": "mnist",
     "model": "lenet-300-100",
@@ -78,10 +77,7 @@ def main() -> None:
     text = words(reproduce(given.seeds))
     print(text)
     if given.write:
-        block = f"<!-- reproduction -->\n{text}\n<!-- end -->"
-        page = README.read_text(encoding="utf-8")
-        pattern = r"<!-- reproduction -->.*?<!-- end -->"
-        README.write_text(re.sub(pattern, lambda _: block, page, flags=re.DOTALL), "utf-8")
+        put("../README.md", "reproduction", text)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Time of a prediction with half of the filters gone, dense and small in turn: the ratio of pairs.
 
-python benchmarks/structured_latency.py
+python benchmarks/structured_latency.py [--write]
 
 One thread. An interval is that of the median ratio by order statistics, 95 %. Where there is batch
 normalisation, also with it folded into the convolutions of both.
@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import math
 import statistics
+import sys
 import time
 from collections.abc import Sequence
 
 import torch
 from torch import nn
 from torch.fx.experimental.optimization import fuse
+from written import put, table
 
 from prunelab.experiment import prune
 from prunelab.registry import MODELS
@@ -25,10 +27,9 @@ CASES = (("lenet-5", (1, 28, 28)), ("resnet-narrow", (1, 28, 28)), ("resnet-20",
 
 
 def main() -> None:
-    """Print one line for each network and batch."""
+    """Print one line for each network and batch, and write them where asked."""
     torch.set_num_threads(1)
-    print("| network | batch | dense, ms | small, ms | times faster (95 % interval) |")
-    print("|---|---|---|---|---|")
+    rows = []
     for name, shape in CASES:
         torch.manual_seed(0)
         net = MODELS[name].function(shape, 10).eval()
@@ -38,10 +39,14 @@ def main() -> None:
             pairs[f"{name}, folded"] = (fuse(net), fuse(small))
         for title, pair in pairs.items():
             for batch in (1, 64):
-                print(line(title, *pair, torch.randn(batch, *shape)))
+                rows.append(line(title, *pair, torch.randn(batch, *shape)))
+                print(*rows[-1])
+    columns = ["network", "batch", "dense, ms", "small, ms", "times faster (95 % interval)"]
+    if "--write" in sys.argv:
+        put("structured.md", "latency", table(columns, rows))
 
 
-def line(name: str, net: nn.Module, small: nn.Module, x: torch.Tensor) -> str:
+def line(name: str, net: nn.Module, small: nn.Module, x: torch.Tensor) -> list[str]:
     """Both in turn, one row of the table."""
     pairs = []
     for number in range(PAIRS + 3):
@@ -53,7 +58,8 @@ def line(name: str, net: nn.Module, small: nn.Module, x: torch.Tensor) -> str:
     low, high = interval(ratios)
     dense, less = (1000 * statistics.median(p[i] for p in pairs) for i in (0, 1))
     ratio = statistics.median(ratios)
-    return f"| {name} | {len(x)} | {dense:.2f} | {less:.2f} | {ratio:.2f} ({low:.2f}–{high:.2f}) |"
+    faster = f"{ratio:.2f} ({low:.2f}–{high:.2f})"
+    return [name, str(len(x)), f"{dense:.2f}", f"{less:.2f}", faster]
 
 
 def timed(net: nn.Module, x: torch.Tensor) -> float:

@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import argparse
 import platform
-import re
 import statistics
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,12 +26,12 @@ from sklearn.datasets import load_digits, make_classification
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.tree import DecisionTreeClassifier
+from written import put, table
 
 from prunelab.registry import METHODS
 from prunelab.trees import PruningPath, PruningPathCV, forest_curve, raise_subtrees
 from prunelab.trees.counts import Rows, Sets
 
-PAGE = Path(__file__).parents[1] / "docs" / "trees.md"
 TREE = DecisionTreeClassifier(random_state=0)
 WHOLE = 5e-324  # the least α that takes collapses that cost nothing
 
@@ -234,23 +232,21 @@ def settings(given: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(given)
 
 
-def page(text: str, measured: Sequence[Line]) -> str:
-    """The page with the table of what was measured in its place."""
-    head = Line("what", "scikit-learn", "PruneLab", "ratio", "goal", "reached", "equal")
-    rows = ["| " + " | ".join(row) + " |" for row in (head, Line(*("---",) * 7), *measured)]
+def told(measured: Sequence[Line]) -> str:
+    """Where it was measured, and the table."""
+    columns = ["what", "scikit-learn", "PruneLab", "ratio", "goal", "reached", "equal"]
     about = f"scikit-learn {sklearn.__version__}, {platform.machine()}, CPU time, one thread."
-    block = "\n".join(["<!-- benchmark -->", about, "", *rows, "<!-- end -->"])
-    return re.sub("<!-- benchmark -->.*?<!-- end -->", lambda _: block, text, flags=re.DOTALL)
+    return f"{about}\n\n{table(columns, list(map(list, measured)))}"
 
 
 def main() -> None:
     """Measure, then print the table or put it into its page."""
     asked = settings()
     warnings.simplefilter("error")
-    measured = lines(asked)
+    text = told(lines(asked))
+    print(text)
     if asked.write:
-        PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), measured), encoding="utf-8")
-    print(page("<!-- benchmark --><!-- end -->", measured))
+        put("trees.md", "trees", text)
 
 
 if __name__ == "__main__":

@@ -21,10 +21,9 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from written import put
 
 ROOT = Path(__file__).parents[1]
-DOCS = ROOT / "docs" / "structured.md"
-BEGIN, END = "<!-- table: zoo -->\n", "<!-- end -->"
 MASKS, LIMIT, EXACT = 5, 60.0, 1e-9
 
 
@@ -59,9 +58,7 @@ def main() -> None:
     text = "\n".join(lines)
     print(text)
     if given.write:
-        before, rest = DOCS.read_text(encoding="utf-8").split(BEGIN)
-        told = before + BEGIN + text + "\n" + END + rest.split(END, 1)[1]
-        DOCS.write_text(told, encoding="utf-8")
+        put("structured.md", "zoo", text)
 
 
 def _cells(row: Row) -> str:

@@ -14,6 +14,7 @@ import language_models
 import numpy as np
 import pytest
 import torch
+import written as writing
 from sklearn.tree import DecisionTreeClassifier
 from torch import nn
 
@@ -165,8 +166,47 @@ def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
         if "://" in target:
             assert re.fullmatch(r"https://[\w.-]+\.[a-z]{2,}(/\S*)?", target), target
-        elif (path := target.partition("#")[0]) and not path.startswith(WRITTEN):
-            assert (page.parent / path).exists(), target
+        elif not target.startswith(WRITTEN):
+            path, _, part = target.partition("#")
+            there = page.parent / path if path else page
+            assert there.exists(), target
+            assert not part or part in anchors(there), target
+
+
+def anchors(page):
+    """What its headings are called in an address."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-") for title in titles}
+
+
+SCRIPTS = {file.name: file.read_text("utf-8") for file in (ROOT / "benchmarks").glob("*.py")}
+WHOLE = re.compile(r"[Ww]ritten by `|is read from `reproductions.json`")  # a page of a script's
+MEASURED = [page for page in TOLD if not WHOLE.search(page.read_text("utf-8"))]
+
+
+@pytest.mark.parametrize("page", MEASURED, ids=lambda page: page.name)
+def test_what_was_measured_stands_where_a_script_writes_it(page):
+    """Nobody types a spread by hand; who runs the script named beside it gets the table anew."""
+    text, where = page.read_text("utf-8"), os.path.relpath(page, DOCS)
+    for name in re.findall(r"<!-- (?!table: |end )(.+) -->", text):
+        found = [n for n, code in SCRIPTS.items() if f'put("{where}"' in code and _says(code, name)]
+        assert found, name
+        assert any(n in text or n == "reproduce_han.py" for n in found), found
+    outside = re.sub(r"<!-- (?!end ).*?<!-- end -->", "", text, flags=re.S)
+    assert re.findall(r"^\|.*\d (?:±|–) ?\d.*$", outside, re.M) == []
+
+
+def _says(code, name):
+    return f'"{name}"' in code or f'f"{name.partition(" ")[0]} {{' in code
+
+
+def test_a_block_that_is_not_there_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(writing, "DOCS", tmp_path)
+    (tmp_path / "page.md").write_text("a <!-- one -->\nold\n<!-- end --> b")
+    writing.put("page.md", "one", "new")
+    assert (tmp_path / "page.md").read_text() == "a <!-- one -->\nnew\n<!-- end --> b"
+    with pytest.raises(SystemExit, match="must have one block 'two', found 0"):
+        writing.put("page.md", "two", "new")
 
 
 def test_every_setting_of_the_environment_is_told():
