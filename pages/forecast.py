@@ -9,13 +9,12 @@ from typing import Any
 import streamlit as st
 
 from pages.ui import controls, desk, elsewhere, shell, show
-from prunelab import aside, figures, foresight
+from prunelab import aside, examples, figures, foresight
 from prunelab.catalogue import fits
-from prunelab.foresight import FLOOR, OWN, WAYS, Forecast, unforeseen
+from prunelab.foresight import FIRST, FLOOR, OWN, WAYS, Forecast, unforeseen
 from prunelab.spec import RunSpec, SpecError
 
 START = RunSpec()
-FIRST = ("magnitude", "snip", "synflow", "random")
 BUTTONS = {OWN: "As the method", "uniform": "Layer-wise", "erk": "ERK", "floor": "With a floor"}
 AT = 0.98  # where the slider stands at first
 
@@ -23,14 +22,15 @@ AT = 0.98  # where the slider stands at first
 def main() -> None:
     with st.sidebar:
         base, ordered, refused = _form(desk.known())
-        folder = foresight.place(ordered, desk.store().home) if ordered else None
-        state = aside.look(folder) if folder else aside.State("none")
+        shipped = ordered == examples.forecast().told["order"]
+        folder = foresight.place(ordered, desk.store().home) if ordered and not shipped else None
+        state = aside.look(folder) if folder else aside.State("ready" if shipped else "none")
         elsewhere.order_button(
             "Forecast", lambda: foresight.start(ordered or {}, desk.store().home), state,
             key="forecast", icon=":material/partly_cloudy_day:", refused=refused,
             words={"ready": "This forecast is made", "growing": "Forecasting"},
         )  # fmt: skip
-    found = elsewhere.found(
+    found = examples.forecast() if shipped else elsewhere.found(
         foresight.read, folder, state, key="forecast", otherwise=_empty,
         words={"growing": "Looking ahead", "failed": "This forecast could not be made",
                "button": "Forecast"},

@@ -16,6 +16,7 @@ from prunelab.spec import RunSpec, SpecError
 
 FORMAT = 1  # of the file; another number computes it anew
 SPARSITIES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999)
+FIRST = ("magnitude", "snip", "synflow", "random")  # to begin with
 FLOOR = 20  # weights of every layer that stay, where that is asked for
 OWN = "own"  # the method's own way to share among the layers
 WAYS = {

@@ -10,7 +10,7 @@ import pytest
 from paging import alts, show, specs, store  # noqa: F401 - a fixture among them
 
 import prunelab as pl
-from prunelab import aside, figures, foresight
+from prunelab import aside, examples, figures, foresight
 from prunelab.catalogue import catalogue
 from prunelab.events import Pruned
 from prunelab.experiment import run
@@ -216,7 +216,7 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
 def made(found, store):  # noqa: F811
     """The forecast of the page's own choices, with the numbers of a smaller network."""
     told = {**found.told, "methods": {"magnitude": "", "random": "", "snip": "", "synflow": ""}}
-    ordered = foresight.order(RunSpec(), list(told["methods"]))
+    ordered = foresight.order(RunSpec(), list(told["methods"]), floor=7)
     folder = foresight.place(ordered, store.home)
     folder.mkdir(parents=True)
     (folder / foresight.FILE).write_text(json.dumps(told | {"order": ordered}))
@@ -224,8 +224,15 @@ def made(found, store):  # noqa: F811
     return Forecast(told)
 
 
+def test_the_page_opens_with_a_forecast_that_came_with_prunelab(store):  # noqa: F811
+    app = show("forecast")
+    assert app.title[0].value == figures.verdict(examples.forecast())
+    assert len(specs(app)) == 3
+    assert not store.submitted
+
+
 def test_the_page_tells_the_verdict_and_draws_it(made, store):  # noqa: F811
-    app = show("forecast", at="97 %")
+    app = show("forecast", at="97 %", least="7")
     assert app.title[0].value == figures.verdict(made)
     assert len(specs(app)) == 3
     assert "Ribbons." in alts(app)[0]
@@ -237,9 +244,9 @@ def test_the_page_tells_the_verdict_and_draws_it(made, store):  # noqa: F811
     assert "way='uniform'" in app.code[0].value
 
 
-@pytest.mark.parametrize(("way", "shared"), [("erk", {"scope": "erk"}), ("floor", {"floor": 20})])
+@pytest.mark.parametrize(("way", "shared"), [("erk", {"scope": "erk"}), ("floor", {"floor": 7})])
 def test_the_page_runs_what_it_foretold(way, shared, made, store):  # noqa: F811
-    app = show("forecast", at="97 %")
+    app = show("forecast", at="97 %", least="7")
     app.segmented_control(key="way").set_value(way).run()
     app.button(key="run-snip").click().run()
     at = app.select_slider(key="at").value if app.select_slider else 0.97
@@ -263,6 +270,6 @@ def test_a_page_for_networks_refuses_trees(store):  # noqa: F811
 
 def test_a_forecast_on_its_way_and_one_that_failed(store, monkeypatch):  # noqa: F811
     monkeypatch.setattr(aside, "look", lambda _: aside.State("growing", "snip at 90 %", 0.4))
-    assert show("forecast").title[0].value == "Looking ahead"
+    assert show("forecast", least="7").title[0].value == "Looking ahead"
     monkeypatch.setattr(aside, "look", lambda _: aside.State("failed", reason="No such thing."))
-    assert show("forecast").error[0].value == "No such thing."
+    assert show("forecast", least="7").error[0].value == "No such thing."

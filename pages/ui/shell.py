@@ -17,6 +17,7 @@ from prunelab.figures import Theme
 from prunelab.store import StoreError
 
 PAGES = Path(__file__).parents[1]
+HOME = "home"
 SECTIONS = {
     "": {"home": "Home", "lab": "Lab"},
     "Explore": {
@@ -106,6 +107,11 @@ def _account() -> None:
     st.button("Sign out", on_click=st.logout, icon=":material/logout:")
 
 
+def _home() -> None:
+    """The address that names the first page, which has none but the app's own."""
+    st.switch_page(page(HOME))
+
+
 def _unreadable(broken: CatalogueError) -> None:
     said, _, details = str(broken).partition("\n")
     last = (details.strip().splitlines() or ["no reason was given"])[-1]
@@ -129,11 +135,14 @@ def page(name: str) -> Path:
 def _navigation() -> Any:
     pages: dict[str, list[Any]] = {
         section: [
-            st.Page(page(name), title=title, url_path=name, default=name == "home")
+            st.Page(
+                page(name), title=title, url_path="" if name == HOME else name, default=name == HOME
+            )
             for name, title in titles.items()
         ]
         for section, titles in SECTIONS.items()
     }
+    pages[""].append(st.Page(_home, title="Home", url_path=HOME, visibility="hidden"))
     if who.signs_in() and who.known():
         name = plain(who.name()) or "Account"
         pages[""].append(st.Page(_account, title=name, url_path="account"))

@@ -3,7 +3,7 @@
 ``python benchmarks/make_example.py`` makes a sweep from real runs, ``make_training.py`` runs of
 methods that prune while they train, ``make_race.py`` lottery tickets and their controls,
 ``make_data.py`` a choice of examples, ``make_both.py`` that and pruned weights together,
-``make_scissors.py`` every cut of the weights by a threshold,
+``make_scissors.py`` every cut of the weights by a threshold, ``make_forecast.py`` what would break,
 ``make_comparison.py`` methods side by side and a search for the balance, ``make_breakeven.py`` the
 times of a layer,
 ``make_language.py`` language models and what pruning does to them.
@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from prunelab.crossing import BreakEven
 from prunelab.events import Event, Result, fold, from_json
+from prunelab.foresight import Forecast
 from prunelab.scissors import Scissors
 from prunelab.spec import RunSpec, sweep
 
@@ -128,6 +129,12 @@ def both() -> dict[str, Result]:
 def scissors() -> Scissors:
     """Every cut of the default network by a threshold, read once."""
     return Scissors(_read("scissors"))
+
+
+@functools.cache
+def forecast() -> Forecast:
+    """What four methods would leave of the default network, read once."""
+    return Forecast(_read("forecast"))
 
 
 @functools.cache
