@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -72,6 +73,25 @@ def first_paint(page: Page, url: str) -> None:
     """From nothing to the headline of Home."""
     page.goto(url)
     page.locator("h1").first.wait_for()
+
+
+def three_clicks(page: Page, url: str) -> dict[str, list[float]]:
+    """What somebody does who has never been there: a run of one's own, and why a weight went."""
+    page.goto(url)
+    ready(page)
+    began = time.perf_counter()
+    page.get_by_test_id("stMain").get_by_role("button", name="Prune a model").click()
+    page.get_by_test_id("stSidebar").get_by_role("button", name=re.compile(r"\bRun$")).click()
+    why = page.get_by_role("button", name="Why was a weight cut?")
+    why.wait_for(timeout=300_000)
+    pruned = time.perf_counter()
+    why.click()
+    page.get_by_text(re.compile("^Why does fc1.* go")).wait_for(timeout=300_000)
+    explained = time.perf_counter()
+    return {
+        "Home to a pruned network, two clicks": [1000 * (pruned - began)],
+        "and why a weight was cut, the third": [1000 * (explained - began)],
+    }
 
 
 def addresses(page: Page) -> list[tuple[int, str]]:
@@ -146,6 +166,7 @@ def app(rounds: int) -> dict[str, list[float]]:
             context.close()
         found["Home, first paint (warm)"] = paints[1:]
         page = browser.new_page()
+        found |= three_clicks(page, server.url)
         page.goto(f"{server.url}/lab")
         ready(page)
         found["a widget, nothing running"] = milliseconds(lambda: toggle(page), rounds)

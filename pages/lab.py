@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import controls, desk, press, restore, shell, show, take, views, words
+from pages.ui import closer, controls, desk, press, restore, shell, show, take, views, words
 from prunelab import examples
 from prunelab.events import Result
 from prunelab.figures import accuracy, count, percent
@@ -47,7 +47,9 @@ def _finished(result: Result, spec: RunSpec) -> None:
     for warning in result.warnings:
         st.warning(show.plain(warning))
     _metrics(result)
-    take.offer(result)
+    with st.container(horizontal=True):
+        closer.offer(result)
+        take.offer(result)
     views.tabs(result)
 
 

@@ -83,6 +83,20 @@ def test_a_layer_that_is_clicked_shows_its_weights(store):  # noqa: F811
     assert any("fc1: 32 of 320 weights remain" in words for words in alts(app))
 
 
+def test_one_click_asks_why_a_weight_went(store):  # noqa: F811
+    assert not [b for b in show("lab").button if b.key == "why"]
+    folder = store.folder(SPEC.key)
+    folder.mkdir(parents=True)
+    weight, mask = np.arange(320, dtype=np.float32).reshape(40, 8), np.ones((40, 8), np.uint8)
+    mask[:20] = 0
+    save_file({"fc1.weight": weight}, folder / "dense.safetensors")
+    save_file({"fc1": mask}, folder / "masks.safetensors")
+    app = show("lab")
+    app.button(key="why").click().run()
+    assert app.query_params["unit"] == "fc1.16.0"
+    assert any("fc1: 160 of 320 weights remain" in words for words in alts(app))
+
+
 def test_the_python_of_a_run_makes_that_run(store):  # noqa: F811
     app = show("lab", view="Python")
     code = app.code[0].value

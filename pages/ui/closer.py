@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from pages.ui import shell, show, why, words
+from pages.ui import desk, shell, show, why, words
 from prunelab import figures
 from prunelab.events import Result
 from prunelab.figures import Chosen
@@ -45,6 +45,34 @@ def weights(result: Result, layer: str, weight: NDArray[Any], mask: NDArray[Any]
         unit = at[0] if whole else at[0] * matrix.shape[1] + at[1]
         kept = mask is None or bool(mask.ravel()[unit])
         _weight(result, layer, weight, at, unit, kept=kept, whole=whole)
+
+
+def offer(result: Result) -> None:
+    """A way to the question from the first look at a run: about a weight that went."""
+    if result.unit == "weights" and (desk.folder(result.key) / "masks.safetensors").exists():
+        st.button(
+            "Why was a weight cut?",
+            icon=":material/help:",
+            key="why",
+            on_click=_ask,
+            args=(result,),
+        )
+
+
+def _ask(result: Result) -> None:
+    """Open the layers at a weight of the first that went.
+
+    Larger than most of those, yet not at the line, where another machine may decide otherwise.
+    """
+    name = str(result.layers[0]["name"])
+    weight, mask = desk.weights(result.key, name, result.status) or (None, None)
+    if weight is None or mask is None or mask.size != weight.size or mask.all():
+        return
+    cut = np.flatnonzero(mask.ravel() == 0)
+    one = cut[np.argsort(np.abs(weight.ravel()[cut]), kind="stable")[int(0.8 * len(cut))]]
+    row, column = divmod(int(one), weight[0].size)
+    st.query_params[UNIT] = f"{name}.{row}.{column}"
+    st.session_state["view"] = "Layers"
 
 
 def layer(known: Iterable[str]) -> str:

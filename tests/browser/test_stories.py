@@ -15,6 +15,7 @@ from prunelab.spec import RunSpec
 # Short, yet long enough to be watched: the first run also starts the engine.
 SPEC = RunSpec(epochs=6, recover_epochs=3)
 LONG = RunSpec(epochs=900, seed=1)
+WHY = "lab?run=example&view=Layers&unit=fc1.12.30"
 CARD = "methods?find-methods=snip&worked-open-snip=true"
 PAGES = (
     *("", "lab", "lab?run=example", "forecast", "schedules", "sweep", "compare", "runs"),
@@ -24,7 +25,7 @@ PAGES = (
     *("museum", "museum?exhibit=raw_scores", "xray", "resurrection"),
     *("balance", "breakeven", "breakeven?guess=90"),
     *("methods", CARD),
-    *("trees", "trees?view=All+rules", "trees?view=Forests"),
+    *("trees", "trees?view=All+rules", "trees?view=Forests", "trees?view=Trees+beside+nets"),
     *("structure", "structure?view=Feature+maps", "structure?view=Filters+that+go"),
     *("training", "training?view=Topology", "training?method=movement&view=Movement"),
     *("training?method=l0&view=Gates", "lottery"),
@@ -42,10 +43,11 @@ def run_button(page):
 
 @pytest.fixture(scope="session")
 def finished(browser, server):
-    """The main story, told once: choose, run, watch, read; the key of the run."""
+    """The main story, told once: three clicks from Home to a run and why; the key of the run."""
     with visit(browser, server, "main-story") as page:
-        page.goto("/")
+        page.goto("/home")
         ready(page)
+        expect(page.get_by_role("dialog")).to_have_count(0)  # the address of the first page, too
         page.get_by_test_id("stMain").get_by_role("button", name="Prune a model").click()
         expect(headline(page)).to_have_text("Choose on the left, press Run")
         page.get_by_text("More settings").click()
@@ -59,6 +61,8 @@ def finished(browser, server):
         expect(page).to_have_url(re.compile(f"run={SPEC.key}"))
         page.reload()
         expect(headline(page)).to_contain_text("of the weights gone, accuracy", timeout=120_000)
+        page.get_by_role("button", name="Why was a weight cut?").click()  # the third that leads on
+        expect(page.get_by_text(re.compile("^Why does fc1.* go"))).to_be_visible(timeout=120_000)
         yield SPEC.key
 
 
@@ -239,7 +243,7 @@ def _first_row(page):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 800])
 def test_every_page_fits_its_window_and_is_accessible(browser, server, width, theme, finished):
-    views = (f"lab?run={finished}&view={view}" for view in ("Layers", "Trade-off"))
+    views = (f"lab?run={finished}&view=Trade-off", WHY)
     with visit(browser, server, f"all-{width}-{theme}", width, theme) as page:
         for address in (*PAGES, *views):
             page.goto(f"/{address}")
