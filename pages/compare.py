@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages.ui import desk, fleet, shell, show, verdicts
+from pages.ui import desk, fleet, shell, show, track, verdicts
 from pages.ui.verdicts import Seen
 from prunelab import examples, fair, figures
 from prunelab.events import Result
@@ -128,12 +128,24 @@ def _referee(seen: Seen) -> None:
     verdicts.kept(judged, f"{seen.python}print(runs.referee)")
 
 
+def _take(seen: Seen) -> None:
+    """Every run with every number, for a spreadsheet, a paper or another tool."""
+    st.markdown("One row a run, with every cost and every quality; what is empty was not measured.")
+    st.dataframe(seen.rows, hide_index=True, key="raw")
+    show.downloads(seen.rows, "runs")
+    track.offer([result.key for result in seen.results])
+    with st.popover("Python", type="tertiary", icon=":material/code:", key="python-take"):
+        to = st.session_state.get("_track-to") or "mlflow"
+        st.code(f"{seen.python}runs.track({to!r}, 'runs')", language="python")
+
+
 TABS: dict[str, Callable[[Seen], None]] = {
     "Referee": _referee,
     "More than luck?": verdicts.chance,
     "Who paid?": verdicts.paid,
     "Do they keep the same?": verdicts.agreement,
     "Would a small network do?": verdicts.rethinking,
+    "Take along": _take,
 }
 
 

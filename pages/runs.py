@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.ui import desk, queue, shell, show
+from pages.ui import desk, queue, shell, show, track
 from prunelab import figures
 from prunelab.store import Row
 
@@ -116,6 +116,10 @@ def _actions(chosen: Sequence[Row]) -> None:
             "application/json", icon=":material/download:", on_click="ignore",
         )  # fmt: skip
         show.downloads(pd.DataFrame([_line(row) for row in chosen]), "chosen")
+        done = [row.key for row in chosen if row.state == "finished"]
+        if done:
+            with st.popover("Other tools", icon=":material/monitoring:", key="track"):
+                track.offer(done)
         queue.order([row for row in chosen if row.state == "queued"])
         mine = [row for row in chosen if desk.store().may_change(row)]
         why = "" if mine else "Only the owner of a run may delete it."

@@ -79,11 +79,16 @@ class Space:
 
     def rows(self, keys: Iterable[str]) -> list[Row]:
         """The rows of some runs, in the order of the keys; what is not to be seen is left out."""
+        rows = {row.key: row for row in self.found(keys).values()}
+        return [self._told(row) for row in rows.values()]
+
+    def found(self, keys: Iterable[str]) -> dict[str, Row]:
+        """Rows by the keys that were asked for, each with its key in the store."""
         keys = list(keys)
         wanted = [name for key in keys for name in self._names(key)]
-        found = {r.key: r for r in self.store.rows(wanted) if self._sees(r)}
-        first = (next((n for n in self._names(key) if n in found), "") for key in keys)
-        return [self._told(found[name]) for name in dict.fromkeys(first) if name]
+        there = {r.key: r for r in self.store.rows(wanted) if self._sees(r)}
+        first = {key: next((n for n in self._names(key) if n in there), "") for key in keys}
+        return {key: there[name] for key, name in first.items() if name}
 
     def count(self, **filters: str | Sequence[str]) -> int:
         """How many runs are listed here."""

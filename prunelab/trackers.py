@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -29,12 +30,17 @@ def track(results: Iterable[Result], to: str, into: Path) -> Path:
         raise SpecError(f"Runs can be written for {' or '.join(KINDS)}, got {to!r}.")
     if not done:
         raise SpecError("Only finished runs can be written, and none of these is.")
-    try:
-        write = _mlflow if to == "mlflow" else _tensorboard
-        into.mkdir(parents=True, exist_ok=True)
-        return write(done, into)
-    except ImportError as error:
-        raise SpecError(f"{to} is not there: pip install 'prunelab[track]' ({error}).") from error
+    if why := missing(to):
+        raise SpecError(why)
+    into.mkdir(parents=True, exist_ok=True)
+    return (_mlflow if to == "mlflow" else _tensorboard)(done, into)
+
+
+def missing(to: str) -> str:
+    """What to install where a tool's package is not there, else ""; nothing is imported."""
+    return (
+        "" if importlib.util.find_spec(to) else f"{to} is not there: pip install 'prunelab[track]'."
+    )
 
 
 def curves(result: Result) -> list[tuple[str, float, int]]:
@@ -71,7 +77,6 @@ def _spec(result: Result) -> dict[str, str]:
 
 
 def _tensorboard(results: list[Result], into: Path) -> Path:
-    import tensorboard  # noqa: F401 - torch says something else of it where it is missing
     from torch.utils.tensorboard import SummaryWriter
 
     for result in results:

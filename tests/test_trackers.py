@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import zipfile
 
 import pytest
 from example_run import network_events
-from paging import finish, store  # noqa: F401
+from paging import finish, show, store  # noqa: F401
 
 import prunelab as pl
-from prunelab import trackers
+from prunelab import aside, examples, trackers, tracking
 from prunelab.__main__ import main
 from prunelab.events import fold
+from prunelab.space import Space
 from prunelab.spec import RunSpec, SpecError
 
 
@@ -63,8 +66,7 @@ def test_mlflow_reads_what_is_written(result, tmp_path):
 
 @pytest.mark.parametrize("kind", trackers.KINDS)
 def test_a_missing_package_is_named(kind, result, tmp_path, monkeypatch):
-    for name in ("mlflow", "mlflow.entities", "tensorboard"):
-        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, kind, None)
     with pytest.raises(SpecError, match=rf"{kind} is not there: pip install 'prunelab\[track\]'"):
         trackers.track([result], kind, tmp_path)
 
@@ -89,3 +91,87 @@ def test_stored_runs_are_written_together(store, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out == f"{tmp_path}\n"
     assert told == [(1, "mlflow"), (2, "tensorboard"), (1, "mlflow")]
     assert main(["track", "mlflow", str(tmp_path), "--method", "snip"]) == 2
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """Both tools are there; they write a file a run, which says how many epochs it has."""
+
+    def track(results, to, into):
+        into.mkdir()
+        for one in results:
+            (into / one.key).write_text(f"{to} {len(one.epochs)}")
+        return into
+
+    monkeypatch.setattr(trackers, "missing", lambda to: "")
+    monkeypatch.setattr(trackers, "track", track)
+
+
+def test_another_process_packs_stored_and_shipped_runs(store, installed, monkeypatch):  # noqa: F811
+    begun = []
+    monkeypatch.setattr(aside, "begin", lambda folder, module, *_: begun.append((folder, module)))
+    shipped, own = next(iter(examples.comparison())), RunSpec().key
+    ordered = tracking.order(Space(store), [own, shipped, own], "tensorboard")
+    folder = tracking.start(ordered, store.home)
+    assert begun == [(folder, "prunelab.tracking")]
+    assert tracking.main(folder) == 0
+    assert aside.look(folder).name == "ready"
+    with zipfile.ZipFile(tracking.file(folder, "tensorboard")) as packed:
+        names = {name for name in packed.namelist() if not name.endswith("/")}
+        assert names == {own, shipped, "README.txt"}
+        epochs = len(store.result(own).epochs)
+        assert packed.read(own).decode() == f"tensorboard {epochs}"
+        assert b"tensorboard --logdir" in packed.read("README.txt")
+    assert {path.name for path in folder.iterdir() if path.is_dir()} == set()
+
+
+def test_a_run_that_is_made_anew_or_deleted_leaves_nothing_old(store, installed, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(aside, "begin", lambda *_: None)
+    space, key = Space(store), RunSpec().key
+    before = tracking.order(space, [key], "mlflow")
+    folder = tracking.start(before, store.home)
+    tracking.forget(store.home, "another")
+    assert folder.exists()
+    tracking.forget(store.home, key)
+    assert not folder.exists()
+    other = RunSpec(seed=1)
+    finish(store, other)
+    store.delete(key)
+    finish(store, RunSpec())
+    assert tracking.order(space, [key], "mlflow") != before
+
+
+def test_an_order_that_cannot_be_written_is_refused(installed, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SpecError, match="The runs cannot be written in"):
+        tracking.start({"to": "mlflow", "runs": []}, tmp_path / "file")
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    with pytest.raises(SpecError, match="mlflow is not there"):
+        tracking.start({"to": "mlflow", "runs": []}, tmp_path)
+
+
+@pytest.mark.parametrize(("page", "query"), [("compare", {"view": "Take along"}), ("runs", {})])
+def test_pages_write_runs_for_other_tools(page, query, store, installed, monkeypatch):  # noqa: F811
+    app = show(page, **query)
+    if page == "runs":
+        chosen = {"selection": {"rows": [0], "columns": [], "cells": []}}
+        monkeypatch.setattr("streamlit.dataframe", lambda *_, **more: chosen)
+        app.run()
+    begun = []
+    monkeypatch.setattr(aside, "begin", lambda folder, *_: begun.append(folder))
+    app.button(key="_track-start").click().run()
+    assert not app.exception
+    (folder,) = begun
+    assert json.loads((folder / tracking.ORDER).read_text())["runs"][0][0] == RunSpec().key
+    assert tracking.main(folder) == 0
+    app.run()
+    assert [b.proto.label for b in app.get("download_button")][-1].startswith("Download for MLflow")
+
+
+def test_a_page_says_what_to_install(store, monkeypatch):  # noqa: F811
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    app = show("compare", view="Take along")
+    assert any("pip install 'prunelab" in c.value for c in app.caption)
+    assert not [b for b in app.button if b.key == "_track-start"]
+    assert app.dataframe[-1].value["key"].tolist() == [RunSpec().key]

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 
 from pages.ui import who
 from pages.ui.show import plain
-from prunelab import cards, engine, examples, exports, limits, treelab
+from prunelab import cards, engine, examples, exports, limits, tracking, treelab
 from prunelab.catalogue import catalogue, validate
 from prunelab.events import Epoch, Result
 from prunelab.figures.chosen import Chosen
@@ -112,6 +112,7 @@ def delete(keys: Sequence[str]) -> tuple[int, int]:
             stored = here.stored(row.key)
             here.delete(row.key)
             exports.forget(here.home, stored)
+            tracking.forget(here.home, stored)
             gone += 1
     return gone, left
 
