@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.ui import desk, elsewhere, shell, show
 from prunelab import aside, crossing, examples, figures
-from prunelab.crossing import FORMS, SPARSITIES, BreakEven
+from prunelab.crossing import DENSE, FORMS, HALF, SPARSITIES, BreakEven
 from prunelab.spec import SpecError
 
 WIDTHS = (64, 128, 256, 304, 512, 784, 1024, 2048, 4096)
@@ -102,7 +102,7 @@ def _body(found: BreakEven, guess: float | None, *, shipped: bool = False) -> No
 
 def _forms(found: BreakEven) -> None:
     rows = []
-    for form in (f for f in found.forms if f != "dense"):
+    for form in (f for f in found.forms if f not in (DENSE, HALF)):
         _, faster = found.crossing(form)
         words = "never, as far as was tried" if faster is None else f"{figures.percent(faster)} on"
         rows.append({"form": form, "faster than dense from": words, "what it is": FORMS[form]})

@@ -17,14 +17,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from prunelab import aside
+from prunelab import aside, semi_structured
 from prunelab.crossing import (
     AGAIN,
     BLOCKS,
     COMPILED,
     DENSE,
     FILE,
-    HALF,
     ONNX,
     ROWS,
     SHRUNK,
@@ -32,6 +31,7 @@ from prunelab.crossing import (
 )
 from prunelab.measure.latency import latency
 
+HALF_OF_THEM = 0.5  # the sparsity of 2:4
 BLOCK = 16  # weights on a side of a block
 NO_COMPILER = "There is no C++ compiler (g++ or clang++) on this machine, which it needs on a CPU."
 NO_ONNX = "The packages onnx and onnxruntime are not there: pip install 'prunelab[onnx]'."
@@ -69,6 +69,8 @@ def compute(ordered: Mapping[str, Any], tell: aside.Tell) -> dict[str, Any]:
                 rows += _timed(made(ordered, sparsity), compiled, missing)
     finally:
         torch.set_num_threads(before)
+    if TWO_FOUR not in {row["form"] for row in rows}:
+        missing.setdefault(TWO_FOUR, semi_structured.HALF_ALONE)
     return {"order": dict(ordered), "machine": machine(), "missing": missing, "rows": rows}
 
 
@@ -87,10 +89,12 @@ def _timed(layer: Layer, compiled: Any, missing: dict[str, str]) -> list[dict[st
     calls = forms(layer, compiled, missing)
     calls = {DENSE: layer.dense, AGAIN: layer.dense} | calls
     rows = [_row(name, layer, found) for name, found in latency(calls).items()]
-    if torch.cuda.is_available():
-        rows += _on_gpu(layer, missing)
-    else:
-        missing[TWO_FOUR] = "There is no GPU that torch can use; CPUs do not skip such zeros."
+    if not torch.cuda.is_available():
+        missing[TWO_FOUR] = semi_structured.NO_GPU
+    elif layer.sparsity == HALF_OF_THEM:
+        found, why = semi_structured.timed(layer.weight, layer.x, latency)
+        rows += [_row(name, layer, values) for name, values in found.items()]
+        missing |= {TWO_FOUR: why} if why else {}
     return rows
 
 
@@ -123,7 +127,7 @@ def forms(layer: Layer, compiled: Any, missing: dict[str, str]) -> dict[str, Cal
         else:
             answer = answer if answer.shape == wanted.shape else answer.T
             if not torch.allclose(answer, wanted, atol=1e-2, rtol=1e-3):
-                missing[name] = "It gives other answers than the dense layer, so it is not timed."
+                missing[name] = semi_structured.OTHER_ANSWERS
             else:
                 found[name] = call
     return found
@@ -192,30 +196,6 @@ def _onnx(layer: Layer) -> Call:
     )
     given = {"x": layer.x.numpy()}
     return lambda: session.run(None, given)[0]
-
-
-def _on_gpu(layer: Layer, missing: dict[str, str]) -> list[dict[str, Any]]:
-    """Dense and 2:4 in 16 bits on the GPU, where half of the weights are gone."""
-    if layer.sparsity != 0.5:
-        return []
-    weight, x = layer.weight.cuda().half(), layer.x.cuda().half()
-    smallest = weight.view(len(weight), -1, 4).abs().argsort(-1)[..., :2]
-    weight.view(len(weight), -1, 4).scatter_(-1, smallest, 0.0)
-
-    def call(with_weight: Any) -> Call:
-        def run() -> None:
-            linear(x, with_weight)
-            torch.cuda.synchronize()
-
-        return run
-
-    try:
-        calls = {HALF: call(weight), TWO_FOUR: call(torch.sparse.to_sparse_semi_structured(weight))}
-        found = latency(calls)
-    except RuntimeError as refused:
-        missing[TWO_FOUR] = f"It does not work here: {str(refused).splitlines()[0][:200]}"
-        return []
-    return [_row(name, layer, values) for name, values in found.items()]
 
 
 def _row(form: str, layer: Layer, found: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,12 +8,13 @@ import pytest
 import torch
 from paging import show, specs, store  # noqa: F401
 
-from prunelab import aside, crossing, examples, figures, layer_times
+from prunelab import aside, crossing, examples, figures, layer_times, semi_structured
 from prunelab.crossing import (
     AGAIN,
     BLOCKS,
     COMPILED,
     DENSE,
+    HALF,
     ONNX,
     ROWS,
     SHRUNK,
@@ -111,8 +112,94 @@ def test_times_are_written_with_what_could_not_be_timed(monkeypatch, tmp_path):
     assert read.missing[COMPILED] == layer_times.NO_COMPILER
     assert read.missing[ONNX] == layer_times.NO_ONNX
     if not torch.cuda.is_available():
-        assert "no GPU" in read.missing[TWO_FOUR]
+        assert read.missing[TWO_FOUR] == semi_structured.NO_GPU
     assert set(read.table["against dense"]) == {"–", "no difference"}
+
+
+def test_of_every_four_the_two_largest_stay_and_torch_stores_them_without_loss():
+    weight = torch.randn(64, 128, generator=torch.Generator().manual_seed(0))
+    found = semi_structured.two_of_four(weight)
+    for four, left in zip(weight.view(-1, 4), found.view(-1, 4), strict=True):
+        kept = set(four.abs().topk(2).indices.tolist())
+        assert [v if n in kept else 0.0 for n, v in enumerate(four.tolist())] == left.tolist()
+    half = found.half()
+    assert torch.equal(as_the_gpu_stores(half), half)
+    with pytest.raises(ValueError, match="Rows must be a multiple of 4 long, got 6"):
+        semi_structured.two_of_four(torch.zeros(2, 6))
+    assert int((semi_structured.two_of_four(torch.ones(3, 8)) == 1).sum()) == 12  # ties as well
+
+
+def as_the_gpu_stores(half):
+    """What torch packs for the GPU (half of the values, and where they were), unpacked again."""
+    from torch.sparse import _semi_structured_conversions as conversions
+
+    packed, places = conversions.sparse_semi_structured_from_dense_cutlass(half)
+    assert packed.numel() == half.numel() // 2
+    return conversions.sparse_semi_structured_to_dense_cutlass(packed, places)
+
+
+def test_sizes_that_are_taken_are_those_every_backend_of_torch_takes():
+    from torch.sparse import SparseSemiStructuredTensorCUSPARSELT as Newer
+    from torch.sparse import SparseSemiStructuredTensorCUTLASS as Older
+
+    needs = [backend._DTYPE_SHAPE_CONSTRAINTS[torch.float16] for backend in (Older, Newer)]
+    assert max(n.sparse_min_rows for n in needs) == semi_structured.ROWS
+    assert max(n.sparse_min_cols for n in needs) == semi_structured.COLUMNS
+    assert semi_structured.refusal(32, 64) == ""
+    for outputs, inputs in ((300, 784), (32, 6)):
+        layer = torch.zeros(outputs, inputs), torch.zeros(1, inputs)
+        found, why = semi_structured.timed(*layer, called, device="cpu")
+        assert not found
+        assert f"{outputs} outputs and {inputs} inputs: choose a multiple of 32 and of 64" in why
+
+
+def called(calls):
+    """A clock that calls each once and says it took 1 ms."""
+    return {name: call() or {"median": 1.0, "low": 0.9, "high": 1.1, "runs": 1}
+            for name, call in calls.items()}  # fmt: skip
+
+
+def test_two_of_four_is_timed_where_it_answers_as_the_dense_layer_in_16_bits(monkeypatch):
+    layer = layer_times.made(crossing.order(64, 32, 8), 0.5)
+
+    def told(convert):
+        monkeypatch.setattr(torch.sparse, "to_sparse_semi_structured", convert)
+        return semi_structured.timed(layer.weight, layer.x, called, device="cpu")
+
+    rows, why = told(as_the_gpu_stores)
+    assert ([*rows], why) == ([HALF, TWO_FOUR], "")
+    assert told(torch.zeros_like) == ({}, semi_structured.OTHER_ANSWERS)
+
+
+def test_without_a_gpu_torch_itself_says_what_it_needs():
+    _, why = semi_structured.timed(torch.ones(32, 64), torch.ones(1, 64), called, device="cpu")
+    assert why.startswith("It does not work here: ")
+    assert "CUDA" in why
+
+
+@pytest.mark.parametrize(
+    ("shares", "reason"), [((0.5,), ""), ((0.9,), semi_structured.HALF_ALONE)], ids=["half", "more"]
+)
+def test_with_a_gpu_two_of_four_is_timed_at_half_and_compared_on_the_gpu(
+    shares, reason, monkeypatch
+):
+    def timed(*_):
+        slow, fast = row(HALF, 0.5, 0.4, 0.5, 0.6), row(TWO_FOUR, 0.5, 0.1, 0.2, 0.3)
+        return {HALF: slow, TWO_FOUR: fast}, ""
+
+    left = {COMPILED: "left out: translating takes seconds"}
+    clock = {"median": 0.01, "low": 0.01, "high": 0.01, "runs": 25}  # the processor is faster
+    monkeypatch.setattr(layer_times, "latency", lambda calls: dict.fromkeys(calls, clock))
+    monkeypatch.setattr(layer_times, "_compiled", lambda _, missing, tell: missing.update(left))
+    monkeypatch.setattr(layer_times, "machine", dict)
+    monkeypatch.setattr(layer_times.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(layer_times.semi_structured, "timed", timed)
+    read = BreakEven(layer_times.compute(crossing.order(**LAYER, sparsities=shares), lambda *_: 0))
+    assert read.missing.get(TWO_FOUR, "") == reason
+    if not reason:
+        said = read.table.set_index("form")["against dense"]
+        assert (said[HALF], said[TWO_FOUR]) == ("–", "faster")
+        assert read.crossing(TWO_FOUR) == (None, 0.5)
 
 
 def test_what_cannot_be_timed_is_refused(tmp_path):
