@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import zipfile
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -10,9 +12,11 @@ import pytest
 import torch
 from example_run import result
 from safetensors.torch import load
+from scipy import stats
 from scipy.sparse import csr_array
 from torch import nn
 
+import prunelab as pl
 from prunelab import figures
 from prunelab.cover import Cover
 from prunelab.events import fold
@@ -109,6 +113,35 @@ def test_a_network_is_timed_with_the_batch_and_the_threads_named():
     assert found["dense"]["batch"] == 32
     assert found["dense"]["threads"] == torch.get_num_threads()
     assert 0 < found["dense"]["low"] <= found["dense"]["median"] <= found["dense"]["high"]
+
+
+@pytest.mark.parametrize("runs", range(clock.LEAST, clock.RUNS + 1))
+def test_the_interval_of_a_median_is_that_of_scipy_or_wider(runs):
+    values = np.random.default_rng(runs).lognormal(0, 0.3, runs)
+    found = clock._interval(list(values))
+    asked = stats.quantile_test(values, q=np.median(values), p=0.5).confidence_interval(0.95)
+    assert found["low"] <= asked.low
+    assert found["high"] >= asked.high
+    assert found["median"] == np.median(values)
+    ranks = np.searchsorted(np.sort(values), (found["low"], found["high"]))
+    held = stats.binom(runs, 0.5).cdf(ranks[1]) - stats.binom(runs, 0.5).cdf(ranks[0])
+    assert held >= 0.95
+
+
+def test_bytes_are_those_of_the_files_a_run_leaves(home):
+    net = pl.run(model="lenet-5", method="l1-filter", sparsity=0.5, epochs=1, progress=False)
+    told, files = net.result, net.folder
+    assert told.recovered["bytes"]["shrunk"] == (files / "model.safetensors").stat().st_size
+    assert told.dense["bytes"]["raw"] == (files / "dense.safetensors").stat().st_size
+    weights = pl.run(epochs=1, progress=False)
+    whole = (weights.folder / "model.safetensors").read_bytes()
+    assert weights.result.recovered["bytes"]["raw"] == len(whole)
+    assert weights.result.recovered["bytes"]["zip"] == len(zlib.compress(whole, 6))
+    tree = pl.run(model="decision-tree", method="cost-complexity", progress=False)
+    with zipfile.ZipFile(tree.folder / "model.skops") as archive:
+        inside = sum(entry.file_size for entry in archive.infolist())
+    # Names of objects in a skops file are addresses, of more or fewer digits each time.
+    assert tree.result.recovered["bytes"]["raw"] == pytest.approx(inside, rel=0.02)
 
 
 def times(low, high):

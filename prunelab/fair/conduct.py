@@ -52,7 +52,8 @@ def seeds(case: Case) -> Said:
             wanted += [replace(group[0].spec, seed=s) for s in free[: SEEDS - len(there)]]
     if not few:
         return Said(True, f"Every point has {SEEDS} seeds or more.")
-    said = f"{few} points have fewer than {SEEDS} seeds: luck and merit look the same."
+    have = "One point has" if few == 1 else f"{few} points have"
+    said = f"{have} fewer than {SEEDS} seeds: luck and merit look the same."
     return Said(False, said, "Add seeds.", case.absent(wanted))
 
 
@@ -142,7 +143,9 @@ def achieved(case: Case) -> Said:
         apart += max(got) - min(got) > SLACK
     if not apart:
         return Said(True, "At each point all methods removed as much.")
-    said = f"At {apart} points methods removed different shares."
+    said = (
+        f"At {'one point' if apart == 1 else f'{apart} points'} methods removed different shares."
+    )
     return Said(False, said, "Compare over compression or parameters instead.")
 
 

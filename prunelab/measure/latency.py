@@ -11,6 +11,7 @@ import numpy as np
 
 WARM_UP = 5
 RUNS = 25
+LEAST = 7  # fewer tell no 95 % interval of a median
 SECONDS = 1.0  # at most so long for all candidates together
 
 
@@ -27,7 +28,9 @@ def latency(candidates: Mapping[str, Callable[[], object]]) -> dict[str, dict[st
     order = list(candidates)
     shuffle = random.Random(0)
     end = time.perf_counter() + SECONDS
-    while len(times[order[0]]) < RUNS and (time.perf_counter() < end or len(times[order[0]]) < 7):
+    while len(times[order[0]]) < RUNS and (
+        time.perf_counter() < end or len(times[order[0]]) < LEAST
+    ):
         shuffle.shuffle(order)
         for name in order:
             start = time.perf_counter()
