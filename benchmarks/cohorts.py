@@ -72,7 +72,7 @@ def trainings(name: str, specs: Sequence[RunSpec], goal: float, rounds: int) -> 
         jobs = [_few(prepare(spec)) for spec in specs]
     stacked = []
     plain = cohort.epoch_together
-    together.epoch_together = lambda t, *rest: stacked.append(len(t)) or plain(t, *rest)
+    together.epoch_together = lambda s, *rest: stacked.append(len(s.trainings)) or plain(s, *rest)
     nowhere = Path(tempfile.gettempdir()) / "none"
     works = [
         Work(replace(job.spec, weights="own"), lambda job=job: joined(job), nowhere) for job in jobs

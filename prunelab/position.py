@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -69,25 +69,46 @@ def put_values(net: nn.Module, tensors: Tensors) -> None:
         found[name].copy_(tensor)
 
 
-def randomness() -> Held:
+class Chance(NamedTuple):
     """The state of every global source of random numbers."""
-    kind, keys, *rest = np.random.get_state()  # noqa: NPY002 - a method of one's own may use it
-    told = {"python": random.getstate(), "numpy": [kind, np.asarray(keys).tolist(), *rest]}
+
+    python: Any
+    numpy: Any
+    torch: Tensors
+
+
+def chance() -> Chance:
+    """The state as it is: for this process, quickly."""
     tensors = {"random/cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         tensors["random/cuda"] = torch.cuda.get_rng_state()
-    return Held(tensors, {"random": told})
+    drawn = np.random.get_state()  # noqa: NPY002 - a method of one's own may use it
+    return Chance(random.getstate(), drawn, tensors)
+
+
+def set_chance(state: Chance) -> None:
+    """Go on with random numbers where ``chance`` was."""
+    random.setstate(state.python)
+    np.random.set_state(state.numpy)  # noqa: NPY002 - as above
+    torch.set_rng_state(state.torch["random/cpu"])
+    if torch.cuda.is_available() and "random/cuda" in state.torch:
+        torch.cuda.set_rng_state(state.torch["random/cuda"])
+
+
+def randomness() -> Held:
+    """The same as tensors and plain data, for a file."""
+    state = chance()
+    kind, keys, *rest = state.numpy
+    told = {"python": state.python, "numpy": [kind, np.asarray(keys).tolist(), *rest]}
+    return Held(state.torch, {"random": told})
 
 
 def set_randomness(held: Held) -> None:
     """Go on with random numbers where ``randomness`` was."""
     told: dict[str, Any] = held.about["random"]
     version, numbers, last = told["python"]
-    random.setstate((version, tuple(numbers), last))
-    np.random.set_state(tuple(told["numpy"]))  # noqa: NPY002 - as above
-    torch.set_rng_state(held.tensors["random/cpu"])
-    if torch.cuda.is_available() and "random/cuda" in held.tensors:
-        torch.cuda.set_rng_state(held.tensors["random/cuda"])
+    python = (version, tuple(numbers), last)
+    set_chance(Chance(python, tuple(told["numpy"]), held.tensors))
 
 
 def _remembered(optimizer: torch.optim.Optimizer) -> Tensors:

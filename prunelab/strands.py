@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextvars import ContextVar, copy_context
 from typing import Any
 
-from prunelab.position import randomness, set_randomness
+from prunelab.position import chance, set_chance
 
 _MINE: ContextVar[Strand | None] = ContextVar("_MINE", default=None)
 
@@ -73,13 +73,13 @@ def mine() -> Strand | None:
 
 def ask(question: Any) -> Any:
     """Stop here until somebody answers; random numbers then go on where they were."""
-    strand, chance = _MINE.get(), randomness()
+    strand, before = _MINE.get(), chance()
     if strand is None:
         raise RuntimeError("Nobody answers outside a strand.")
     strand.question = question
     strand.stopped.release()
     strand.go.acquire()
-    set_randomness(chance)
+    set_chance(before)
     if isinstance(strand.answer, BaseException):
         raise strand.answer
     return strand.answer

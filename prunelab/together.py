@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 
 from prunelab.checkpoint import sharing
-from prunelab.cohort import epoch_together, kind, pays
+from prunelab.cohort import Stack, epoch_together, kind, pays
 from prunelab.events import Event
 from prunelab.experiment import one_thread
 from prunelab.registry import MODELS
@@ -67,13 +67,14 @@ def _carry_out(
     """Begin what may begin, make the passes all stopped for, let them go on; until all are over."""
     waiting, live = list(range(len(works))), list[int]()
     paid: dict[Hashable, bool] = {}
+    stacks: list[Stack] = []
     while waiting or live:
         for number in waiting[:]:
             if len(live) < MOST and _may_begin(works[number], [works[i] for i in live]):
                 waiting.remove(number)
                 live.append(number)
                 strands[number].resume()
-        answers = _pass([strands[i].question for i in live], paid)
+        answers = _pass([strands[i].question for i in live], paid, stacks)
         for number, answer in zip(live, answers, strict=True):
             if not strands[number].over:
                 strands[number].resume(answer)
@@ -140,8 +141,14 @@ def _joined(training: Training, epoch: int) -> Generator[Event, None, float]:
     return (yield from alone(training, epoch))
 
 
-def _pass(questions: Sequence[_Question | None], paid: dict[Hashable, bool]) -> list[Any]:
-    """The answers: loss and random numbers after a pass made together, None where one is alone."""
+def _pass(
+    questions: Sequence[_Question | None], paid: dict[Hashable, bool], stacks: list[Stack]
+) -> list[Any]:
+    """The answers: loss and random numbers after a pass made together, None where one is alone.
+
+    ``stacks`` are those of the last passes; those that went on are used again.
+    """
+    held, stacks[:] = stacks[:], []
     answers: list[Any] = [None] * len(questions)
     together: dict[Hashable, list[int]] = {}
     for place, question in enumerate(questions):
@@ -152,7 +159,9 @@ def _pass(questions: Sequence[_Question | None], paid: dict[Hashable, bool]) -> 
         asked = [q for q in (questions[i] for i in places) if q is not None]
         trainings, epoch = [q.training for q in asked], asked[0].epoch
         if len(places) > 1 and _known(trainings, epoch, paid):
-            found = epoch_together(trainings, epoch, [q.chance for q in asked])
+            stack = next((s for s in held if s.holds(trainings)), None) or Stack(trainings)
+            stacks.append(stack)
+            found = epoch_together(stack, epoch, [q.chance for q in asked])
             for place, loss, chance in zip(places, *found, strict=True):
                 answers[place] = loss, chance
     return answers

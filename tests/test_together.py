@@ -70,9 +70,9 @@ def always(monkeypatch):
     sizes = []
     plain = cohort.epoch_together
 
-    def counted(trainings, *rest):
-        sizes.append(len(trainings))
-        return plain(trainings, *rest)
+    def counted(stack, *rest):
+        sizes.append(len(stack.trainings))
+        return plain(stack, *rest)
 
     monkeypatch.setattr(together, "pays", lambda *_: True)
     monkeypatch.setattr(together, "epoch_together", counted)
