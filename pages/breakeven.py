@@ -108,7 +108,9 @@ def _forms(found: BreakEven) -> None:
         rows.append({"form": form, "faster than dense from": words, "what it is": FORMS[form]})
     for form, why in found.missing.items():
         rows.append({"form": form, "faster than dense from": "not timed", "what it is": why})
-    st.table(pd.DataFrame(rows).set_index("form"))
+    table = pd.DataFrame(rows)
+    st.table(table.set_index("form"))
+    show.downloads(table, "forms")
 
 
 def _machine(found: BreakEven) -> None:

@@ -131,8 +131,9 @@ def _referee(seen: Seen) -> None:
 def _take(seen: Seen) -> None:
     """Every run with every number, for a spreadsheet, a paper or another tool."""
     st.markdown("One row a run, with every cost and every quality; what is empty was not measured.")
-    st.dataframe(seen.rows, hide_index=True, key="raw")
-    show.downloads(seen.rows, "runs")
+    rows = seen.rows.drop(columns="subject")  # the key says it in words
+    st.dataframe(rows, hide_index=True, key="raw")
+    show.downloads(rows, "runs")
     track.offer([result.key for result in seen.results])
     with st.popover("Python", type="tertiary", icon=":material/code:", key="python-take"):
         to = st.session_state.get("_track-to") or "mlflow"
