@@ -73,6 +73,7 @@ def _side(found: Chosen, result: Result, which: figures.Which, of: str, *, kept:
             table, hide_index=True, key=f"rows-{side}", on_select="rerun",
             selection_mode="single-row",
         )  # fmt: skip
+        show.downloads(table, f"rows-{side}")
         return [int(table["row"][n]) for n in sent["selection"]["rows"] if n < len(table)]
     call = f"run.plot.gallery({which!r}, kept={kept}, of={of!r})"
     clicked = show.picture(

@@ -70,12 +70,14 @@ def show_movement(result: Result) -> None:
         "movement",
         python=words.python(RunSpec.from_json(result.spec), f"run.plot.movement({layer!r})"),
     )
+    ways = figures.movement_numbers(result, layer)
     st.dataframe(
-        figures.movement_numbers(result, layer),
+        ways,
         hide_index=True,
         key="ways",
         column_config={"share kept": st.column_config.NumberColumn(format="percent")},
     )
+    show.downloads(ways, "ways")
     with st.expander("How to read this picture"):
         st.markdown(READING)
 

@@ -31,6 +31,7 @@ def show_layers(study: Study, folder: Path, keep: Keep) -> None:
     if len(study.fixed):
         with st.expander("What cannot go, and why"):
             st.dataframe(study.fixed, hide_index=True, key="fixed")
+            show.downloads(study.fixed, "fixed")
 
 
 def _measured(study: Study, keep: Keep) -> None:

@@ -78,15 +78,19 @@ def explain(arrived: Sequence[Arrival]) -> None:
             "The last training is as long in every lane. The way there is not: rounds cost a "
             "training each, which one shot and a small dense network save."
         )
+        lanes = figures.lane_table(arrived)
         st.dataframe(
-            figures.lane_table(arrived),
+            lanes,
             hide_index=True,
             key="lanes-table",
             column_config={"epochs a run": st.column_config.NumberColumn(format="%.0f")},
         )
+        show.downloads(lanes, "lanes")
     with st.expander("The test behind the medal"):
         st.markdown(TEST)
-        st.dataframe(figures.medal_table(arrived), hide_index=True, key="medal-table")
+        medals = figures.medal_table(arrived)
+        st.dataframe(medals, hide_index=True, key="medal-table")
+        show.downloads(medals, "medals")
 
 
 def python(base: RunSpec, race: Sequence[Starter], call: str) -> str:

@@ -103,6 +103,7 @@ def layers(result: Result, spec: RunSpec) -> None:
             "threshold": st.column_config.NumberColumn(format="%.4g"),
         },
     )
+    show.downloads(table, "layer-table")
     cell = str(clicked[0]["customdata"][0]) if clicked else ""
     rows = [str(table["layer"][row]) for row in sent["selection"]["rows"] if row < len(table)]
     name = _picked(cell, rows[0] if rows else "") or closer.layer(table["layer"])
