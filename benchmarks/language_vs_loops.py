@@ -1,70 +1,158 @@
 """Scores and masks of language models: ours against the published loops, equal results, in turn.
 
-python benchmarks/language_vs_loops.py
+    python benchmarks/language_vs_loops.py [--print]
+
+One thread, seconds of the processor, so that other work on the machine weighs less. Memory is what
+a process of its own has resident at most, above what it had before, weights and Hessian given;
+masks and scores that come out are counted. Writes its table into docs/language-models.md.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from written import put
 
 from prunelab import pagerank
-from prunelab.lm.sparsegpt import solve
+from prunelab.lm.sparsegpt import solve_
 from prunelab.lm.weights import mask
 
-ROUNDS = 5
-Call = Callable[[], Any]
+ROUNDS = 7
+RETURNED = {"MALLOC_MMAP_THRESHOLD_": "65536"}  # what is freed is no longer resident
+
+
+class Case(NamedTuple):
+    """Two ways to the same, what both are given and may use up, and how their results compare."""
+
+    name: str
+    given: tuple[Tensor, ...]
+    theirs: Callable[..., Any]
+    ours: Callable[..., Any]
+    equal: Callable[[Any, Any], str]
+
+
+def wanda(size: int = 2048) -> Case:
+    """Half of every row."""
+    w, x = _layer(size)
+    return Case(
+        f"Wanda's mask, {size} × {size}",
+        (w, x.square().sum(0)),
+        wanda_loop,
+        lambda w, squares: mask("wanda", w, squares, 0.5, None),
+        lambda a, b: "every weight" if torch.equal(a, b) else f"{int((a != b).sum())} differ",
+    )
+
+
+def rank(size: int = 4096) -> Case:
+    """Of the up-projection of a model of 7 billion parameters."""
+    chance, wide = torch.Generator().manual_seed(0), size * 43 // 16
+    up = torch.randn(wide, size, generator=chance)
+    return Case(
+        f"weighted PageRank, {size} → {wide}",
+        (up, torch.rand(size, generator=chance), torch.rand(wide, generator=chance)),
+        pagerank_loop,
+        pagerank.weighted,
+        lambda a, b: f"scores to {float((a.double() / b - 1).abs().max()):.0e}",
+    )
+
+
+def sparsegpt(size: int = 2048) -> Case:
+    """Half of every 128 columns."""
+    w, x = _layer(size)
+    return Case(
+        f"SparseGPT, {size} × {size}",
+        (w, x.T @ x),
+        sparsegpt_loop,
+        lambda w, h: solve_(w, h, 0.5),
+        lambda a, b: (
+            f"all but {int(((a != 0) != b.stays).sum())} of {w.numel():,} weights of the mask"
+        ),
+    )
+
+
+CASES = {"wanda": wanda, "rank": rank, "sparsegpt": sparsegpt}
 
 
 def main() -> None:
-    """Print one row for each method."""
+    """Measure, and put the table in its place."""
     torch.set_num_threads(1)
-    print("| what | published, s | ours, s | faster (min–max) | equal |")
-    print("|---|---|---|---|---|")
-    chance = torch.Generator().manual_seed(0)
-    w = torch.randn(2048, 2048, generator=chance)
-    x = torch.randn(4096, 2048, generator=chance) * (0.1 + 3 * torch.rand(2048, generator=chance))
-    squares, h = x.square().sum(0), x.T @ x
-    row(
-        "Wanda, 2048 × 2048",
-        lambda: wanda_loop(w, squares),
-        lambda: mask("wanda", w, squares, 0.5, None),
-        torch.equal,
-    )
-    up = torch.randn(11008, 4096, generator=chance)
-    p, active = torch.rand(4096, generator=chance), torch.rand(11008, generator=chance)
-    row(
-        "weighted PageRank, 4096 → 11008",
-        lambda: pagerank_loop(up, p, active),
-        lambda: pagerank.weighted(up, p, active),
-        lambda a, b: torch.allclose(a.double(), b, rtol=1e-4),
-    )
-    row(
-        "SparseGPT, 2048 × 2048",
-        lambda: sparsegpt_loop(w, h),
-        lambda: solve(w, h, 0.5),
-        lambda a, b: f"{100 * float(((a != 0) == b.stays).float().mean()):.3f} % of the mask",
-    )
+    if "--extra" in sys.argv:
+        print(extra(*sys.argv[-2:]))
+        return
+    lines = [
+        "| what | faster, median (lowest–highest) | equal | their extra memory | ours | share |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, case in CASES.items():
+        lines.append(row(name, case))
+        print(lines[-1], flush=True)
+    if "--print" not in sys.argv:
+        put("language-models.md", "table: loops", "\n".join(lines))
 
 
-def row(name: str, theirs: Call, ours: Call, equal: Callable[[Any, Any], Any]) -> None:
-    """Both ways in turn."""
+def row(name: str, make: Callable[[], Case]) -> str:
+    """Both ways in turn, each on a copy of what is given; then each in a process of its own."""
+    case = make()
     times: list[tuple[float, float]] = []
     for _ in range(ROUNDS):
-        start = time.perf_counter()
-        one = theirs()
-        middle = time.perf_counter()
-        two = ours()
-        times.append((middle - start, time.perf_counter() - middle))
+        first, second = ([t.clone() for t in case.given] for _ in range(2))
+        start = time.process_time()
+        one = case.theirs(*first)
+        middle = time.process_time()
+        two = case.ours(*second)
+        times.append((middle - start, time.process_time() - middle))
     ratios = [a / b for a, b in times]
-    both = [statistics.median(t) for t in zip(*times, strict=True)]
-    spread = f"{statistics.median(ratios):.1f} ({min(ratios):.1f}–{max(ratios):.1f})"
-    print(f"| {name} | {both[0]:.3f} | {both[1]:.3f} | {spread} | {equal(one, two)} |", flush=True)
+    theirs, ours = (_asked(name, who) for who in ("theirs", "ours"))
+    cells = (
+        case.name,
+        f"{statistics.median(ratios):.1f} ({min(ratios):.1f}–{max(ratios):.1f})",
+        case.equal(one, two),
+        f"{theirs / 2**20:.1f} MiB",
+        f"{ours / 2**20:.1f} MiB",
+        f"{100 * ours / theirs:.1f} %",
+    )
+    return "| " + " | ".join(cells) + " |"
+
+
+def _asked(name: str, who: str) -> int:
+    command = [sys.executable, __file__, "--extra", name, who]
+    said = subprocess.run(
+        command, env=os.environ | RETURNED, check=True, capture_output=True, text=True
+    )
+    return int(said.stdout)
+
+
+def extra(name: str, who: str) -> int:
+    """The most bytes this process has resident during one way, above those before it (Linux)."""
+    small, case = CASES[name](256), CASES[name]()
+    getattr(small, who)(*small.given)  # loads what is loaded once
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forget the peak so far
+    before = _resident("VmRSS")
+    kept = getattr(case, who)(*case.given)
+    most = _resident("VmHWM") - before
+    del kept
+    return most
+
+
+def _resident(field: str) -> int:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return 1024 * int(next(line.split()[1] for line in lines if line.startswith(field)))
+
+
+def _layer(size: int) -> tuple[Tensor, Tensor]:
+    chance = torch.Generator().manual_seed(0)
+    w = torch.randn(size, size, generator=chance)
+    spread = 0.1 + 3 * torch.rand(size, generator=chance)
+    return w, torch.randn(2 * size, size, generator=chance) * spread
 
 
 def wanda_loop(w: Tensor, squares: Tensor) -> Tensor:
@@ -87,9 +175,9 @@ def pagerank_loop(w: Tensor, p: Tensor, active: Tensor) -> Tensor:
     return torch.nan_to_num(v / v.sum())
 
 
-def sparsegpt_loop(w: Tensor, hessian: Tensor, columns: int = 128) -> Tensor:
+def sparsegpt_loop(w: Tensor, h: Tensor, columns: int = 128) -> Tensor:
     """IST-DASLab/sparsegpt, sparsegpt.py, fasterprune, without its forced GPU synchronisation."""
-    w, h = w.clone(), hessian.clone()
+    w = w.clone()
     h.diagonal().add_(0.01 * h.diagonal().mean())
     h = torch.linalg.cholesky(torch.cholesky_inverse(torch.linalg.cholesky(h)), upper=True)
     for i1 in range(0, w.shape[1], columns):

@@ -14,7 +14,7 @@ from prunelab.lm import folder as folders
 from prunelab.lm.anatomy import blocks, linears, matrix, mlp, remove_blocks, remove_neurons
 from prunelab.lm.neurons import official_masks, score_neurons
 from prunelab.lm.prune import METHODS
-from prunelab.lm.sparsegpt import solve
+from prunelab.lm.sparsegpt import solve, solve_
 from prunelab.lm.walk import walk
 from prunelab.lm.weights import WEIGHTS, mask
 from prunelab.pagerank import modified, weighted
@@ -287,6 +287,26 @@ def test_sparsegpt_on_white_inputs_is_magnitude():
     found = solve(w, 3 * torch.eye(32, dtype=torch.float64), 0.5, columns=32)
     assert torch.equal(found.stays, mask("magnitude", w, None, 0.5, None))
     assert torch.allclose(found.weight, w * found.stays)
+
+
+def test_a_hessian_without_an_inverse_gets_more_on_its_diagonal():
+    w, x = correlated(6, 300)
+    h = x[:3].T @ x[:3]  # three tokens say nothing of most directions
+    before = h.clone()
+    one, two = (solve(w, h, 0.5, damp=damp) for damp in (0.0, 0.01))
+    assert torch.equal(h, before)
+    assert torch.equal(one.weight, two.weight)
+    assert one.kept == int(one.stays.sum()) == w.numel() // 2
+
+
+def test_sparsegpt_in_place_uses_up_what_it_is_given():
+    w, x = correlated(6, 300)
+    expected = solve(w, x.T @ x, 0.5)
+    assert solve_(w, x.T @ x, 0.5).weight is w
+    assert torch.equal(w, expected.weight)
+    half = w.bfloat16()
+    assert solve_(half, x.T @ x, 0.5, pattern=(2, 4)).weight is half
+    assert (half.reshape(6, -1, 4) != 0).sum(2).max() == 2
 
 
 def test_inputs_that_say_nothing_cost_nothing():

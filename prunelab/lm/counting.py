@@ -17,7 +17,7 @@ def without_lowest(score: Tensor, gone: int) -> Tensor:
         return torch.ones_like(score, dtype=torch.bool)
     cut = _lowest(score, gone)
     stays = score > cut
-    if int(stays.sum()) == score.shape[0] * (score.shape[1] - gone):
+    if int(stays.count_nonzero()) == score.shape[0] * (score.shape[1] - gone):
         return stays  # nothing else is as low as the last to go
     level = score == cut
     short = gone - (~stays & ~level).sum(1, keepdim=True)  # of the level ones, that must go

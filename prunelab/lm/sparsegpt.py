@@ -6,7 +6,7 @@ Hessian, in the columns that come after it.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,20 +16,31 @@ from prunelab.masks import removed
 from prunelab.spec import SpecError
 
 COLUMNS = 128  # that choose their mask together
+SQUARE = 128  # columns that are factored together
 GROUP = 16  # of them that are changed together by those before
 DAMP = 0.01
 
 
 class Solved(NamedTuple):
-    """The new weight, what of it stays, and the error over the inputs that was left."""
+    """The new weight, how many of its numbers stay, the error over the inputs that was left."""
 
     weight: Tensor
-    stays: Tensor
+    kept: int
     loss: float
+
+    @property
+    def stays(self) -> Tensor:
+        """The mask: what is not zero."""
+        return self.weight != 0
+
+
+def solve(weight: Tensor, hessian: Tensor, sparsity: float, **how: Any) -> Solved:
+    """``solve_`` that leaves the weight and the Hessian as they are."""
+    return solve_(weight.clone(), hessian.clone(), sparsity, **how)
 
 
 @torch.no_grad()
-def solve(
+def solve_(
     weight: Tensor,
     hessian: Tensor,
     sparsity: float,
@@ -38,7 +49,10 @@ def solve(
     columns: int = COLUMNS,
     damp: float = DAMP,
 ) -> Solved:
-    """Prune a layer by the Hessian of its reconstruction error, H = Σ x xᵀ up to a factor.
+    """Prune a layer in place by the Hessian of its reconstruction error, H = Σ x xᵀ up to a factor.
+
+    The Hessian is used up: what is computed from it takes its place, so that there is memory for a
+    few blocks of columns alone.
 
     Args:
         weight: (outputs, inputs).
@@ -52,83 +66,106 @@ def solve(
         SpecError: a Hessian that has no inverse even when much is added to its diagonal.
     """
     exact = torch.float64 if weight.dtype == torch.float64 else torch.float32
-    w = weight.T.to(exact, copy=True, memory_format=torch.contiguous_format)  # inputs as rows
-    upper, dead = _inverse(hessian.to(exact), damp)
-    w[dead] = 0
-    stays = torch.ones_like(w, dtype=torch.bool)
-    loss = 0.0
+    w, upper = weight.to(exact), hessian.to(exact)
+    w[:, _invert(upper, damp)] = 0
+    kept, loss = 0, 0.0
     step = columns if pattern is None else columns - columns % pattern[1]
-    for start in range(0, len(w), step):
-        here = slice(start, min(start + step, len(w)))
-        undone = _block(w[here], stays[here], upper[here, here], sparsity, pattern)
-        w[here.stop :].addmm_(upper[here, here.stop :].T, undone, alpha=-1)
-        loss += float(undone.square().sum() / 2)
-    return Solved(w.T.to(weight.dtype), stays.T, loss)
+    for start in range(0, w.shape[1], step):
+        here = slice(start, start + step)
+        block = _turned(w[:, here])  # inputs as rows: each is changed as a whole
+        undone, stay = _block(block, upper[here, here], sparsity, pattern)
+        w[:, here] = _turned(block)
+        w[:, here.stop :].addmm_(undone.T, upper[here, here.stop :], alpha=-1)
+        kept, loss = kept + stay, loss + float(undone.square_().sum() / 2)
+    return Solved(weight if w is weight else weight.copy_(w), kept, loss)
+
+
+def _turned(block: Tensor) -> Tensor:
+    """The transpose; of a tensor without gaps it is many times faster."""
+    return block.contiguous().T.contiguous()
 
 
 def _block(
-    w: Tensor, stays: Tensor, upper: Tensor, sparsity: float, pattern: tuple[int, int] | None
-) -> Tensor:
-    """Prune some inputs, rows here, in place; what is to be made up for behind them.
+    w: Tensor, upper: Tensor, sparsity: float, pattern: tuple[int, int] | None
+) -> tuple[Tensor, int]:
+    """Prune some inputs, rows here, in place; what is to be made up for, how many weights stay.
 
     A row is changed once, when its turn comes, by all that was left undone before it: first by
     that of earlier groups together, then by that of its own group.
     """
     diagonal, undone = upper.diagonal()[:, None], torch.empty_like(w)
+    stays = torch.empty_like(w, dtype=torch.bool)
     if pattern is None:
-        cost = (w / diagonal).square_().view(1, -1)
-        stays.copy_(without_lowest(cost, removed(sparsity, cost.numel())).view_as(w))
+        cost = torch.div(w, diagonal, out=undone).square_().view(1, -1)
+        stays = without_lowest(cost, removed(sparsity, cost.numel())).view_as(w)
     size = pattern[1] if pattern else GROUP
     for start in range(0, len(w), size):
-        group = slice(start, min(start + size, len(w)))
+        group = slice(start, start + size)
         if start:
             w[group].addmm_(upper[:start, group].T, undone[:start], alpha=-1)
         if pattern:
             cost = (w[group] / diagonal[group]).square_().T.contiguous()
             stays[group] = without_lowest(cost, pattern[1] - pattern[0]).T
-        goes, inverse = ~stays[group], 1 / diagonal[group]
-        for j in range(start, group.stop):
-            row = w[j]
-            if j > start:
-                row.addmv_(undone[start:j].T, upper[start:j, j], alpha=-1)
-            torch.mul(row, goes[j - start], out=undone[j])
-            row -= undone[j]
-            undone[j] *= inverse[j - start]
-    return undone
+        goes = ~stays[group] / diagonal[group]
+        _group(w[group], upper[group, group], goes, undone[group])
+    w.mul_(stays)
+    return undone, int(stays.count_nonzero())
 
 
-def _inverse(h: Tensor, damp: float) -> tuple[Tensor, Tensor]:
-    """The upper Cholesky factor of the inverse, and the inputs that never say anything.
+def _group(w: Tensor, upper: Tensor, goes: Tensor, undone: Tensor) -> None:
+    """Row by row: change it by what those before left undone, note what it leaves itself."""
+    for j, (row, share, left) in enumerate(zip(w, goes, undone, strict=True)):
+        if j:
+            row.addmv_(undone[:j].T, upper[:j, j], alpha=-1)
+        torch.mul(row, share, out=left)
 
-    From the back: H = V Vᵀ with V upper gives H⁻¹ = Uᵀ U with U = V⁻¹, so nothing is inverted but a
-    triangle.
+
+def _invert(h: Tensor, damp: float) -> Tensor:
+    """Of H make U in place, upper with H⁻¹ = Uᵀ U; which inputs never say anything.
+
+    From the back: H = V Vᵀ with V upper, and U = V⁻¹, so nothing is inverted but a triangle.
     """
     dead = h.diagonal() == 0
-    h = h.clone()
     h.diagonal()[dead] = 1
-    mean, none = float(h.diagonal().mean()), 0.0
+    parts = [slice(i, min(i + SQUARE, len(h))) for i in range(0, len(h), SQUARE)]
+    squares, mean = [h[part, part].clone() for part in parts], float(h.diagonal().mean())
     while damp <= 1:
-        h.diagonal().add_((damp - none) * mean)
-        lower, failed = torch.linalg.cholesky_ex(h.flip(0, 1))
-        if not failed:
-            return _inverted(lower).flip(0, 1), dead
-        damp, none = damp * 10, damp
+        h.diagonal().add_(damp * mean)
+        if _factored(h, parts):
+            _inverted(h, parts)
+            return dead
+        for part, square in zip(parts, squares, strict=True):  # the lower half was only read
+            h[part, part] = square
+            h[part, part.stop :] = h[part.stop :, part].T
+        damp = max(10 * damp, DAMP)
     raise SpecError(
         "SparseGPT found no inverse Hessian: the calibration text says too little, or what arrives "
         "is not finite. Give more text."
     )
 
 
-def _inverted(lower: Tensor) -> Tensor:
-    """The inverse of a lower triangle: of its two halves, and what joins them."""
-    n = len(lower)
-    if n <= COLUMNS:
-        one = torch.eye(n, dtype=lower.dtype, device=lower.device)
-        solved: Tensor = torch.linalg.solve_triangular(lower, one, upper=False)
-        return solved
-    half, found = n // 2, torch.zeros_like(lower)
-    found[:half, :half] = _inverted(lower[:half, :half])
-    found[half:, half:] = _inverted(lower[half:, half:])
-    found[half:, :half] = found[half:, half:] @ lower[half:, :half] @ found[:half, :half]
-    found[half:, :half].neg_()
-    return found
+def _factored(h: Tensor, parts: list[slice]) -> bool:
+    """The upper half becomes V, squares on the diagonal V⁻¹; False where there is none."""
+    for number in reversed(range(len(parts))):
+        part = parts[number]
+        lower, failed = torch.linalg.cholesky_ex(h[part, part].flip(0, 1))
+        if failed:
+            return False
+        one = torch.eye(len(lower), dtype=h.dtype, device=h.device)
+        h[part, part] = torch.linalg.solve_triangular(lower, one, upper=False).flip(0, 1)
+        above = h[: part.start, part]
+        above.copy_(above @ h[part, part].T)
+        for rows in parts[:number]:
+            rest = slice(rows.start, part.start)
+            h[rows, rest].addmm_(above[rows], above[rest].T, alpha=-1)
+    return True
+
+
+def _inverted(h: Tensor, parts: list[slice]) -> None:
+    """The upper half, V with V⁻¹ in the squares on its diagonal, becomes V⁻¹; the rest zero."""
+    for number, part in enumerate(parts):
+        h[part.stop :, part] = 0
+        above = h[: part.start, part] @ h[part, part]
+        for rows in parts[:number]:
+            rest = slice(rows.start, part.start)
+            h[rows, part] = torch.mm(h[rows, rest], above[rest]).neg_()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from prunelab.lm.anatomy import blocks, linears, matrix
 from prunelab.lm.counting import without_lowest
-from prunelab.lm.sparsegpt import DAMP, solve
+from prunelab.lm.sparsegpt import DAMP, solve_
 from prunelab.lm.walk import Block, listening, walk
 from prunelab.masks import removed
 from prunelab.spec import SpecError
@@ -17,7 +17,7 @@ from prunelab.training import seeded
 
 WEIGHTS = ("wanda", "sparsegpt", "magnitude", "random")
 Pattern = tuple[int, int] | None
-ROWS = 256  # that are sorted together
+ROWS = 128  # that are chosen from together
 
 
 def prune_weights(
@@ -41,13 +41,12 @@ def prune_weights(
         nonlocal of, kept
         weight = matrix(layer)
         if method == "sparsegpt" and seen is not None:
-            found = solve(weight, seen, sparsity, pattern=pattern, damp=damp)
-            weight.copy_(found.weight)
-            stays = found.stays
+            left = solve_(weight, seen, sparsity, pattern=pattern, damp=damp).kept
         else:
             stays = mask(method, weight, seen, sparsity, pattern, seeded(seed, name))
             weight.mul_(stays)
-        of, kept = of + stays.numel(), kept + int(stays.sum())
+            left = int(stays.count_nonzero())
+        of, kept = of + weight.numel(), kept + left
 
     if method in ("magnitude", "random"):
         with torch.no_grad():
@@ -90,7 +89,7 @@ def mask(
     """
     if pattern and weight.shape[1] % pattern[1]:
         raise SpecError(f"A layer of {weight.shape[1]} inputs has no blocks of {pattern[1]}.")
-    stays = torch.ones_like(weight, dtype=torch.bool)
+    stays = torch.empty_like(weight, dtype=torch.bool)
     by_row = method == "wanda"
     if not by_row and not pattern:
         score = _score(method, weight, None, chance).flatten()
