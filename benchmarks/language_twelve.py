@@ -11,13 +11,14 @@ from __future__ import annotations
 import argparse
 import platform
 import sys
-import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import psutil
 import torch
 import transformers
+from resident import asked, most
 from written import put
 
 from prunelab import lm
@@ -27,50 +28,33 @@ SEQUENCES, LENGTH, SPARSITY = 128, 256, 0.3
 ASKED = (("neurons", "llm-rank"), ("weights", "wanda"))  # wanda runs every block twice
 
 
-class Peak:
-    """The most memory of this process while it is open, in bytes, above what was there before."""
-
-    def __enter__(self) -> Peak:
-        self._process, self._over = psutil.Process(), threading.Event()
-        self._before = self.most = self._process.memory_info().rss
-        self._watch = threading.Thread(target=self._look, daemon=True)
-        self._watch.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._watch.join()
-        self.most -= self._before
-
-    def _look(self) -> None:
-        while not self._over.wait(0.005):
-            self.most = max(self.most, self._process.memory_info().rss)
-
-
-def model() -> Any:
+def model(depth: int = 12) -> Any:
     """GPT-2's shape with weights drawn at random."""
     torch.manual_seed(0)
-    config = transformers.GPT2Config(n_positions=LENGTH, n_embd=768, n_layer=12, n_head=12)
+    config = transformers.GPT2Config(n_positions=LENGTH, n_embd=768, n_layer=depth, n_head=12)
     return transformers.GPT2LMHeadModel(config).eval()
 
 
-def measured(unit: Any, method: str) -> dict[str, float]:
+def pruning(unit: Any, method: str) -> Callable[[], Any]:
+    """What is measured; what is loaded once is loaded."""
+    net, ids = model(), torch.randint(0, 50_257, (SEQUENCES, LENGTH))
+    lm.prune(model(1), ids[:2, :8], method, SPARSITY, unit=unit)
+    return lambda: lm.prune(net, ids, method, SPARSITY, unit=unit)
+
+
+def measured(unit: Any, method: str, threads: int) -> dict[str, float]:
     """Seconds and extra bytes of scoring and pruning, and what a block and its activations take."""
-    net = model()
-    ids = torch.randint(0, net.config.vocab_size, (SEQUENCES, LENGTH))
-    block = sum(p.numel() * p.element_size() for p in blocks(net)[0].parameters())
-    passing = SEQUENCES * LENGTH * 768 * 4
-    lm.prune(model(), ids[:2, :8], method, SPARSITY, unit=unit)  # loads what is loaded once
-    with Peak() as peak:
-        start, busy = time.perf_counter(), time.process_time()
-        lm.prune(net, ids, method, SPARSITY, unit=unit)
-        seconds, busy = time.perf_counter() - start, time.process_time() - busy
+    block = sum(p.numel() * p.element_size() for p in blocks(model(1))[0].parameters())
+    call = pruning(unit, method)
+    start, busy = time.perf_counter(), time.process_time()
+    call()
+    seconds, busy = time.perf_counter() - start, time.process_time() - busy
     return {
         "seconds": seconds,
         "busy": busy,
-        "extra": peak.most,
+        "extra": asked(__file__, unit, method, "--threads", str(threads)),
         "block": block,
-        "passing": passing,
+        "passing": SEQUENCES * LENGTH * 768 * 4,
     }
 
 
@@ -84,7 +68,7 @@ def table(threads: int) -> str:
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for unit, method in ASKED:
-        found = measured(unit, method)
+        found = measured(unit, method, threads)
         beside = (found["extra"] - 2 * found["passing"]) / found["block"]
         lines.append(
             f"| `{method}`, 30 % of the {unit} | {found['seconds']:.0f} | {found['busy']:.0f} | "
@@ -100,11 +84,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--print", action="store_true", help="only print the table")
-    asked = parser.parse_args()
-    torch.set_num_threads(asked.threads)
-    found = table(asked.threads)
-    sys.stdout.write(f"{found}\n")
-    if not asked.print:
+    parser.add_argument("--extra", nargs=2, metavar=("UNIT", "METHOD"), help="only its memory")
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    if given.extra:
+        print(most(pruning(*given.extra)))
+        return
+    found = table(given.threads)
+    print(found)
+    if not given.print:
         put("language-models.md", "twelve", found)
 
 

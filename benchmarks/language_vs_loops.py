@@ -9,16 +9,14 @@ masks and scores that come out are counted. Writes its table into docs/language-
 
 from __future__ import annotations
 
-import os
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from resident import asked, most
 from torch import Tensor
 from written import put
 
@@ -27,7 +25,6 @@ from prunelab.lm.sparsegpt import solve_
 from prunelab.lm.weights import mask
 
 ROUNDS = 7
-RETURNED = {"MALLOC_MMAP_THRESHOLD_": "65536"}  # what is freed is no longer resident
 
 
 class Case(NamedTuple):
@@ -96,7 +93,7 @@ def main() -> None:
         lines.append(row(name, case))
         print(lines[-1], flush=True)
     if "--print" not in sys.argv:
-        put("language-models.md", "table: loops", "\n".join(lines))
+        put("language-models.md", "loops", "\n".join(lines))
 
 
 def row(name: str, make: Callable[[], Case]) -> str:
@@ -111,7 +108,7 @@ def row(name: str, make: Callable[[], Case]) -> str:
         two = case.ours(*second)
         times.append((middle - start, time.process_time() - middle))
     ratios = [a / b for a, b in times]
-    theirs, ours = (_asked(name, who) for who in ("theirs", "ours"))
+    theirs, ours = (asked(__file__, name, who) for who in ("theirs", "ours"))
     cells = (
         case.name,
         f"{statistics.median(ratios):.1f} ({min(ratios):.1f}–{max(ratios):.1f})",
@@ -123,29 +120,11 @@ def row(name: str, make: Callable[[], Case]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _asked(name: str, who: str) -> int:
-    command = [sys.executable, __file__, "--extra", name, who]
-    said = subprocess.run(
-        command, env=os.environ | RETURNED, check=True, capture_output=True, text=True
-    )
-    return int(said.stdout)
-
-
 def extra(name: str, who: str) -> int:
-    """The most bytes this process has resident during one way, above those before it (Linux)."""
+    """The most memory of one way."""
     small, case = CASES[name](256), CASES[name]()
     getattr(small, who)(*small.given)  # loads what is loaded once
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forget the peak so far
-    before = _resident("VmRSS")
-    kept = getattr(case, who)(*case.given)
-    most = _resident("VmHWM") - before
-    del kept
-    return most
-
-
-def _resident(field: str) -> int:
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return 1024 * int(next(line.split()[1] for line in lines if line.startswith(field)))
+    return most(lambda: getattr(case, who)(*case.given))
 
 
 def _layer(size: int) -> tuple[Tensor, Tensor]:

@@ -358,6 +358,8 @@ def test_what_cannot_be_pruned_is_refused():
         ({"unit": "atoms"}, "unit must be one of neurons, weights, heads, blocks"),
         ({"method": "sparsegpt"}, "The methods for neurons are llm-rank"),
         ({"sparsity": 1.0}, "sparsity must be at least 0 and below 1"),
+        ({"depth": 2}, "llm-rank has no knob 'depth'; it has gamma, theta, activity"),
+        ({"method": "random", "gamma": 1}, "random has no knob 'gamma'; it has none"),
         ({"recover": "hope"}, "recover must be none, or least-squares of neurons; got 'hope'"),
         ({"recover": "least-squares", "unit": "weights", "method": "wanda"}, "recover must be"),
         ({"unit": "weights", "method": "movement", "pattern": (2, 4)}, "needs 1 ≤ n < m"),

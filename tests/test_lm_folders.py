@@ -16,8 +16,7 @@ from prunelab.lm.__main__ import main
 from prunelab.spec import SpecError
 
 TEXT = written(6000)
-
-TEXT = written(6000)
+KNOBS = ("--knob", "gamma=0", "--knob", "activity=raw")
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +47,12 @@ def test_folders_that_are_no_models_are_refused(home, tmp_path):
         lm.read(other)
     deeper = copied("deeper")
     tiny.edited(deeper, "config.json", num_hidden_layers=4)
-    with pytest.raises(SpecError, match="lacks 9 tensors of its model"):
+    with pytest.raises(SpecError, match=r"lacks 9 tensors of its model.*Save the model once more"):
         lm.read(deeper)
+    bare = copied("bare")
+    (bare / "model.safetensors").unlink()
+    with pytest.raises(SpecError, match=r"holds no model.safetensors"):
+        lm.read(bare)
     for number, huge in enumerate(({"intermediate_size": 10**9}, {"num_hidden_layers": 10**9})):
         vast = copied(f"vast-{number}")
         tiny.edited(vast, "config.json", **huge)
@@ -105,12 +108,31 @@ def test_text_and_model_must_belong_together(home):
         language.tokens(" ")
     with pytest.raises(SpecError, match="which is 3 sequences of 32; 64 are wanted"):
         language.calibration(TEXT[:100], 64, 32)
+    with pytest.raises(SpecError, match="must be at least 1, got 4 of 0 tokens"):
+        language.calibration(TEXT, 4, 0)
+    for length in (65, 99):
+        long = torch.zeros(2, length, dtype=torch.long)
+        with pytest.raises(SpecError, match=f"at most 64 tokens at once, got {length}"):
+            lm.prune(language.model, long)
+        with pytest.raises(SpecError, match=f"at most 64 tokens at once, got {length}"):
+            lm.quality(language.model, long.flatten(), length=length)
+    for token in (-1, 32):
+        with pytest.raises(SpecError, match=r"from 0 to 31, got .* of another vocabulary"):
+            lm.prune(language.model, torch.full((2, 8), token))
+    with pytest.raises(SpecError, match=r"from 0 to 3, .* of another vocabulary"):
+        lm.agreement(language.model, _small(), torch.arange(9), length=8)
     with pytest.raises(SpecError, match="The prompt is empty"):
         lm.continued(language.model, language.tokenizer, "")
     assert lm.continued(language.model, language.tokenizer, "the ", 3).startswith("t")
     language.model.resize_token_embeddings(5)
     with pytest.raises(SpecError, match="they do not belong together"):
         language.tokens("zebra")
+
+
+def _small():
+    model = tiny.model("llama")
+    model.resize_token_embeddings(4)
+    return model
 
 
 def test_a_tokenizer_of_another_model_is_refused(home, tmp_path):
@@ -128,13 +150,17 @@ def test_the_command_prunes_measures_and_saves(home, tmp_path, capsys):
     text.write_text(TEXT, encoding="utf-8")
     words = [str(home), "--text", str(text), "--sequences", "8", "--length", "32"]
     out = tmp_path / "out"
-    assert main([*words, "--sparsity", "0.25", "--out", str(out), "--json"]) == 0
+    assert main([*words, "--sparsity", "0.25", *KNOBS, "--out", str(out), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["sparsity"] == {"asked": 0.25, "achieved": 0.25, "of": 120}
     assert told["parameters"][1] < told["parameters"][0]
     assert lm.read(out).model.config.intermediate_size == 30
     assert main([*words, "--unit", "weights", "--method", "wanda", "--pattern", "2:4"]) == 0
     assert "Perplexity" in capsys.readouterr().out
+    assert main([*words, "--unit", "weights", "--method", "wanda", "--pattern", "2-4"]) == 2
+    assert "--pattern must be N:M such as 2:4, got '2-4'" in capsys.readouterr().err
+    assert main([*words, "--knob", "gamma"]) == 2
+    assert "--knob must be NAME=VALUE such as gamma=0.5, got 'gamma'" in capsys.readouterr().err
     assert main([*words, "--method", "wandaa"]) == 2
     assert "The methods for neurons are" in capsys.readouterr().err
     text.write_bytes(b"\xff\xfe\xff")

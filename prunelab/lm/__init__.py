@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from prunelab.lm.evaluate import agreement, continued, quality, tokens_per_second, windows
 from prunelab.lm.folder import Language, read, save
+from prunelab.lm.neurons import official_masks
 from prunelab.lm.prune import Report, prune
 from prunelab.lm.repair import finetune
 
@@ -17,6 +18,7 @@ __all__ = [
     "agreement",
     "continued",
     "finetune",
+    "official_masks",
     "prune",
     "quality",
     "read",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any, get_args
@@ -39,16 +41,16 @@ def _run(asked: argparse.Namespace) -> dict[str, Any]:
     where = {"length": asked.length, "stride": asked.stride}
     before = quality(language.model, test, **where)
     dense = sum(p.numel() for p in language.model.parameters())
-    pattern = tuple(map(int, asked.pattern.split(":"))) if asked.pattern else None
     report = prune(
         language.model,
         ids,
         asked.method,
         asked.sparsity,
         unit=asked.unit,
-        pattern=pattern,  # type: ignore[arg-type]
+        pattern=_pattern(asked.pattern),
         recover=asked.recover,
         seed=asked.seed,
+        **dict(map(_knob, asked.knob)),
     )
     if asked.finetune:
         finetune(language.model, ids, steps=asked.finetune, seed=asked.seed)
@@ -77,6 +79,25 @@ def _text(place: str) -> str:
         return Path(place).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise SpecError(f"{place} must be a text in UTF-8: {error.reason}.") from error
+
+
+def _pattern(text: str) -> tuple[int, int] | None:
+    if not text:
+        return None
+    found = re.fullmatch(r"(\d+):(\d+)", text)
+    if not found:
+        raise SpecError(f"--pattern must be N:M such as 2:4, got {text!r}.")
+    return int(found[1]), int(found[2])
+
+
+def _knob(text: str) -> tuple[str, Any]:
+    name, _, value = text.partition("=")
+    if not name or not value:
+        raise SpecError(f"--knob must be NAME=VALUE such as gamma=0.5, got {text!r}.")
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return name, kind(value)
+    return name, value
 
 
 def _words(told: dict[str, Any]) -> str:
@@ -109,6 +130,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--finetune", type=int, default=0, metavar="STEPS", help="afterwards")
     parser.add_argument("--pattern", default="", metavar="N:M", help="such as 2:4, of weights")
+    parser.add_argument(
+        "--knob", action="append", default=[], metavar="NAME=VALUE", help="such as gamma=0.5"
+    )
     parser.add_argument("--sequences", type=int, default=64, help="of calibration")
     parser.add_argument("--length", type=int, default=256, help="tokens of a sequence and window")
     parser.add_argument("--stride", type=int, default=0, help="between windows; 0 is the length")

@@ -78,6 +78,25 @@ def matrix(layer: nn.Module) -> Tensor:
     return found.T if type(layer).__name__ == TRANSPOSED else found
 
 
+def readable(model: Any, ids: Tensor, length: int) -> None:
+    """Refuse tokens the model does not have, and more of them at once than it has positions for.
+
+    Raises:
+        SpecError: either.
+    """
+    rows = model.get_input_embeddings().weight.shape[0]
+    if ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < rows:
+        raise SpecError(
+            f"Tokens must be from 0 to {rows - 1}, got {int(ids.min())} to {int(ids.max())}: they "
+            f"are of another vocabulary. Take the tokenizer that the model was trained with."
+        )
+    most = getattr(model.config, "max_position_embeddings", None) or length
+    if length > most:
+        raise SpecError(
+            f"The model reads at most {most} tokens at once, got {length}. Take shorter sequences."
+        )
+
+
 @torch.no_grad()
 def remove_neurons(model: Any, stays: list[Tensor]) -> None:
     """Cut the MLP channels that are False out of every block, and say so in the config.

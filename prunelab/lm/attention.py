@@ -27,7 +27,8 @@ def attention(block: nn.Module) -> Any:
     if not hasattr(config, "num_key_value_heads") or not hasattr(found, "head_dim"):
         raise SpecError(
             "Heads can be cut out of the families Llama, Mistral and Qwen; the config of this one "
-            "cannot say that there are fewer heads than its width has room for."
+            "cannot say that there are fewer heads than its width has room for. Prune its "
+            "neurons, weights or blocks."
         )
     return found
 

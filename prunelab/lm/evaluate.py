@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from prunelab.lm.anatomy import readable
 from prunelab.measure.quality import FIRST, perplexity, shared
 from prunelab.spec import SpecError
 
@@ -50,6 +51,7 @@ def windows(ids: Tensor, length: int, stride: int = 0) -> Iterator[tuple[Tensor,
 @torch.inference_mode()
 def quality(model: Any, ids: Tensor, *, length: int, stride: int = 0) -> Quality:
     """Perplexity and next-token accuracy of a model on a text (n,) of its own tokens."""
+    readable(model, ids, min(length, len(ids)))
     loss, right, count = 0.0, 0, 0
     for window, new in windows(ids, length, stride):
         logits, after = _logits(model, window)
@@ -62,6 +64,8 @@ def quality(model: Any, ids: Tensor, *, length: int, stride: int = 0) -> Quality
 @torch.inference_mode()
 def agreement(model: Any, dense: Any, ids: Tensor, *, length: int, first: int = FIRST) -> float:
     """How many of the dense model's ``first`` likeliest next tokens the model also has, 0..1."""
+    for each in (model, dense):
+        readable(each, ids, min(length, len(ids)))
     both, count = 0, 0
     for window, new in windows(ids, length):
         one, two = (_logits(m, window)[0][-new:] for m in (model, dense))

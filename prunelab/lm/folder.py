@@ -35,14 +35,14 @@ class Language(NamedTuple):
             SpecError: an empty text, or tokens that the model does not have.
         """
         if not text.strip():
-            raise SpecError("The text is empty.")
+            raise SpecError("The text is empty. Give one of some thousand words.")
         with _quiet():
             ids = torch.tensor(self.tokenizer(text, add_special_tokens=False).input_ids)
         rows = self.model.get_input_embeddings().weight.shape[0]
         if len(ids) and int(ids.max()) >= rows:
             raise SpecError(
                 f"The tokenizer made token {int(ids.max())}, but the model has {rows}: they do "
-                f"not belong together."
+                f"not belong together. Take the tokenizer that the model was trained with."
             )
         return ids
 
@@ -50,8 +50,12 @@ class Language(NamedTuple):
         """Sequences drawn from a text without overlap, (sequences, length).
 
         Raises:
-            SpecError: a text that is too short for them.
+            SpecError: a text that is too short for them, or none of them asked for.
         """
+        if sequences < 1 or length < 1:
+            raise SpecError(
+                f"sequences and length must be at least 1, got {sequences} of {length} tokens."
+            )
         ids = self.tokens(text)
         there = len(ids) // length
         if there < sequences:
@@ -94,7 +98,7 @@ def read(place: str | Path, *, dtype: str = "float32", device: str = "cpu") -> L
     if len(tokenizer) > rows:
         raise SpecError(
             f"The tokenizer of {folder.name} has {len(tokenizer)} tokens, its model {rows}: they "
-            f"do not belong together."
+            f"do not belong together. Put the files of the model's own tokenizer there."
         )
     return Language(model.to(device).eval(), tokenizer)
 
@@ -120,7 +124,7 @@ def _asked(transformers: Any, folder: Path, found: layout.Folder) -> None:
     if wanted > SLACK * found.parameters:
         raise SpecError(
             f"{folder.name} lacks most of its model: config.json asks for {blocks:,} blocks and "
-            f"far more than the {found.parameters:,} numbers of its files."
+            f"far more than the {found.parameters:,} numbers of its files. Fetch all of them."
         )
 
 
@@ -143,7 +147,8 @@ def _whole(folder: Path, told: Mapping[str, Any]) -> None:
         first = (missing + strange)[0]
         raise SpecError(
             f"{folder.name} lacks {len(missing) + len(strange)} tensors of its model, or has them "
-            f"in another shape: {first} first."
+            f"in another shape: {first} first. Save the model once more with save_pretrained, or "
+            f"fetch all its files."
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import torch
 from torch import Tensor
 
-from prunelab.lm.anatomy import blocks, remove_blocks, remove_neurons
+from prunelab.lm.anatomy import blocks, readable, remove_blocks, remove_neurons
 from prunelab.lm.attention import HEADS, remove_heads, score_heads
 from prunelab.lm.neurons import NEURONS, score_neurons
 from prunelab.lm.repair import least_squares, movement
@@ -27,6 +27,12 @@ METHODS = {
     "weights": (*WEIGHTS, TRAINED),
     "heads": HEADS,
     "blocks": BLOCKS,
+}
+KNOBS = {
+    "llm-rank": ("gamma", "theta", "activity"),
+    "llm-rank-modified": ("activity",),
+    "sparsegpt": ("damp",),
+    TRAINED: ("steps", "lr", "batch"),
 }
 LEAST = 2  # sequences of calibration
 
@@ -71,13 +77,18 @@ def prune(  # noqa: PLR0913 - each is a flag of the command
         pattern: (n, m): of every m inputs of a weight n stay ("weights" alone).
         recover: "least-squares" solves the down-projection anew for the neurons that stay.
         seed: of random choices.
-        knobs: gamma, theta and activity of llm-rank; damp of sparsegpt; steps, lr and batch of
-            movement.
+        knobs: ``KNOBS[method]``. gamma=0 with activity="raw" is the default of LLM-Rank's published
+            code.
 
     Raises:
-        SpecError: an unknown method or knob, or calibration text that is too short.
+        SpecError: an unknown method or knob, calibration text that is too short, tokens of another
+            vocabulary, or more at once than the model reads.
     """
     check(ids, method, sparsity, unit, pattern)
+    readable(model, ids, ids.shape[1])
+    if strange := [name for name in knobs if name not in KNOBS.get(method, ())]:
+        has = ", ".join(KNOBS.get(method, ())) or "none"
+        raise SpecError(f"{method} has no knob {strange[0]!r}; it has {has}.")
     if recover not in get_args(Recover) or (recover != "none" and unit != "neurons"):
         raise SpecError(f"recover must be none, or least-squares of neurons; got {recover!r}.")
     if unit == "weights":
