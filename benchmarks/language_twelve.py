@@ -35,9 +35,9 @@ def model(depth: int = 12) -> Any:
     return transformers.GPT2LMHeadModel(config).eval()
 
 
-def pruning(unit: Any, method: str) -> Callable[[], Any]:
+def pruning(unit: Any, method: str, depth: int = 12) -> Callable[[], Any]:
     """What is measured; what is loaded once is loaded."""
-    net, ids = model(), torch.randint(0, 50_257, (SEQUENCES, LENGTH))
+    net, ids = model(depth), torch.randint(0, 50_257, (SEQUENCES, LENGTH))
     lm.prune(model(1), ids[:2, :8], method, SPARSITY, unit=unit)
     return lambda: lm.prune(net, ids, method, SPARSITY, unit=unit)
 
@@ -85,10 +85,11 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--print", action="store_true", help="only print the table")
     parser.add_argument("--extra", nargs=2, metavar=("UNIT", "METHOD"), help="only its memory")
+    parser.add_argument("--blocks", type=int, default=12, help="how deep --extra is")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     if given.extra:
-        print(most(pruning(*given.extra)))
+        print(most(pruning(*given.extra, given.blocks)))
         return
     found = table(given.threads)
     print(found)
