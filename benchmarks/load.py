@@ -1,6 +1,7 @@
 """How much one machine bears: many browsers at once, a long queue, a store of ten thousand runs.
 
     python benchmarks/load.py [--sessions 50] [--runs 1000] [--seconds 120] [--write]
+    python benchmarks/load.py --training --sessions 10 [--write]
     python benchmarks/load.py --stored 10000 [--write]         # --write: into docs/engine.md
 
 The sessions speak Streamlit's own protocol over websockets, as a browser does, each opening pages
@@ -41,7 +42,9 @@ from prunelab.store import Store
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("", "lab", "sweep", "runs", "methods")
+EVERY = ("", *sorted(page.stem for page in (ROOT / "pages").glob("*.py") if page.stem != "home"))
 PAUSE = 8.0  # seconds somebody looks at a page, on average
+LONG = RunSpec(model="resnet-narrow", method="l1-filter", sparsity=0.5, epochs=1000)
 TINY = RunSpec(data="iris", model="decision-tree", method="cost-complexity", sparsity=0.5)
 
 
@@ -103,7 +106,7 @@ async def look(page: str, connection: Any) -> Seen:
     return Seen(page or "home", time.perf_counter() - began, error)
 
 
-async def session(url: str, until: float) -> list[Seen]:
+async def session(url: str, until: float, pages: Sequence[str]) -> list[Seen]:
     """One browser: a page, a look, the next page."""
     seen: list[Seen] = []
     await asyncio.sleep(random.uniform(0, PAUSE))
@@ -112,15 +115,15 @@ async def session(url: str, until: float) -> list[Seen]:
         f"{url}/_stcore/stream", subprotocols=["streamlit"], origin=origin, max_size=None
     ) as connection:
         while time.monotonic() < until:
-            seen.append(await look(random.choice(PAGES), connection))
+            seen.append(await look(random.choice(pages), connection))
             await asyncio.sleep(random.expovariate(1 / PAUSE))
     return seen
 
 
-async def crowd(url: str, count: int, seconds: float) -> list[Seen]:
+async def crowd(url: str, count: int, seconds: float, pages: Sequence[str] = PAGES) -> list[Seen]:
     """Many browsers at once."""
     until = time.monotonic() + seconds
-    groups = await asyncio.gather(*(session(url, until) for _ in range(count)))
+    groups = await asyncio.gather(*(session(url, until, pages) for _ in range(count)))
     return [seen for group in groups for seen in group]
 
 
@@ -162,6 +165,27 @@ def busy(home: Path, sessions: int, runs: int, seconds: float) -> str:
         f"queued runs: {pace:.1f} of these finished a second, {ends['finished']:,} in the end, "
         f"{ends['failed']} failed. Errors shown: {', '.join(errors) or 'none'}. Memory of the app "
         f"{early >> 20} MB at first, {late >> 20} MB at the end.\n\n"
+    ) + table(["page", "opened", "median ms", "95th percentile ms", "worst ms"], pages_of(seen))
+
+
+def beside(home: Path, sessions: int, seconds: float) -> str:
+    """Sessions look at every page while one network trains."""
+    store = Store(home=home)
+    with serving(home) as (url, _):
+        asyncio.run(crowd(url, 2, 20, EVERY))
+        key = engine.submit(store, LONG)
+        while store.row(key).state != "running":
+            time.sleep(0.1)
+        began, load = time.perf_counter(), f"{os.getloadavg()[0]:.1f}"
+        seen = asyncio.run(crowd(url, sessions, seconds, EVERY))
+        took, state = time.perf_counter() - began, store.row(key).state
+        engine.cancel(store, key)
+    store.close()
+    errors = sorted({s.error for s in seen if s.error})
+    return (
+        f"{sessions} sessions for {took:.0f} s, a page every {PAUSE:g} s each, beside one run "
+        f"({LONG.model} on {LONG.data}, {state} at the end; load {load} when the sessions began). "
+        f"Errors shown: {', '.join(errors) or 'none'}.\n\n"
     ) + table(["page", "opened", "median ms", "95th percentile ms", "worst ms"], pages_of(seen))
 
 
@@ -248,19 +272,23 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=50)
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--training", action="store_true", help="beside one long run instead")
     parser.add_argument("--stored", type=int, help="measure a store of so many runs instead")
     parser.add_argument("--write", action="store_true", help="into docs/engine.md")
     given = parser.parse_args()
     where = machine()
     with tempfile.TemporaryDirectory() as folder:
         if given.stored:
-            said = large(Path(folder), given.stored)
+            name, said = "stored", large(Path(folder), given.stored)
+        elif given.training:
+            name, said = "training", beside(Path(folder), given.sessions, given.seconds)
         else:
+            name = "sessions"
             said = busy(Path(folder), given.sessions, given.runs, given.seconds)
     said = f"{where[0].upper()}{where[1:]}. {said}"
     print(said)
     if given.write:
-        put("engine.md", "stored" if given.stored else "sessions", said)
+        put("engine.md", name, said)
 
 
 if __name__ == "__main__":

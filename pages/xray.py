@@ -1,4 +1,4 @@
-"""X-ray: a method step by step on a layer of four by four, and why each weight went."""
+"""X-ray: a method step by step on a layer of four by four, a small tree or a few examples."""
 
 from __future__ import annotations
 
@@ -17,23 +17,26 @@ FIRST = "magnitude"
 def main() -> None:
     with st.spinner("Working every method through, a few seconds the first time"):
         worked = desk.worked()
-    names = xray.drawn(worked)
+    names = xray.walked(worked)
     if not names:
         st.title("X-ray")
-        st.info("No method has a layer to look into.")
+        st.info("No method has an example small enough to follow.")
         return
-    place = st.container()
+    place, layered = st.container(), xray.drawn(worked)
     method = st.selectbox(
         "Method", names, names.index(FIRST) if FIRST in names else 0, key="method",
         bind="query-params", width=320,
     )  # fmt: skip
+    if left := [name for name in worked if name not in names]:
+        st.caption(f"Too large for an example of this size: {', '.join(left)}.")
     steps = xray.steps(worked, method)
     titles = [f"{i}. {step['title']}" for i, step in enumerate(steps, 1)]
     chosen = _walk(titles, method)
     place.title(_title(steps[chosen], method))
     _step(worked, method, steps[chosen])
-    st.header("Who agrees", anchor=False)
-    _agree(worked, method)
+    if method in layered:
+        st.header("Who agrees", anchor=False)
+        _agree(worked, method)
 
 
 def _walk(titles: list[str], method: str) -> int:
@@ -58,7 +61,7 @@ def _title(step: Mapping[str, Any], method: str) -> str:
         "Weights w": "These weights are there",
         "Gradient ∂L/∂w": "This is how the loss would change",
         "Score": f"{method} gives each a score",
-        "Allocate": "So many may stay in each layer",
+        "Allocate": "So many may stay",
         "Select": "The highest stay, the others go",
         "Forward": "And this is what the network answers then",
     }

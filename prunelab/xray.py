@@ -21,6 +21,12 @@ def drawn(worked: Worked) -> list[str]:
     return [name for name in worked if _choice(worked, name) is not None]
 
 
+def walked(worked: Worked) -> list[str]:
+    """The methods that can be followed step by step; those with a layer to look into come first."""
+    first = drawn(worked)
+    return [*first, *(n for n in worked if n not in first and steps(worked, n))]
+
+
 def like(worked: Worked, method: str) -> list[str]:
     """Methods that chose among the same cells: the same tiny model, a choice of the same shape."""
     mine = _choice(worked, method)

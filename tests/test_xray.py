@@ -86,6 +86,21 @@ def test_the_page_walks_from_step_to_step(store):  # noqa: F811
     assert any("Rank" in m.value for m in show("xray").markdown)
 
 
+@pytest.mark.parametrize("method", ["cost-complexity", "el2n"])
+def test_what_chooses_no_weights_is_walked_as_tables(method, store):  # noqa: F811
+    app = show("xray", method=method)
+    assert app.selectbox(key="method").value == method
+    assert len(app.table) == 1
+    assert not app.header
+
+
+def test_every_method_is_walked_or_says_why_not():
+    worked = cards.worked()
+    names = xray.walked(worked)
+    assert names[: len(xray.drawn(worked))] == xray.drawn(worked)
+    assert all(worked[name]["why"] for name in set(worked) - set(names))
+
+
 def test_another_layer_has_another_cell(store):  # noqa: F811
     app = show("xray", method="l1-filter")
     app.session_state["_cell"] = (3, 3)
