@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 WORKERS ?= 2
 
-.PHONY: setup dev app test slow lint notebooks pair docs reproduce bench site browser system clean reproductions screenshots
+.PHONY: setup dev words app test slow lint notebooks pair docs reproduce bench site browser system clean reproductions screenshots
 
 setup: .venv/ready
 
@@ -46,6 +46,9 @@ notebooks: dev browser
 
 pair: dev
 	.venv/bin/jupytext --sync notebooks/*.ipynb
+
+words: dev
+	$(RUN) docs/words.py $(LANGUAGE)
 
 docs: setup
 	$(RUN) -m prunelab docs

@@ -13,6 +13,7 @@ from prunelab.catalogue import fits
 from prunelab.fair.balance import CONFIDENCE
 from prunelab.searching import Step, step
 from prunelab.spec import RunSpec
+from prunelab.speech import _, mark
 
 POINTS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0)
 ENDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
@@ -34,9 +35,9 @@ def main() -> None:
             done = shipped.finished(_keys(asked), examples.searched())
             told = _step(asked, done)
             _button(asked, told)
-    st.title("How much can go?")
+    st.title(_("How much can go?"))
     if not asked:
-        st.info("Choose a model and data on the left.")
+        st.info(_("Choose a model and data on the left."))
         return
     going = st.session_state.get("_searching") == _name(asked) and bool(told.wanted)
     if going and not _failed(told):
@@ -52,24 +53,24 @@ def _form(known: Mapping[str, Any]) -> Asked | None:
     data, model, data_knobs, model_knobs = controls.subject(known, start)
     fitting = [name for name in known["methods"] if not fits(known, name, model)]
     method = st.selectbox(
-        "Method", fitting, fitting.index(start.method) if start.method in fitting else 0,
+        _("Method"), fitting, fitting.index(start.method) if start.method in fitting else 0,
         key="method", bind="query-params",
     )  # fmt: skip
     lost = st.select_slider(
-        "Tolerated loss, in points of accuracy", POINTS, 100 * examples.TOLERATED,
+        _("Tolerated loss, in points of accuracy"), POINTS, 100 * examples.TOLERATED,
         key="tolerated", bind="query-params", format_func=lambda p: f"{p:g}",
-        help="What you would give for a smaller model. It is judged on validation data.",
+        help=_("What you would give for a smaller model. It is judged on validation data."),
     )  # fmt: skip
     low, high = st.select_slider(
-        "Look between, in %", ENDS, (0.5, 0.99), key="between",
+        _("Look between, in %"), ENDS, (0.5, 0.99), key="between",
         format_func=lambda s: f"{100 * s:g}",
     )  # fmt: skip
     seeds = st.slider(
-        "Seeds", 2, 10, examples.SEARCH_SEEDS, key="seeds", bind="query-params",
-        help="Each sparsity is run so often. The more, the surer at the same sparsity.",
+        _("Seeds"), 2, 10, examples.SEARCH_SEEDS, key="seeds", bind="query-params",
+        help=_("Each sparsity is run so often. The more, the surer at the same sparsity."),
     )  # fmt: skip
     sure = st.select_slider(
-        "Confidence in %", SURE, CONFIDENCE, key="confidence",
+        _("Confidence in %"), SURE, CONFIDENCE, key="confidence",
         bind="query-params", format_func=lambda s: f"{100 * s:g}",
     )  # fmt: skip
     epochs = controls.preset(known, data, model)
@@ -78,7 +79,7 @@ def _form(known: Mapping[str, Any]) -> Asked | None:
         model_knobs=model_knobs,
     )  # fmt: skip
     if low == high or controls.wants_file(known, base):
-        st.caption("The range needs two ends." if low == high else "Upload a file first.")
+        st.caption(_("The range needs two ends.") if low == high else _("Upload a file first."))
         return None
     search = {"tolerated": lost / 100, "low": low, "high": high, "confidence": sure}
     return Asked(base, int(seeds), search)
@@ -107,15 +108,16 @@ def _failed(told: Step) -> bool:
 
 def _button(asked: Asked, told: Step) -> None:
     going = st.session_state.get("_searching") == _name(asked) and bool(told.wanted)
-    words = "Searching" if going else "Search" if told.wanted else "The balance is found"
+    words = _("Searching") if going else _("Search") if told.wanted else _("The balance is found")
     off = going or not told.wanted
     if show.pressed(words, key="search", icon=":material/balance:", off=off):
         _begin(_name(asked))
         st.rerun()
     if told.wanted:
-        st.caption(f"Next: {len(told.wanted)} runs, {fleet.forecast(told.wanted)}.")
+        time = fleet.forecast(told.wanted)
+        st.caption(_("Next: {n} runs, {time}.", n=len(told.wanted), time=time))
     if going:
-        st.button("Stop", width="stretch", key="stop-search", on_click=_begin, args=("",))
+        st.button(_("Stop"), width="stretch", key="stop-search", on_click=_begin, args=("",))
 
 
 def _begin(name: str) -> None:
@@ -128,13 +130,19 @@ def _body(asked: Asked, told: Step, done: Mapping[str, Any], *, going: bool) -> 
     if not told.wanted:
         st.markdown(f"**{show.plain(str(found))}**")
         if _shipped(asked, done):
-            st.info("This search came with PruneLab. Change anything on the left for your own.")
+            st.info(_("This search came with PruneLab. Change anything on the left for your own."))
     else:
         st.markdown(
-            f"Looking for the largest sparsity of **{show.plain(asked.base.method)}** that loses "
-            f"at most **{tolerated}**, with {100 * found.confidence:g} % confidence. Each step "
-            f"runs {asked.seeds} seeds, then halves what is still in question."
-            + ("" if going else " Press Search.")
+            _(
+                "Looking for the largest sparsity of **{method}** that loses at most "
+                "**{tolerated}**, with {confidence:g} % confidence. Each step runs "
+                "{seeds} seeds, then halves what is still in question.",
+                method=show.plain(asked.base.method),
+                tolerated=tolerated,
+                confidence=100 * found.confidence,
+                seeds=asked.seeds,
+            )
+            + ("" if going else " " + _("Press Search."))
         )
     if found.tries:
         show.picture(
@@ -142,8 +150,8 @@ def _body(asked: Asked, told: Step, done: Mapping[str, Any], *, going: bool) -> 
         )
     elif going:
         st.skeleton(420)
-    with st.expander("How the search decides"):
-        st.markdown(HOW)
+    with st.expander(_("How the search decides")):
+        st.markdown(_(HOW))
 
 
 def _shipped(asked: Asked, done: Mapping[str, Any]) -> bool:
@@ -152,7 +160,7 @@ def _shipped(asked: Asked, done: Mapping[str, Any]) -> bool:
     )
 
 
-HOW = """
+HOW = mark("""
 A sparsity **holds** if, over the seeds, the upper end of a one-sided t-interval of the loss is at
 most what you tolerate. So a method that loses little in the mean but much now and then does not
 hold, and more seeds can make a sparsity hold that did not. The two ends of the range are tried
@@ -162,7 +170,7 @@ scale. A sparsity counts only if all smaller ones that were tried hold too.
 Left of the line is **under-pruned**: more could go for nothing. Right of it is **over-pruned**:
 accuracy pays. Validation data decide; the test accuracy of each run is in the table of runs.
 The confidence is that of each sparsity that was tried, not of the whole search.
-"""
+""")
 
 
 def _python(asked: Asked) -> str:

@@ -12,6 +12,7 @@ from pages.ui import desk, elsewhere, shell, show
 from prunelab import aside, crossing, examples, figures
 from prunelab.crossing import DENSE, FORMS, HALF, SPARSITIES, BreakEven
 from prunelab.spec import SpecError
+from prunelab.speech import _
 
 WIDTHS = (64, 128, 256, 304, 512, 784, 1024, 2048, 4096)
 BATCHES = (1, 8, 64, 256, 1024)
@@ -26,8 +27,8 @@ def main() -> None:
         _button(ordered, state, guess, refused)
     found = elsewhere.found(
         crossing.read, folder, state, key="timing",
-        words={"growing": "Timing this layer", "failed": "This layer could not be timed",
-               "button": "Time it here"},
+        words={"growing": _("Timing this layer"), "failed": _("This layer could not be timed"),
+               "button": _("Time it here")},
         otherwise=lambda: _body(examples.breakeven(), guess, shipped=True),
     )  # fmt: skip
     if found:
@@ -35,17 +36,21 @@ def main() -> None:
 
 
 def _form() -> tuple[dict[str, Any] | None, float | None, str]:
-    inputs = st.selectbox("Inputs", WIDTHS, WIDTHS.index(784), key="inputs", bind="query-params")
-    outputs = st.selectbox("Outputs", WIDTHS, WIDTHS.index(304), key="outputs", bind="query-params")
+    inputs = st.selectbox(_("Inputs"), WIDTHS, WIDTHS.index(784), key="inputs", bind="query-params")
+    outputs = st.selectbox(
+        _("Outputs"), WIDTHS, WIDTHS.index(304), key="outputs", bind="query-params"
+    )
     batch = st.selectbox(
-        "Examples at once", BATCHES, BATCHES.index(64), key="batch", bind="query-params"
+        _("Examples at once"), BATCHES, BATCHES.index(64), key="batch", bind="query-params"
     )
     guess = st.selectbox(
-        "Sparse rows win from, in %", GUESSES, None, key="guess",
-        bind="query-params", placeholder="Guess first",
-        format_func=lambda g: "never" if g >= figures.NEVER else f"{100 * g:g}",
-        help="Sparse rows (CSR) store only what is not zero. Multiplying by less is less work, "
-        "but finding it costs time.",
+        _("Sparse rows win from, in %"), GUESSES, None, key="guess",
+        bind="query-params", placeholder=_("Guess first"),
+        format_func=lambda g: _("never") if g >= figures.NEVER else f"{100 * g:g}",
+        help=_(
+            "Sparse rows (CSR) store only what is not zero. Multiplying by less is less work, but "
+            "finding it costs time."
+        ),
     )  # fmt: skip
     try:
         return crossing.order(int(inputs), int(outputs), int(batch)), guess, ""
@@ -59,12 +64,13 @@ def _button(
     def start() -> Path:
         return crossing.start(ordered or {}, desk.whole().home)
 
-    first = "Guess first; then it is timed." if guess is None else ""
+    first = _("Guess first; then it is timed.") if guess is None else ""
     elsewhere.order_button(
-        "Time it here", start, state, key="time", icon=":material/timer:",
-        words={"ready": "Timed on this machine", "growing": "Timing"}, refused=refused or first,
+        _("Time it here"), start, state, key="time", icon=":material/timer:",
+        words={"ready": _("Timed on this machine"), "growing": _("Timing")},
+        refused=refused or first,
     )  # fmt: skip
-    again = "Time it again"
+    again = _("Time it again")
     if ordered and state.name == "ready" and st.button(again, width="stretch", key="again"):
         aside.stop(crossing.place(ordered, desk.whole().home))
         elsewhere.begin(start)
@@ -72,21 +78,22 @@ def _button(
 
 
 def _body(found: BreakEven, guess: float | None, *, shipped: bool = False) -> None:
-    st.title("When is sparse faster?")
+    st.title(_("When is sparse faster?"))
     if guess is None:
-        st.markdown(
+        st.markdown(_(
             "Zeros save nothing by themselves: a dense layer multiplies them like any number. "
-            "Formats that skip zeros must look for what is left. **From which share of zeros on "
-            "is that worth it?** Guess on the left; the answer appears here."
-        )
+            "Formats that skip zeros must look for what is left. **From which share of zeros on is "
+            "that worth it?** Guess on the left; the answer appears here."
+        ))  # fmt: skip
     else:
         st.markdown(f"**{figures.judged(found, guess)}**")
     if shipped:
         inputs, outputs, batch = found.layer
-        st.info(
-            f"These times came with PruneLab: {inputs} × {outputs}, {batch} examples, on "
-            f"{found.machine['processor']}. Yours may differ: press Time it here."
-        )
+        st.info(_(
+            "These times came with PruneLab: {inputs} × {outputs}, {batch} examples, on "
+            "{processor}. Yours may differ: press Time it here.",
+            inputs=inputs, outputs=outputs, batch=batch, processor=found.machine["processor"],
+        ))  # fmt: skip
     inputs, outputs, batch = found.layer
     python = f"import prunelab as pl\n\ntimes = pl.breakeven({inputs}, {outputs}, {batch})"
     hidden = guess is None
@@ -103,11 +110,13 @@ def _body(found: BreakEven, guess: float | None, *, shipped: bool = False) -> No
 def _forms(found: BreakEven) -> None:
     rows = []
     for form in (f for f in found.forms if f not in (DENSE, HALF)):
-        _, faster = found.crossing(form)
-        words = "never, as far as was tried" if faster is None else f"{figures.percent(faster)} on"
-        rows.append({"form": form, "faster than dense from": words, "what it is": FORMS[form]})
+        faster = found.crossing(form)[1]
+        words = _("never, as far as was tried")
+        if faster is not None:
+            words = _("{sparsity} on", sparsity=figures.percent(faster))
+        rows.append({"form": form, "faster than dense from": words, "what it is": _(FORMS[form])})
     for form, why in found.missing.items():
-        rows.append({"form": form, "faster than dense from": "not timed", "what it is": why})
+        rows.append({"form": form, "faster than dense from": _("not timed"), "what it is": why})
     table = pd.DataFrame(rows)
     st.table(table.set_index("form"))
     show.downloads(table, "forms")
@@ -116,11 +125,12 @@ def _forms(found: BreakEven) -> None:
 def _machine(found: BreakEven) -> None:
     about = found.machine
     where = about.get("gpu", "") and f", {about['gpu']}"
-    st.caption(
-        f"{about['processor']}{where}, {about['threads']} thread, torch {about['torch']}. All "
-        "forms take turns in shuffled order after a warm-up; the median and its 95 % interval "
-        "are shown; “faster” means that the intervals do not touch."
-    )
+    st.caption(_(
+        "{processor}{where}, {threads} thread, torch {torch}. All forms take turns in shuffled "
+        "order after a warm-up; the median and its 95 % interval are shown; “faster” means that "
+        "the intervals do not touch.",
+        processor=about["processor"], where=where, threads=about["threads"], torch=about["torch"],
+    ))  # fmt: skip
 
 
 shell.show(main, chooses=False)

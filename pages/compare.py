@@ -12,6 +12,7 @@ from prunelab import examples, fair, figures
 from prunelab.events import Result
 from prunelab.fair import AXES, QUALITIES
 from prunelab.spec import RunSpec
+from prunelab.speech import _, mark
 
 MOST = 2000  # runs looked at
 
@@ -20,11 +21,11 @@ def main() -> None:
     mine = _finished()
     shipped = _shows_example(mine)
     results = _sidebar(_with_shipped(mine), "example") if shipped else _sidebar(mine, "mine")
-    st.title("Which is better, and may one say so?")
+    st.title(_("Which is better, and may one say so?"))
     if shipped:
         _about_example(mine)
     if not results:
-        st.info("Choose at least one line on the left.")
+        st.info(_("Choose at least one line on the left."))
         return
     seen = Seen(results, fair.table(results), _python(results, shipped=shipped))
     _picture(seen)
@@ -37,25 +38,25 @@ def _shows_example(mine: list[Result]) -> bool:
     with st.sidebar:
         if not mine:
             return True
-        words = {False: "Mine", True: "Example"}
+        words = {False: _("Mine"), True: _("Example")}
         return bool(
             st.segmented_control(
-                "Runs", list(words), default=False, format_func=words.__getitem__, key="example",
+                _("Runs"), list(words), default=False, format_func=words.__getitem__, key="example",
                 required=True,
             )
         )  # fmt: skip
 
 
 def _about_example(mine: list[Result]) -> None:
-    few = "There are no finished runs of yours yet. " if not mine else ""
-    st.info(
-        f"{few}This comparison came with PruneLab: magnitude (of all weights at once, and layer by "
+    few = "" if mine else _("There are no finished runs of yours yet.") + " "
+    st.info(few + _(
+        "This comparison came with PruneLab: magnitude (of all weights at once, and layer by "
         "layer), Wanda and random pruning on handwritten digits, three seeds each. What you add "
         "below runs here."
-    )
+    ))  # fmt: skip
     if not mine:
         st.page_link(
-            shell.page("sweep"), label="Make a sweep of your own", icon=":material/play_arrow:"
+            shell.page("sweep"), label=_("Make a sweep of your own"), icon=":material/play_arrow:"
         )
 
 
@@ -82,19 +83,19 @@ def _sidebar(every: list[Result], whose: str) -> list[Result]:
         names = {key: f"{s.model} on {s.data}" for key, s in specs.items()}
         about = list(dict.fromkeys(names.values()))
         chosen = st.multiselect(
-            "Models and data", about, about[:1], key=f"about-{whose}", bind="query-params"
+            _("Models and data"), about, about[:1], key=f"about-{whose}", bind="query-params"
         )  # fmt: skip
         here = [r for r in every if names[r.key] in chosen]
         lines = {p.key: p.series for p in figures.points(here)}
         series = sorted(set(lines.values()))
         shown = st.multiselect(
-            "Lines", series, series, key=f"lines-{whose}",
-            help="A method, and what tells it from other runs of the same method.",
+            _("Lines"), series, series, key=f"lines-{whose}",
+            help=_("A method, and what tells it from other runs of the same method."),
         )  # fmt: skip
-        st.selectbox("Across", list(AXES), 1, key="across", bind="query-params")
-        st.selectbox("Up", list(QUALITIES), key="up", bind="query-params")
+        st.selectbox(_("Across"), list(AXES), 1, format_func=_, key="across", bind="query-params")
+        st.selectbox(_("Up"), list(QUALITIES), format_func=_, key="up", bind="query-params")
         if st.query_params.get("without"):
-            st.button("Show runs that were replaced", key="bring-back", on_click=_bring_back)
+            st.button(_("Show runs that were replaced"), key="bring-back", on_click=_bring_back)
     return [r for r in here if lines.get(r.key) in shown]
 
 
@@ -113,14 +114,14 @@ def _picture(seen: Seen) -> None:
     if clicked and "customdata" in clicked[0]:
         key = str(clicked[0]["customdata"][0])
         st.page_link(
-            shell.page("lab"), label=f"Open {key} in the Lab", query_params={"run": key},
+            shell.page("lab"), label=_("Open {key} in the Lab", key=key), query_params={"run": key},
             icon=":material/open_in_new:",
         )  # fmt: skip
 
 
 def _referee(seen: Seen) -> None:
     if not any(r.spec.get("sparsity", RunSpec.sparsity) > 0 for r in seen.results):
-        st.info("There is nothing to judge: none of these runs removes anything.")
+        st.info(_("There is nothing to judge: none of these runs removes anything."))
         return
     judged = fair.referee(seen.results, desk.known())
     verdicts.grade(judged)
@@ -130,23 +131,25 @@ def _referee(seen: Seen) -> None:
 
 def _take(seen: Seen) -> None:
     """Every run with every number, for a spreadsheet, a paper or another tool."""
-    st.markdown("One row a run, with every cost and every quality; what is empty was not measured.")
+    st.markdown(_(
+        "One row a run, with every cost and every quality; what is empty was not measured."
+    ))  # fmt: skip
     rows = seen.rows.drop(columns="subject")  # the key says it in words
     st.dataframe(rows, hide_index=True, key="raw")
     show.downloads(rows, "runs")
     track.offer([result.key for result in seen.results])
-    with st.popover("Python", type="tertiary", icon=":material/code:", key="python-take"):
+    with st.popover(_("Python"), type="tertiary", icon=":material/code:", key="python-take"):
         to = st.session_state.get("_track-to") or "mlflow"
         st.code(f"{seen.python}runs.track({to!r}, 'runs')", language="python")
 
 
 TABS: dict[str, Callable[[Seen], None]] = {
-    "Referee": _referee,
-    "More than luck?": verdicts.chance,
-    "Who paid?": verdicts.paid,
-    "Do they keep the same?": verdicts.agreement,
-    "Would a small network do?": verdicts.rethinking,
-    "Take along": _take,
+    mark("Referee"): _referee,
+    mark("More than luck?"): verdicts.chance,
+    mark("Who paid?"): verdicts.paid,
+    mark("Do they keep the same?"): verdicts.agreement,
+    mark("Would a small network do?"): verdicts.rethinking,
+    mark("Take along"): _take,
 }
 
 

@@ -12,6 +12,7 @@ from prunelab import examples
 from prunelab.events import Result
 from prunelab.figures import accuracy, count
 from prunelab.spec import RunSpec
+from prunelab.speech import _
 
 USUAL = {"method": "aum", "model": "mlp", "sparsity": 0.7}
 UNIT = "examples"
@@ -33,18 +34,21 @@ def _start(methods: list[str]) -> RunSpec:
 
 
 def _empty() -> None:
-    st.title("Which examples does a model need?")
+    st.title(_("Which examples does a model need?"))
     show.empty(
-        "What you will see",
-        "A model is trained on all examples. A method gives each of them a score, the highest "
-        "stay, and the same model is trained again on those alone. You see who stays and who goes, "
-        "what that costs, and whether examples drawn at random would have done as well.",
+        _("What you will see"),
+        _(
+            "A model is trained on all examples. A method gives each of them a score, the "
+            "highest stay, and the same model is trained again on those alone. You see who "
+            "stays and who goes, what that costs, and whether examples drawn at random "
+            "would have done as well."
+        ),
     )
     st.page_link(
-        shell.page("data"), label="Look at a finished run first", icon=":material/visibility:",
+        shell.page("data"), label=_("Look at a finished run first"), icon=":material/visibility:",
         query_params={"run": examples.DATA},
     )  # fmt: skip
-    st.markdown("For example AUM on digits, which came with PruneLab:")
+    st.markdown(_("For example AUM on digits, which came with PruneLab:"))
     show_gallery(examples.data())
 
 
@@ -55,7 +59,7 @@ def _finished(result: Result, spec: RunSpec) -> None:
         show.failed(result)
         return
     if result.unit != UNIT:
-        st.info("This run removed no examples. Choose a method on the left, press Run.")
+        st.info(_("This run removed no examples. Choose a method on the left, press Run."))
         return
     for warning in result.warnings:
         st.caption(show.plain(warning))
@@ -67,25 +71,29 @@ def _metrics(result: Result) -> None:
     with st.container(key="few-metrics"):
         left, whole, fewer, again = st.columns(4)
     of = result.sparsity.get("of") or 0
-    left.metric("Examples kept", count(sum(row["kept"] for row in result.layers)),
-                f"of {count(of)}", delta_color="off", delta_arrow="off")  # fmt: skip
+    left.metric(_("Examples kept"), count(sum(row["kept"] for row in result.layers)),
+                _("of {n}", n=count(of)), delta_color="off", delta_arrow="off")  # fmt: skip
     if "accuracy" not in result.recovered:
         return
-    whole.metric("Trained on all", accuracy(result.dense["accuracy"]),
-                 help="Test accuracy of the model that learned from every example.")  # fmt: skip
+    whole.metric(_("Trained on all"), accuracy(result.dense["accuracy"]),
+                 help=_("Test accuracy of the model that learned from every example."))  # fmt: skip
     if not result.plan:
-        fewer.metric("Trained on those kept", accuracy(result.recovered["accuracy"]))
+        fewer.metric(_("Trained on those kept"), accuracy(result.recovered["accuracy"]))
         return
     fewer.metric(
-        "For as many epochs", accuracy(result.pruned["accuracy"]),
-        help="The same first values, trained on those that stay: a shorter training, as every "
-        "epoch is shorter.",
+        _("For as many epochs"), accuracy(result.pruned["accuracy"]),
+        help=_(
+            "The same first values, trained on those that stay: a shorter training, as every epoch "
+            "is shorter."
+        ),
     )  # fmt: skip
     if result.settings.get("recover") == "equal-steps":
         again.metric(
-            "For as many steps", accuracy(result.recovered["accuracy"]),
-            help="Those that stay, repeated until the training is as long as on all: what the "
-            "examples are worth, whatever the time.",
+            _("For as many steps"), accuracy(result.recovered["accuracy"]),
+            help=_(
+                "Those that stay, repeated until the training is as long as on all: what the "
+                "examples are worth, whatever the time."
+            ),
         )  # fmt: skip
 
 

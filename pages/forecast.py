@@ -13,9 +13,15 @@ from prunelab import aside, examples, figures, foresight
 from prunelab.catalogue import fits
 from prunelab.foresight import FIRST, FLOOR, OWN, WAYS, Forecast, unforeseen
 from prunelab.spec import RunSpec, SpecError
+from prunelab.speech import _, mark
 
 START = RunSpec()
-BUTTONS = {OWN: "As the method", "uniform": "Layer-wise", "erk": "ERK", "floor": "With a floor"}
+BUTTONS = {
+    OWN: mark("As the method"),
+    "uniform": mark("Layer-wise"),
+    "erk": mark("ERK"),
+    "floor": mark("With a floor"),
+}
 AT = 0.98  # where the slider stands at first
 
 
@@ -26,14 +32,14 @@ def main() -> None:
         folder = foresight.place(ordered, desk.store().home) if ordered and not shipped else None
         state = aside.look(folder) if folder else aside.State("ready" if shipped else "none")
         elsewhere.order_button(
-            "Forecast", lambda: foresight.start(ordered or {}, desk.store().home), state,
+            _("Forecast"), lambda: foresight.start(ordered or {}, desk.store().home), state,
             key="forecast", icon=":material/partly_cloudy_day:", refused=refused,
-            words={"ready": "This forecast is made", "growing": "Forecasting"},
+            words={"ready": _("This forecast is made"), "growing": _("Forecasting")},
         )  # fmt: skip
     found = examples.forecast() if shipped else elsewhere.found(
         foresight.read, folder, state, key="forecast", otherwise=_empty,
-        words={"growing": "Looking ahead", "failed": "This forecast could not be made",
-               "button": "Forecast"},
+        words={"growing": _("Looking ahead"), "failed": _("This forecast could not be made"),
+               "button": _("Forecast")},
     )  # fmt: skip
     if found:
         _body(found, base)
@@ -44,24 +50,27 @@ def _form(known: Mapping[str, Any]) -> tuple[RunSpec, dict[str, Any] | None, str
     reasons = {m: _why_not(known, m, model) for m in known["methods"]}
     able = [m for m, why in reasons.items() if not why]
     methods = st.multiselect(
-        "Methods", able, [m for m in FIRST if m in able], key="methods", bind="query-params",
+        _("Methods"), able, [m for m in FIRST if m in able], key="methods", bind="query-params",
         max_selections=6,
     )  # fmt: skip
-    controls.misfits(reasons, "methods", "a forecast")
+    controls.misfits(reasons, "methods", _("a forecast"))
     floor = st.number_input(
-        "Floor", 1, 10_000, FLOOR, key="least", bind="query-params",
-        help="Weights that stay in every layer, for the way of sharing called “With a floor”.",
+        _("Floor"), 1, 10_000, FLOOR, key="least", bind="query-params",
+        help=_(
+            "Weights that stay in every layer, for the way of sharing called “With a floor”."
+        ),
     )  # fmt: skip
     epochs = controls.preset(known, data, model)
     base = RunSpec(
         data=data, model=model, epochs=epochs, data_knobs=data_knobs, model_knobs=model_knobs
     )
     if controls.wants_file(known, base):
-        return base, None, "Upload a file first."
+        return base, None, _("Upload a file first.")
     if not able:
-        return base, None, f"{model} is no network: it has no paths that could break."
+        why = _("{model} is no network: it has no paths that could break.", model=model)
+        return base, None, why
     if not methods:
-        return base, None, "Choose at least one method."
+        return base, None, _("Choose at least one method.")
     try:
         return base, foresight.order(base, methods, floor=floor), ""
     except SpecError as problem:
@@ -72,35 +81,38 @@ def _why_not(known: Mapping[str, Any], method: str, model: str) -> str:
     if misfit := fits(known, method, model):
         return misfit
     if "network" not in known["models"][model]["traits"]:
-        return f"{model} is no network."
+        return _("{model} is no network.", model=model)
     why = unforeseen(known["methods"][method], known["units"])
     return f"{method}: {why}." if why else ""
 
 
 def _empty() -> None:
-    st.title("Where would this network break?")
+    st.title(_("Where would this network break?"))
     show.empty(
-        "What you will see",
-        "A network is dead long before its last weight is gone: it is enough that no path of "
-        "weights leads from the input to an output. The forecast scores the weights with each "
-        "method, makes the masks of many sparsities without training any of them, and counts the "
-        "paths that stay open. Choose on the left, press Forecast.",
+        _("What you will see"),
+        _(
+            "A network is dead long before its last weight is gone: it is enough that no "
+            "path of weights leads from the input to an output. The forecast scores the "
+            "weights with each method, makes the masks of many sparsities without training "
+            "any of them, and counts the paths that stay open. Choose on the left, press "
+            "Forecast."
+        ),
     )
 
 
 def _body(found: Forecast, base: RunSpec) -> None:
     place = st.container()
     way = st.segmented_control(
-        "How the weights that stay are shared among the layers", list(BUTTONS), default=OWN,
-        format_func=BUTTONS.__getitem__, key="way", bind="query-params", required=True,
-        help="  \n".join(f"**{BUTTONS[name]}**: {words}" for name, words in WAYS.items()),
+        _("How the weights that stay are shared among the layers"), list(BUTTONS), default=OWN,
+        format_func=lambda name: _(BUTTONS[name]), key="way", bind="query-params", required=True,
+        help="  \n".join(f"**{_(BUTTONS[name])}**: {_(words)}" for name, words in WAYS.items()),
     )  # fmt: skip
     way = way if way in WAYS else OWN
     place.title(figures.verdict(found, way))
     for name, note in found.notes.items():
         place.caption(f"{show.plain(name)}: {note}.")
     _ribbons(found, base, way)
-    lines, layers = st.tabs(["Paths", "Layers"])
+    lines, layers = st.tabs([_("Paths"), _("Layers")])
     with lines:
         show.picture(
             lambda: figures.paths(found, way=way, theme=shell.theme()),
@@ -113,16 +125,16 @@ def _body(found: Forecast, base: RunSpec) -> None:
             "survivors",
             python=_python(found, base, f"survivors(way={way!r})"),
         )
-    st.caption(
+    st.caption(_(
         "A forecast is not a result: masks that look dead may revive where a method goes on "
         "choosing, and masks that look whole may still not learn. A run tells."
-    )
+    ))  # fmt: skip
 
 
 def _ribbons(found: Forecast, base: RunSpec, way: str) -> None:
     tried = found.sparsities
     at = st.select_slider(
-        "Sparsity", tried, AT if AT in tried else tried[0], format_func=figures.exact, key="at",
+        _("Sparsity"), tried, AT if AT in tried else tried[0], format_func=figures.exact, key="at",
         bind="query-params",
     )  # fmt: skip
     show.picture(
@@ -132,7 +144,8 @@ def _ribbons(found: Forecast, base: RunSpec, way: str) -> None:
     )
     with st.container(horizontal=True, gap="small"):
         for name in found.methods:
-            if st.button(f"Run {name}", icon=":material/play_arrow:", key=f"run-{name}"):
+            label = _("Run {method}", method=name)
+            if st.button(label, icon=":material/play_arrow:", key=f"run-{name}"):
                 _run(replace(base, method=name, sparsity=at), way, found)
 
 

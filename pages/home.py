@@ -8,25 +8,29 @@ from pages.ui import desk, moving, shell, show
 from prunelab import examples, figures
 from prunelab.figures import accuracy, percent
 from prunelab.spec import RunSpec
+from prunelab.speech import _, mark
 
 WAYS = (
     (
         "lab",
-        "Prune one model",
-        "Choose data, a model and a method, and watch its weights go while it learns.",
-        "Open the Lab",
+        mark("Prune one model"),
+        mark("Choose data, a model and a method, and watch its weights go while it learns."),
+        mark("Open the Lab"),
     ),
     (
         "sweep",
-        "Compare methods",
-        "Accuracy against sparsity for several methods, with random beside them and error bands.",
-        "Start a sweep",
+        mark("Compare methods"),
+        mark(
+            "Accuracy against sparsity for several methods, with random beside them and error "
+            "bands."
+        ),
+        mark("Start a sweep"),
     ),
     (
         "methods",
-        "Read up",
-        "What each method scores, which paper it is from, what can be set.",
-        "Open the library",
+        mark("Read up"),
+        mark("What each method scores, which paper it is from, what can be set."),
+        mark("Open the library"),
     ),
 )
 
@@ -41,15 +45,15 @@ def main() -> None:
 def _hero(example: examples.Example) -> None:
     left, right = st.columns([5, 6], gap="large", vertical_alignment="center")
     with left, st.container(key="hero"):
-        st.title("Most of a neural network is not needed")
-        st.markdown(
-            "Pruning removes the weights, filters or branches a model can do without. "
-            "PruneLab lets you see which ones go, measure what that costs, and argue about it."
-        )
+        st.title(_("Most of a neural network is not needed"))
+        st.markdown(_(
+            "Pruning removes the weights, filters or branches a model can do without. PruneLab "
+            "lets you see which ones go, measure what that costs, and argue about it."
+        ))  # fmt: skip
         with st.container(horizontal=True):
-            if st.button("Prune a model", type="primary", icon=":material/content_cut:"):
+            if st.button(_("Prune a model"), type="primary", icon=":material/content_cut:"):
                 st.switch_page(shell.page("lab"))
-            if st.button("Look at a finished run", icon=":material/visibility:"):
+            if st.button(_("Look at a finished run"), icon=":material/visibility:"):
                 st.switch_page(shell.page("lab"), query_params={"run": examples.KEY})
     with right:
         found = desk.weights(examples.KEY, example.layer, "finished")
@@ -58,22 +62,23 @@ def _hero(example: examples.Example) -> None:
 
 
 def _ways() -> None:
-    st.header("Three ways to start", anchor=False)
+    st.header(_("Three ways to start"), anchor=False)
     for place, (page, title, text, label) in zip(st.columns(3), WAYS, strict=True):
         with place, st.container(border=True, height="stretch", key=f"card-{page}"):
-            st.markdown(f"**{title}**")
-            st.markdown(text)
-            st.page_link(shell.page(page), label=label, icon=":material/arrow_forward:")
+            st.markdown(f"**{_(title)}**")
+            st.markdown(_(text))
+            st.page_link(shell.page(page), label=_(label), icon=":material/arrow_forward:")
 
 
 def _finished(example: examples.Example) -> None:
     result = example.result
     spec = RunSpec.from_json(result.spec)
-    st.header("A finished sweep to look into", anchor=False)
-    st.markdown(
-        f"{spec.model} on {spec.data}: with {percent(result.sparsity['achieved'])} gone, "
-        f"{spec.method} still tells {accuracy(result.recovered['accuracy'])} right."
-    )
+    st.header(_("A finished sweep to look into"), anchor=False)
+    st.markdown(_(
+        "{model} on {data}: with {gone} gone, {method} still tells {accuracy} right.",
+        model=spec.model, data=spec.data, gone=percent(result.sparsity["achieved"]),
+        method=spec.method, accuracy=accuracy(result.recovered["accuracy"]),
+    ))  # fmt: skip
     show.picture(
         lambda: figures.tradeoff(example.sweep, theme=shell.theme(), log=True),
         "example",

@@ -11,12 +11,13 @@ from pages.ui.rooms import Card, cards, walk
 from prunelab import lessons
 from prunelab.lessons import Lesson
 from prunelab.spec import SpecError
+from prunelab.speech import _, many
 
 
 def main() -> None:
     known = lessons.lessons()
     with st.sidebar:
-        code = classroom.code("Everybody with the same room counts; names are told to nobody.")
+        code = classroom.code(_("Everybody with the same room counts; names are told to nobody."))
     if code:
         _join(code)
     name = st.query_params.get("lesson", "")
@@ -34,16 +35,25 @@ def _done() -> set[str]:
 
 def _all(known: Mapping[str, Lesson]) -> None:
     done = _done()
-    st.title("Eight lessons of five minutes")
-    st.markdown(
+    st.title(_("Eight lessons of five minutes"))
+    st.markdown(_(
         "Each has one idea, something to do on a live page, and a question that it answers."
+    ))  # fmt: skip
+    st.progress(
+        len(done) / len(known), text=_("{done} of {all} finished", done=len(done), all=len(known))
     )
-    st.progress(len(done) / len(known), text=f"{len(done)} of {len(known)} finished")
     every = [
-        Card(name, lesson.title, lesson.idea, "Begin", ":material/play_lesson:", name in done)
+        Card(
+            name,
+            _(lesson.title),
+            _(lesson.idea),
+            _("Begin"),
+            ":material/play_lesson:",
+            name in done,
+        )
         for name, lesson in known.items()
     ]
-    cards("lesson", every, columns=2, seen="Finished; again")
+    cards("lesson", every, columns=2, seen=_("Finished; again"))
 
 
 def _join(code: str) -> None:
@@ -56,17 +66,24 @@ def _join(code: str) -> None:
 
 def _class(known: Mapping[str, Lesson], code: str) -> None:
     """How far the room is, live: for whoever leads it."""
-    st.header(f"Room {code}", anchor=False)
+    st.header(_("Room {code}", code=code), anchor=False)
 
     def live() -> None:
-        many, finished = lessons.progress(code, desk.whole().home)
-        people = "one learner" if many == 1 else f"{many} learners"
-        st.markdown(f"**{people}** in this room. The address of this page brings others here.")
+        people, finished = lessons.progress(code, desk.whole().home)
+        st.markdown(many(
+            "**one learner** in this room. The address of this page brings others here.",
+            "**{n} learners** in this room. The address of this page brings others here.",
+            people,
+        ))  # fmt: skip
         for number, (name, lesson) in enumerate(known.items(), 1):
             done = finished[name]
             st.progress(
-                done / max(1, many), text=f"{number}. {lesson.title}: {done} of {many} finished"
-            )
+                done / max(1, people),
+                text=_(
+                    "{number}. {lesson}: {done} of {all} finished",
+                    number=number, lesson=_(lesson.title), done=done, all=people,
+                ),
+            )  # fmt: skip
 
     st.fragment(live, run_every=2.0)()
 
@@ -74,36 +91,36 @@ def _class(known: Mapping[str, Lesson], code: str) -> None:
 def _lesson(known: Mapping[str, Lesson], name: str, code: str) -> None:
     lesson = known[name]
     walk("lesson", list(known), name)
-    st.title(lesson.title)
-    st.markdown(lesson.idea)
-    st.header("Do", anchor=False)
+    st.title(_(lesson.title))
+    st.markdown(_(lesson.idea))
+    st.header(_("Do"), anchor=False)
     for number, step in enumerate(lesson.steps, 1):
         with st.container(border=True, key=f"card-step-{number}"):
-            st.markdown(f"**{number}.** {step.text}")
+            st.markdown(f"**{number}.** {_(step.text)}")
             if step.page:
                 st.page_link(
-                    shell.page(step.page), label=f"Open {shell.TITLES[step.page]}",
+                    shell.page(step.page), label=_("Open {page}", page=_(shell.TITLES[step.page])),
                     icon=":material/open_in_new:", query_params=step.query,
                 )  # fmt: skip
-    st.header("Answer", anchor=False)
+    st.header(_("Answer"), anchor=False)
     _question(lesson, code)
-    with st.expander("For teachers", icon=":material/school:"):
-        st.markdown(lesson.teacher)
-        st.caption("This page prints on one sheet; its link opens this lesson.")
+    with st.expander(_("For teachers"), icon=":material/school:"):
+        st.markdown(_(lesson.teacher))
+        st.caption(_("This page prints on one sheet; its link opens this lesson."))
 
 
 def _question(lesson: Lesson, code: str) -> None:
     answer = st.radio(
-        lesson.question, range(len(lesson.options)), index=None, key=f"answer-{lesson.name}",
-        format_func=lesson.options.__getitem__,
+        _(lesson.question), range(len(lesson.options)), index=None, key=f"answer-{lesson.name}",
+        format_func=lambda n: _(lesson.options[n]),
     )  # fmt: skip
     if answer is None:
-        st.caption("Do the steps first: they show the answer.")
+        st.caption(_("Do the steps first: they show the answer."))
     elif answer == lesson.answer:
-        st.success(lesson.why, icon=":material/check:")
+        st.success(_(lesson.why), icon=":material/check:")
         _finish(lesson.name, code)
     else:
-        st.info("Not quite. Go back to the steps and look again.", icon=":material/replay:")
+        st.info(_("Not quite. Go back to the steps and look again."), icon=":material/replay:")
 
 
 def _finish(name: str, code: str) -> None:

@@ -12,6 +12,7 @@ from prunelab import examples, figures
 from prunelab.controls import DENSE
 from prunelab.lottery import LANES, TICKET, Arrival, Starter, arrivals, starters
 from prunelab.spec import RunSpec
+from prunelab.speech import _
 
 METHOD = "lottery-ticket"
 START = RunSpec(method=METHOD)
@@ -24,13 +25,13 @@ MORE = 2  # seeds to add where the evidence does not reach
 def main() -> None:
     with st.sidebar:
         race, base = _form()
-    st.title("Do winning tickets win?")
-    st.markdown(
+    st.title(_("Do winning tickets win?"))
+    st.markdown(_(
         "A big network holds small ones that learn as well alone, if they start from the values "
         "they had: winning tickets. That is the hypothesis. The lanes change one thing each."
-    )
+    ))  # fmt: skip
     if not race:
-        st.info("Choose the ticket, another lane and a sparsity on the left.")
+        st.info(_("Choose the ticket, another lane and a sparsity on the left."))
         return
     specs = [starter.spec for starter in race]
     found = shipped.race(spec.key for spec in specs)
@@ -49,26 +50,26 @@ def _form() -> tuple[list[Starter], RunSpec]:
     known = desk.known()
     data, model, data_knobs, model_knobs = controls.subject(known, START, (METHOD,))
     fitting = [lane for lane in LANES if lane != "small dense" or model in DENSE]
-    lanes = st.multiselect("Lanes", fitting, fitting, key="lanes", bind="query-params")
+    lanes = st.multiselect(_("Lanes"), fitting, fitting, key="lanes", bind="query-params")
     shares = st.multiselect(
-        "Sparsities in %", STOPS, USUAL, key="sparsities", bind="query-params",
+        _("Sparsities in %"), STOPS, USUAL, key="sparsities", bind="query-params",
         format_func=lambda s: f"{100 * s:g}",
     )  # fmt: skip
     if "_seeds" in st.session_state:  # set by the button for more evidence, after this was drawn
         st.session_state["seeds"] = st.session_state.pop("_seeds")
     seeds = st.slider(
-        "Seeds", 2, 15, SEEDS, key="seeds", bind="query-params",
-        help="Each lane is run with each seed, and compared seed by seed.",
+        _("Seeds"), 2, 15, SEEDS, key="seeds", bind="query-params",
+        help=_("Each lane is run with each seed, and compared seed by seed."),
     )  # fmt: skip
     epochs = controls.preset(known, data, model)
-    with st.expander("The ticket"):
+    with st.expander(_("The ticket")):
         early = st.number_input(
-            "Rewind to epoch", 0, 100, examples.RACE_KNOBS["rewind_epoch"], key="rewind",
-            bind="query-params", help="0 sets weights back to their first values.",
+            _("Rewind to epoch"), 0, 100, examples.RACE_KNOBS["rewind_epoch"], key="rewind",
+            bind="query-params", help=_("0 sets weights back to their first values."),
         )  # fmt: skip
         rate = st.slider(
-            "Pruned a round", 0.1, 0.9, examples.RACE_KNOBS["rate"], 0.1, key="rate",
-            bind="query-params", help="Share of what is left that goes each round.",
+            _("Pruned a round"), 0.1, 0.9, examples.RACE_KNOBS["rate"], 0.1, key="rate",
+            bind="query-params", help=_("Share of what is left that goes each round."),
         )  # fmt: skip
     base = RunSpec(
         data=data, model=model, method=METHOD, epochs=epochs, data_knobs=data_knobs,
@@ -79,7 +80,7 @@ def _form() -> tuple[list[Starter], RunSpec]:
     enough = TICKET in chosen and len(chosen) > 1
     race = starters(base, sorted(shares), range(seeds), epochs=length, lanes=chosen)
     if controls.wants_file(known, base):
-        st.caption("Upload a file first.")
+        st.caption(_("Upload a file first."))
         return [], base
     race = race if enough else []
     if race:
@@ -91,8 +92,8 @@ def _form() -> tuple[list[Starter], RunSpec]:
 def _body(race: Sequence[Starter], base: RunSpec, arrived: Sequence[Arrival]) -> None:
     came = {entrant.result.key for entrant in examples.race()}
     if any(a.key in came for a in arrived):
-        st.caption("Runs that came with PruneLab are among these; seeds you add are run here.")
-    even = st.toggle("Even steps along both axes", key="even", bind="query-params")
+        st.caption(_("Runs that came with PruneLab are among these; seeds you add are run here."))
+    even = st.toggle(_("Even steps along both axes"), key="even", bind="query-params")
     clicked = show.picture(
         lambda: figures.race(arrived, theme=shell.theme(), even=even),
         "race",
@@ -103,7 +104,8 @@ def _body(race: Sequence[Starter], base: RunSpec, arrived: Sequence[Arrival]) ->
         key = str(clicked[0]["customdata"][0])
         if desk.exists(key):
             st.page_link(
-                shell.page("lab"), label=f"Open {key} in the Lab", query_params={"run": key},
+                shell.page("lab"), label=_("Open {key} in the Lab", key=key),
+                query_params={"run": key},
                 icon=":material/open_in_new:",
             )  # fmt: skip
     ticket.medals(arrived)
@@ -129,7 +131,10 @@ def _more(race: Sequence[Starter], base: RunSpec, arrived: Sequence[Arrival]) ->
     specs = [starter.spec for starter in further]
     where = ", ".join(figures.percent(share) for share in open_)
     st.button(
-        f"Not enough evidence at {where}: run {MORE} more seeds ({len(specs)} runs)",
+        _(
+            "Not enough evidence at {where}: run {more} more seeds ({n} runs)",
+            where=where, more=MORE, n=len(specs),
+        ),
         key="more-seeds", icon=":material/add:", on_click=_add, args=(specs, seeds + MORE),
     )  # fmt: skip
     st.caption(f"{fleet.forecast(specs).capitalize()}.")
@@ -142,15 +147,21 @@ def _add(specs: Sequence[RunSpec], seeds: int) -> None:
 
 def _preview() -> None:
     show.empty(
-        "What you will see",
-        "One line a lane: accuracy against sparsity, with a band over the seeds. A medal appears "
-        "only where the leader is ahead of every other lane by more than chance.",
+        _("What you will see"),
+        _(
+            "One line a lane: accuracy against sparsity, with a band over the seeds. A "
+            "medal appears only where the leader is ahead of every other lane by more than "
+            "chance."
+        ),
     )
     entrants = examples.race()
     race = [Starter(e.lane, e.sparsity, e.spec) for e in entrants]
     arrived = arrivals(race, {e.result.key: e.result for e in entrants})
     spec = entrants[0].spec
-    st.markdown(f"For example {spec.model} on {spec.data}, which came with PruneLab:")
+    st.markdown(_(
+        "For example {model} on {data}, which came with PruneLab:",
+        model=spec.model, data=spec.data,
+    ))  # fmt: skip
     show.picture(
         lambda: figures.race(arrived, theme=shell.theme()),
         "preview",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -11,30 +10,35 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui import card, desk, shell
+from prunelab import cards
 from prunelab.catalogue import fits, fits_data
+from prunelab.speech import _, mark
 
-CODE_ONLY = re.compile(r"(?m)^(Args|Raises|Returns):\n(?: +.*\n?)+")  # of use to callers alone
 KINDS = ("methods", "models", "datasets")
-TITLES = ("Methods", "Models", "Data sets")
+TITLES = (mark("Methods"), mark("Models"), mark("Data sets"))
 WHEN = {
-    "init": "scores before training",
-    "trained": "scores the trained model",
-    "training": "learns what to cut while training",
+    "init": mark("scores before training"),
+    "trained": mark("scores the trained model"),
+    "training": mark("learns what to cut while training"),
 }
 HOW = {
-    "one-shot": "cuts at once",
-    "rounds": "cuts in rounds",
-    "cubic": "cuts bit by bit",
-    "lottery": "cuts in rounds, setting back what is left",
-    "settle": "cuts at once, late in training",
+    "one-shot": mark("cuts at once"),
+    "rounds": mark("cuts in rounds"),
+    "cubic": mark("cuts bit by bit"),
+    "lottery": mark("cuts in rounds, setting back what is left"),
+    "settle": mark("cuts at once, late in training"),
 }
 
 
 def main() -> None:
     known = desk.known()
-    st.title("Library")
-    st.markdown("Every card is made from the file that does the work: its signature and its text.")
-    places = st.tabs(TITLES, key="shelf", on_change="rerun", bind="query-params")
+    st.title(_("Library"))
+    st.markdown(_(
+        "Every card is made from the file that does the work: its signature and its text."
+    ))  # fmt: skip
+    places = st.tabs(
+        [_(title) for title in TITLES], key="shelf", on_change="rerun", bind="query-params"
+    )
     for place, kind in zip(places, KINDS, strict=True):
         if place.open:
             with place:
@@ -43,13 +47,13 @@ def main() -> None:
 
 def _shelf(known: Mapping[str, Any], kind: str) -> None:
     words = st.text_input(
-        "Search", key=f"find-{kind}", placeholder="a word or a name", bind="query-params"
+        _("Search"), key=f"find-{kind}", placeholder=_("a word or a name"), bind="query-params"
     ).lower()
     for file, trace in known["broken"].get(kind, {}).items():
         _broken(file, trace)
     names = [n for n, e in known[kind].items() if words in f"{n} {e['doc']}".lower()]
     if not names:
-        st.info("Nothing here speaks of that.")
+        st.info(_("Nothing here speaks of that."))
     draw: dict[str, Callable[..., None]] = {
         "methods": _method,
         "models": _model,
@@ -63,42 +67,48 @@ def _shelf(known: Mapping[str, Any], kind: str) -> None:
 
 def _broken(file: str, trace: str) -> None:
     with st.container(border=True):
-        st.error(f"{file}.py could not be loaded: {trace.strip().splitlines()[-1]}")
-        with st.expander("Where"):
+        st.error(_(
+            "{file}.py could not be loaded: {problem}",
+            file=file, problem=trace.strip().splitlines()[-1],
+        ))  # fmt: skip
+        with st.expander(_("Where")):
             st.code(trace)
 
 
 def _method(known: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> None:
     st.header(name, anchor=False)
-    st.markdown(entry["summary"])
-    nouns = " or ".join(known["units"][u]["noun"] for u in entry["units"])
-    st.caption(
-        f"Removes {nouns} · {WHEN[entry['when']]} · {HOW.get(entry['schedule'], entry['schedule'])}"
-    )
+    st.markdown(_(entry["summary"]))
+    nouns = _(" or ").join(_(known["units"][u]["noun"]) for u in entry["units"])
+    st.caption(_(
+        "Removes {units} · {when} · {how}",
+        units=nouns, when=_(WHEN[entry["when"]]),
+        how=_(HOW.get(entry["schedule"], entry["schedule"])),
+    ))  # fmt: skip
     fitting = [m for m in known["models"] if not fits(known, name, m)]
     st.caption(
-        f"Fits {len(fitting)} of {len(known['models'])} models", help=", ".join(fitting) or None
+        _("Fits {n} of {all} models", n=len(fitting), all=len(known["models"])),
+        help=", ".join(fitting) or None,
     )
-    with _unfolds("How it works", f"how-open-{name}") as opened:
+    with _unfolds(_("How it works"), f"how-open-{name}") as opened:
         if opened:
             card.method(name, entry)
             _knobs(entry)
-    with _unfolds("Worked example", f"worked-open-{name}") as opened:
+    with _unfolds(_("Worked example"), f"worked-open-{name}") as opened:
         if opened:
             card.worked(name)
     st.page_link(
-        shell.page("lab"), label="Try it", icon=":material/science:",
+        shell.page("lab"), label=_("Try it"), icon=":material/science:",
         query_params={"method": name, **({"model": fitting[0]} if fitting else {})},
     )  # fmt: skip
 
 
 def _model(known: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> None:
     st.header(name, anchor=False)
-    st.markdown(entry["summary"])
-    st.caption(f"Is a {' and a '.join(entry['traits'])}")
+    st.markdown(_(entry["summary"]))
+    st.caption(_("Is a {traits}", traits=_(" and a ").join(map(_, entry["traits"]))))
     fitting = [d for d in known["datasets"] if not fits_data(known, name, d)]
-    st.caption(f"Learns from {', '.join(fitting) or 'none of the data here'}")
-    with _unfolds("How it is built and trained", f"built-open-{name}") as opened:
+    st.caption(_("Learns from {data}", data=", ".join(fitting) or _("none of the data here")))
+    with _unfolds(_("How it is built and trained"), f"built-open-{name}") as opened:
         if opened:
             _doc(entry)
             _recipe(entry["recipe"])
@@ -107,11 +117,13 @@ def _model(known: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> Non
 
 def _dataset(known: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> None:
     st.header(name, anchor=False)
-    st.markdown(f"**{entry['title']}**  \n{entry['summary']}")
+    st.markdown(f"**{_(entry['title'])}**  \n{_(entry['summary'])}")
     st.caption(f"{entry['licence']} · {entry['source']}")
-    offline = "downloaded on first use" if entry["download"] else "no download needed"
-    st.caption(f"{offline} · has {', '.join(entry['traits'])}")
-    with _unfolds("More", f"more-open-{name}") as opened:
+    offline = _("downloaded on first use") if entry["download"] else _("no download needed")
+    st.caption(
+        _("{offline} · has {traits}", offline=offline, traits=", ".join(map(_, entry["traits"])))
+    )
+    with _unfolds(_("More"), f"more-open-{name}") as opened:
         if opened:
             _doc(entry)
             _knobs(entry)
@@ -131,14 +143,13 @@ def _recipe(recipe: Mapping[str, Any]) -> None:
 
 
 def _doc(entry: Mapping[str, Any]) -> None:
-    rest = re.sub(CODE_ONLY, "", entry["doc"].removeprefix(entry["summary"])).strip()
-    if rest:
-        st.markdown(rest.replace("``", "`"))
+    if rest := cards.rest(entry):
+        st.markdown(_(rest).replace("``", "`"))
 
 
 def _knobs(entry: Mapping[str, Any]) -> None:
     if not entry["knobs"]:
-        st.caption("Nothing to set.")
+        st.caption(_("Nothing to set."))
         return
     rows = [
         {
@@ -146,7 +157,7 @@ def _knobs(entry: Mapping[str, Any]) -> None:
             "default": str(knob["default"]),
             "from": _bound(knob["low"]),
             "to": _bound(knob["high"]),
-            "what it does": knob["help"] or " or ".join(map(str, knob["choices"])),
+            "what it does": _(knob["help"]) or " or ".join(map(str, knob["choices"])),
         }
         for knob in entry["knobs"]
     ]

@@ -12,13 +12,14 @@ import streamlit as st
 from pages.ui import desk, elsewhere, shell, show
 from pages.ui.rooms import Card, cards, walk
 from prunelab import aside, collection, figures
+from prunelab.speech import _, mark
 
 LINKS = {
-    "lab": "See it done right in the Lab",
-    "trees": "See it done right on the Trees page",
-    "training": "See it done right while a network trains",
-    "sweep": "Compare with several seeds",
-    "compare": "See what the referee says of a comparison",
+    "lab": mark("See it done right in the Lab"),
+    "trees": mark("See it done right on the Trees page"),
+    "training": mark("See it done right while a network trains"),
+    "sweep": mark("Compare with several seeds"),
+    "compare": mark("See what the referee says of a comparison"),
 }
 
 
@@ -32,22 +33,22 @@ def main() -> None:
 
 
 def _hall(known: Mapping[str, Any]) -> None:
-    st.title("Failure museum")
-    st.markdown(
+    st.title(_("Failure museum"))
+    st.markdown(_(
         "Twelve mistakes that pruning tools really make. Each is running code: read what the tool "
         "prints, say which line is to blame, then see what is true."
-    )
+    ))  # fmt: skip
     seen = st.session_state.get("_seen", set())
     if seen:
-        st.caption(f"{len(seen)} of {len(known)} seen in this visit.")
+        st.caption(_("{seen} of {all} seen in this visit.", seen=len(seen), all=len(known)))
     every = [
         Card(
-            name, told["title"], f"“{collection.said(told)[0]}”", "What is wrong?",
+            name, _(told["title"]), f"“{collection.said(told)[0]}”", _("What is wrong?"),
             ":material/search:", name in seen,
         )
         for name, told in known.items()
     ]  # fmt: skip
-    cards("exhibit", every, columns=3, seen="Seen; look again")
+    cards("exhibit", every, columns=3, seen=_("Seen; look again"))
 
 
 def _exhibit(known: Mapping[str, Any], name: str) -> None:
@@ -55,14 +56,14 @@ def _exhibit(known: Mapping[str, Any], name: str) -> None:
     mine, damage = elsewhere.read(collection.read, folder, ready=True)
     state = aside.State("none") if damage else aside.look(folder)
     walk("exhibit", list(known), name)
-    st.title(told["title"])
-    st.markdown(told["scene"])
+    st.title(_(told["title"]))
+    st.markdown(_(told["scene"]))
     with st.container(key="pair-exhibit"):
         left, right = st.columns([4, 6], gap="large")
         with left:
             answer = _question(told, name)
         with right:
-            st.markdown("**The tool's code**")
+            st.markdown(_("**The tool's code**"))
             _code(told["code"], told["culprit"] if answer is not None else ())
     if answer is None:
         _figure(mine or told, name, revealed=False)
@@ -73,19 +74,22 @@ def _exhibit(known: Mapping[str, Any], name: str) -> None:
 
 
 def _question(told: Mapping[str, Any], name: str) -> int | None:
-    st.markdown("**The tool says**")
+    st.markdown(_("**The tool says**"))
     st.html(f'<p class="told">{html.escape(collection.said(told)[0])}</p>')
     answer: int | None = st.radio(
-        "What is wrong?", range(len(told["options"])), index=None, key=f"answer-{name}",
-        format_func=told["options"].__getitem__,
+        _("What is wrong?"), range(len(told["options"])), index=None, key=f"answer-{name}",
+        format_func=lambda n: _(told["options"][n]),
     )  # fmt: skip
     if answer is None:
-        st.caption("Choose an answer to see what is true.")
+        st.caption(_("Choose an answer to see what is true."))
     elif answer == told["answer"]:
-        st.success("That is it: the lines are lit.", icon=":material/check:")
+        st.success(_("That is it: the lines are lit."), icon=":material/check:")
     else:
         st.info(
-            f"Not that. It is this: {show.plain(told['options'][told['answer']])}.",
+            _(
+                "Not that. It is this: {answer}.",
+                answer=show.plain(_(told["options"][told["answer"]])),
+            ),
             icon=":material/lightbulb:",
         )
     return answer
@@ -98,13 +102,13 @@ def _truth(told: Mapping[str, Any], mine: Mapping[str, Any] | None, name: str) -
         with left:
             _figure(mine or told, name, revealed=True)
         with right:
-            st.markdown(f"**Why.** {told['why']}")
-            st.markdown(f"**Instead.** {told['instead']}")
-            st.markdown("**The code without the mistake**")
+            st.markdown(_("**Why.** {why}", why=_(told["why"])))
+            st.markdown(_("**Instead.** {instead}", instead=_(told["instead"])))
+            st.markdown(_("**The code without the mistake**"))
             _code(told["fix"], told["cure"], good=True)
             if told["link"] in LINKS:
                 st.page_link(
-                    shell.page(told["link"]), label=LINKS[told["link"]],
+                    shell.page(told["link"]), label=_(LINKS[told["link"]]),
                     icon=":material/arrow_forward:",
                 )  # fmt: skip
 
@@ -139,10 +143,10 @@ def _again(name: str, mine: Mapping[str, Any] | None, folder: Path, state: aside
     if state.name == "failed":
         st.error(show.plain(state.reason))
     if mine:
-        st.caption("The numbers are those of this machine: the code was run here.")
+        st.caption(_("The numbers are those of this machine: the code was run here."))
         return
-    st.caption("The numbers came with PruneLab. The code runs here as well, in a few seconds.")
-    if st.button("Run it here", icon=":material/play_arrow:", key="run"):
+    st.caption(_("The numbers came with PruneLab. The code runs here as well, in a few seconds."))
+    if st.button(_("Run it here"), icon=":material/play_arrow:", key="run"):
         elsewhere.begin(lambda: collection.start(name, desk.store().home))
         st.rerun()
 

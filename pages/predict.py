@@ -11,6 +11,7 @@ from pages.ui import classroom, desk, fleet, shell, show, sketch, who
 from prunelab import examples, figures, prediction, sketches
 from prunelab.prediction import Question
 from prunelab.spec import RunSpec, SpecError
+from prunelab.speech import _, many
 from prunelab.store import Row
 
 MOST = 1000  # runs of the store that are looked through
@@ -22,7 +23,7 @@ def main() -> None:
         question = _choose(asked)
         st.divider()
         code = classroom.code(
-            "Everybody who opens a link with the same room sees the sketches of all."
+            _("Everybody who opens a link with the same room sees the sketches of all.")
         )
     drawn = sketch.dots()
     known = st.session_state.setdefault("_revealed", {})
@@ -37,12 +38,12 @@ def main() -> None:
     elif kept:
         _waits(question, place)
     else:
-        words = "Reveal the truth" if question.known else "Keep this sketch"
+        words = _("Reveal the truth") if question.known else _("Keep this sketch")
         icon = ":material/visibility:" if question.known else ":material/lock:"
         st.button(
             words, type="primary", key="reveal", icon=icon,
             disabled=drawn is None, on_click=_reveal, args=(question, code, place),
-            help="Move at least one dot first." if drawn is None else None,
+            help=_("Move at least one dot first.") if drawn is None else None,
         )  # fmt: skip
     if code:
         _everybody(question, code, revealed=revealed)
@@ -74,10 +75,12 @@ def _going(finished: Sequence[Row]) -> list[RunSpec]:
 def _choose(asked: Sequence[Question]) -> Question:
     by = {question.key: question for question in asked}
     chosen = st.selectbox(
-        "Which curve", [*by], key="question", bind="query-params",
+        _("Which curve"), [*by], key="question", bind="query-params",
         format_func=lambda key: by[key].title,
-        help="Sweeps of yours are here too, also while they run: four sparsities between 50 and "
-        "99 % at least.",
+        help=_(
+            "Sweeps of yours are here too, also while they run: four sparsities between 50 and 99 "
+            "% at least."
+        ),
     )  # fmt: skip
     return by.get(chosen, asked[0])
 
@@ -85,15 +88,16 @@ def _choose(asked: Sequence[Question]) -> Question:
 def _title(question: Question, drawn: Sequence[int] | None, *, revealed: bool) -> None:
     if revealed and drawn is not None:
         off = prediction.distance(_shares(drawn), question)
-        st.title(f"{off:.1f} points off on average")
+        st.title(_("{off:.1f} points off on average", off=off))
         st.markdown(f"**{show.plain(prediction.reading(_shares(drawn), question).words)}**")
         return
-    st.title("How much can go before it breaks?")
-    st.markdown(
-        f"The curve of **{show.plain(question.title)}**. {sketch.dense_words(question)}. How many "
-        "would you expect with half of its weights removed, with nine of ten, with all but one of "
-        "a hundred? Draw it before you look."
-    )
+    st.title(_("How much can go before it breaks?"))
+    st.markdown(_(
+        "The curve of **{title}**. {dense}. How many would you expect with half of its "
+        "weights removed, with nine of ten, with all but one of a hundred? Draw it before you "
+        "look.",
+        title=show.plain(question.title), dense=sketch.dense_words(question),
+    ))  # fmt: skip
 
 
 def _reveal(question: Question, code: str, place: str) -> None:
@@ -111,11 +115,13 @@ def _reveal(question: Question, code: str, place: str) -> None:
 
 def _waits(question: Question, place: str) -> None:
     """The sketch is kept; the truth is drawn over it when the last run has ended."""
-    st.markdown("**Kept.** The truth is drawn over your sketch when the last run has ended.")
+    st.markdown(_("**Kept.** The truth is drawn over your sketch when the last run has ended."))
     rows = [row for state in desk.ACTIVE for row in desk.store().runs(limit=MOST, state=state)]
     trained = prediction.after_training(desk.known())
     fleet.progress([r.spec for r in rows if question.key in prediction.keys(r.spec, trained)])
-    st.button("Sketch again", key="again", icon=":material/draw:", on_click=_again, args=(place,))
+    st.button(
+        _("Sketch again"), key="again", icon=":material/draw:", on_click=_again, args=(place,)
+    )
 
 
 def _again(place: str) -> None:
@@ -127,33 +133,40 @@ def _again(place: str) -> None:
 def _revealed(question: Question, drawn: Sequence[int], place: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            "Sketch again", key="again", icon=":material/draw:", on_click=_again, args=(place,)
+            _("Sketch again"), key="again", icon=":material/draw:", on_click=_again, args=(place,)
         )
         st.page_link(
-            shell.page("sweep"), label="Make a sweep to be asked about",
+            shell.page("sweep"), label=_("Make a sweep to be asked about"),
             icon=":material/show_chart:",
         )  # fmt: skip
     show.twins(figures.sketched(_shares(drawn), question).table, "sketched", python=_python(drawn))
-    st.caption(
-        "The score is the mean distance of your dots from the curve, "
-        f"{sketch.stops_words(question)}. Zero is perfect; between two sparsities that were run "
-        "the curve is a straight line."
-    )
+    st.caption(_(
+        "The score is the mean distance of your dots from the curve, {where}. Zero is "
+        "perfect; between two sparsities that were run the curve is a straight line.",
+        where=sketch.stops_words(question),
+    ))  # fmt: skip
 
 
 def _everybody(question: Question, code: str, *, revealed: bool) -> None:
-    st.header(f"Room {code}", anchor=False)
+    st.header(_("Room {code}", code=code), anchor=False)
     shown = st.toggle(
-        "Show everybody's sketches", revealed, key=f"everybody-{revealed}",
-        help="A sketch comes here when its author reveals the truth; it stays as it was drawn.",
+        _("Show everybody's sketches"), revealed, key=f"everybody-{revealed}",
+        help=_(
+            "A sketch comes here when its author reveals the truth; it stays as it was drawn."
+        ),
     )  # fmt: skip
 
     def live() -> None:
         found = sketches.sketches(code, question.key, desk.store().home)
-        many = f"{len(found)} sketch{'' if len(found) == 1 else 'es'}"
+        people = many("{n} sketch", "{n} sketches", len(found))
         off = [prediction.distance(_shares(one), question) for one in found]
-        mean = f", {sum(off) / len(off):.1f} points off on average" if off and revealed else ""
-        st.markdown(f"**{many}**{mean}. The address of this page brings others here.")
+        mean = ""
+        if off and revealed:
+            mean = _(", {mean:.1f} points off on average", mean=sum(off) / len(off))
+        st.markdown(_(
+            "**{sketches}**{mean}. The address of this page brings others here.",
+            sketches=people, mean=mean,
+        ))  # fmt: skip
         if shown and found:
             sketch.room(question, found, revealed=revealed)
 

@@ -7,14 +7,19 @@ import streamlit as st
 from pages.ui import shell, show
 from prunelab import figures, microscope
 from prunelab.microscope import Guards, Slide
+from prunelab.speech import _, mark
 
 STATE = "_slide"
 TOGGLES = (
-    ("weights", "Mask the weights", False, "After each step weights are multiplied by the mask."),
-    ("gradients", "Mask the gradients", True, "Before each step gradients are multiplied by it."),
-    ("momentum", "Mask the momentum", False, "So is the running sum of earlier gradients."),
-    ("decay", "Weight decay", True, "Each step pulls every weight a little towards zero."),
-)
+    ("weights", False, mark("Mask the weights"),
+     mark("After each step weights are multiplied by the mask.")),
+    ("gradients", True, mark("Mask the gradients"),
+     mark("Before each step gradients are multiplied by it.")),
+    ("momentum", False, mark("Mask the momentum"),
+     mark("So is the running sum of earlier gradients.")),
+    ("decay", True, mark("Weight decay"),
+     mark("Each step pulls every weight a little towards zero.")),
+)  # fmt: skip
 
 
 def main() -> None:
@@ -22,25 +27,28 @@ def main() -> None:
     place = st.container()
     with st.container(horizontal=True, key="guards"):
         on = {
-            name: st.toggle(label, start, key=name, bind="query-params", help=text)
-            for name, label, start, text in TOGGLES
+            name: st.toggle(_(label), start, key=name, bind="query-params", help=_(text))
+            for name, start, label, text in TOGGLES
         }
     guards = Guards(**on)
     with st.container(horizontal=True):
         taken = sum(
             number * st.button(label, type=kind, key=f"steps-{number}")
-            for number, label, kind in ((1, "One step", "primary"), (10, "Ten steps", "secondary"))
+            for number, label, kind in (
+                (1, _("One step"), "primary"),
+                (10, _("Ten steps"), "secondary"),
+            )
         )
-        if st.button("Cut anew", icon=":material/restart_alt:"):
+        if st.button(_("Cut anew"), icon=":material/restart_alt:"):
             seen = microscope.begin()
-    for _ in range(taken):
+    for _step in range(taken):
         seen = microscope.step(seen, guards)
     st.session_state[STATE] = seen
     place.title(microscope.verdict(seen, guards))
-    place.markdown(
+    place.markdown(_(
         "A layer was trained for thirty steps and its smallest weights were set to zero. Now the "
         "training goes on. Which guards does it take for zeros to stay zero?"
-    )
+    ))  # fmt: skip
     _pictures(seen)
     _explained()
 
@@ -62,17 +70,17 @@ def _pictures(seen: Slide) -> None:
 
 
 def _explained() -> None:
-    with st.expander("What is going on"):
-        st.markdown(
+    with st.expander(_("What is going on")):
+        st.markdown(_(
             "- **Nothing masked**: the first gradient moves every weight.\n"
             "- **Gradients masked**: the optimiser still remembers earlier gradients of those "
             "weights. The memory shrinks by a tenth each step and moves them all the while.\n"
-            "- **Momentum masked**: it is the sum of all gradients, this step's too, so "
-            "nothing moves a zero. Weight decay cannot either: it pulls by a share of the weight, "
-            "and that is nought.\n"
+            "- **Momentum masked**: it is the sum of all gradients, this step's too, so nothing "
+            "moves a zero. Weight decay cannot either: it pulls by a share of the weight, and that "
+            "is nought.\n"
             "- **Weights masked**: whatever moved them, they are put back.\n\n"
             "PruneLab masks all three in every step and counts the zeros in every epoch."
-        )
+        ))  # fmt: skip
 
 
 shell.show(main, chooses=False)

@@ -11,6 +11,7 @@ import streamlit as st
 
 from pages.ui import desk, queue, shell, show, track
 from prunelab import figures
+from prunelab.speech import _, many
 from prunelab.store import Row
 
 PAGE = 100
@@ -19,7 +20,7 @@ STATES = ("queued", "running", "finished", "failed", "cancelled")
 
 def main() -> None:
     title, choice = st.columns([3, 1], vertical_alignment="bottom")
-    title.title("Runs")
+    title.title(_("Runs"))
     with choice:
         queue.choose_space()
     queue.card()
@@ -31,11 +32,13 @@ def main() -> None:
         _nothing(bool(filters))
         return
     pages = -(-total // PAGE)
-    number = st.number_input("Page", 1, pages, 1, key="page") if pages > 1 else 1
+    number = st.number_input(_("Page"), 1, pages, 1, key="page") if pages > 1 else 1
     rows = desk.store().runs(limit=PAGE, offset=PAGE * (number - 1), **filters)
     chosen = _table(rows)
-    noun = "run" if total == 1 else "runs"
-    st.caption(f"{total} {noun}. Choose rows to open, compare, download or delete them.")
+    st.caption(many(
+        "{n} run. Choose rows to open, compare, download or delete them.",
+        "{n} runs. Choose rows to open, compare, download or delete them.", total,
+    ))  # fmt: skip
     if chosen:
         _actions(chosen)
 
@@ -50,9 +53,14 @@ def _filters() -> dict[str, Any]:
         "method": list(known["methods"]),
     }
     found = {}
-    for place, (name, choices) in zip(places, options.items(), strict=True):
+    labels = (_("State"), _("Data"), _("Model"), _("Method"))
+    for place, label, (name, choices) in zip(places, labels, options.items(), strict=True):
         picked = place.multiselect(
-            name.capitalize(), choices, key=f"only-{name}", bind="query-params", placeholder="all"
+            label,
+            choices,
+            key=f"only-{name}",
+            bind="query-params",
+            placeholder=_("all"),
         )
         if picked:
             found[name] = picked
@@ -61,10 +69,12 @@ def _filters() -> dict[str, Any]:
 
 def _nothing(filtered: bool) -> None:
     if filtered:
-        st.info("No run matches. Widen the filters above.")
+        st.info(_("No run matches. Widen the filters above."))
         return
-    show.empty("No runs yet", "Every run you make is kept here, with its numbers and its link.")
-    st.page_link(shell.page("lab"), label="Make the first one", icon=":material/science:")
+    show.empty(
+        _("No runs yet"), _("Every run you make is kept here, with its numbers and its link.")
+    )
+    st.page_link(shell.page("lab"), label=_("Make the first one"), icon=":material/science:")
 
 
 def _table(rows: Sequence[Row]) -> list[Row]:
@@ -107,7 +117,7 @@ def _actions(chosen: Sequence[Row]) -> None:
     with st.container(horizontal=True):
         if len(chosen) == 1:
             st.page_link(
-                shell.page("lab"), label="Open in the Lab", icon=":material/open_in_new:",
+                shell.page("lab"), label=_("Open in the Lab"), icon=":material/open_in_new:",
                 query_params={"run": chosen[0].key},
             )  # fmt: skip
         bodies = [row.result.to_json() for row in chosen]
@@ -118,16 +128,17 @@ def _actions(chosen: Sequence[Row]) -> None:
         show.downloads(pd.DataFrame([_line(row) for row in chosen]), "chosen")
         done = [row.key for row in chosen if row.state == "finished"]
         if done:
-            with st.popover("Other tools", icon=":material/monitoring:", key="track"):
+            with st.popover(_("Other tools"), icon=":material/monitoring:", key="track"):
                 track.offer(done)
         queue.order([row for row in chosen if row.state == "queued"])
         mine = [row for row in chosen if desk.store().may_change(row)]
-        why = "" if mine else "Only the owner of a run may delete it."
-        if st.button("Delete", icon=":material/delete:", key="delete", disabled=not mine, help=why):
-            _confirm(mine)
+        why = "" if mine else _("Only the owner of a run may delete it.")
+        icon = ":material/delete:"
+        if st.button(_("Delete"), icon=icon, key="delete", disabled=not mine, help=why):
+            st.dialog(_("Delete runs"))(_confirm)(mine)
     done = [row.result for row in chosen if row.state == "finished"]
     if len(done) > 1:
-        st.header("Side by side")
+        st.header(_("Side by side"))
         keys = [result.key for result in done]
         show.picture(
             lambda: figures.tradeoff(done, theme=shell.theme()),
@@ -136,19 +147,22 @@ def _actions(chosen: Sequence[Row]) -> None:
         )
 
 
-@st.dialog("Delete runs")
 def _confirm(rows: Sequence[Row]) -> None:
-    many = f"{len(rows)} runs" if len(rows) > 1 else "this run"
-    st.markdown(f"Delete {many} with all files? This cannot be undone.")
+    st.markdown(many(
+        "Delete this run with all files? This cannot be undone.",
+        "Delete {n} runs with all files? This cannot be undone.", len(rows),
+    ))  # fmt: skip
     active = sum(row.state in desk.ACTIVE for row in rows)
     if active:
-        st.markdown(f"{active} not done yet: stopped first.")
-    st.caption("Other runs lose nothing, also where they started from the same dense model.")
-    if st.button("Delete for good", type="primary", key="delete-for-good"):
+        st.markdown(_("{n} not done yet: stopped first.", n=active))
+    st.caption(_("Other runs lose nothing, also where they started from the same dense model."))
+    if st.button(_("Delete for good"), type="primary", key="delete-for-good"):
         gone, left = desk.delete([row.key for row in rows])
-        said = f"{gone} deleted."
+        said = _("{n} deleted.", n=gone)
         if left:
-            said += f" {left} still stopping: they keep what they found; delete them once more."
+            said += " " + _(
+                "{n} still stopping: they keep what they found; delete them once more.", n=left
+            )
         st.session_state["_told"] = said
         st.rerun()
 

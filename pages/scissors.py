@@ -11,6 +11,7 @@ from pages.ui import blade, controls, desk, elsewhere, shell, show
 from prunelab import aside, examples, figures, scissors
 from prunelab.scissors import ALL, METHODS, Scissors
 from prunelab.spec import RunSpec, SpecError
+from prunelab.speech import _
 
 START = RunSpec()
 
@@ -22,14 +23,14 @@ def main() -> None:
         folder = scissors.place(ordered, desk.store().home) if ordered and not shipped else None
         state = aside.look(folder) if folder else aside.State("ready" if shipped else "none")
         elsewhere.order_button(
-            "Train and lay out", lambda: scissors.start(ordered or {}, desk.store().home), state,
+            _("Train and lay out"), lambda: scissors.start(ordered or {}, desk.store().home), state,
             key="lay-out", icon=":material/model_training:", refused=refused,
-            words={"ready": "Ready to be cut", "growing": "Laying it out"},
+            words={"ready": _("Ready to be cut"), "growing": _("Laying it out")},
         )  # fmt: skip
     found = examples.scissors() if shipped else elsewhere.found(
         scissors.read, folder, state, key="scissors", otherwise=_empty,
-        words={"growing": "Trying every cut", "button": "Train and lay out",
-               "failed": "This network could not be laid out for cutting"},
+        words={"growing": _("Trying every cut"), "button": _("Train and lay out"),
+               "failed": _("This network could not be laid out for cutting")},
     )  # fmt: skip
     if found:
         _body(found, folder.name if folder else "shipped")
@@ -42,7 +43,7 @@ def _form(known: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
         data=data, model=model, epochs=epochs, data_knobs=data_knobs, model_knobs=model_knobs
     )
     if controls.wants_file(known, base):
-        return None, "Upload a file first."
+        return None, _("Upload a file first.")
     try:
         return scissors.order(base), ""
     except SpecError as problem:
@@ -50,39 +51,45 @@ def _form(known: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
 
 
 def _empty() -> None:
-    st.title("How much would you cut?")
+    st.title(_("How much would you cut?"))
     show.empty(
-        "What you will see",
-        "The network is trained, or taken from a run that trained it. Then each of 64 thresholds "
-        "is tried on all layers together and on every layer alone, and as many weights at random. "
-        "After that the line follows your hand at once. Choose on the left, press the button.",
+        _("What you will see"),
+        _(
+            "The network is trained, or taken from a run that trained it. Then each of 64 "
+            "thresholds is tried on all layers together and on every layer alone, and as "
+            "many weights at random. After that the line follows your hand at once. Choose "
+            "on the left, press the button."
+        ),
     )
 
 
 def _body(found: Scissors, of: str) -> None:
     place, stop = blade.at(found)
     st.title(figures.cut_title(found, place))
-    st.markdown(
+    st.markdown(_(
         "Drag a line, or use the slider and the arrow keys: every weight between the two lines is "
         "set to zero. Nothing is trained again, until you press the button below."
-    )
+    ))  # fmt: skip
     blade.picture(found, of, place, stop)
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button(
-            "Cut here and fine-tune", type="primary", icon=":material/content_cut:", key="cut",
+            _("Cut here and fine-tune"), type="primary", icon=":material/content_cut:", key="cut",
             disabled=not found.told["cuts"][place][stop]["gone"],
         ):  # fmt: skip
             _cut(found, place, stop)
-        st.caption("Starts a run with exactly this cut in the Lab: the weights that stay learn on.")
+        st.caption(_(
+            "Starts a run with exactly this cut in the Lab: the weights that stay learn on."
+        ))  # fmt: skip
     show.twins(
         figures.cut(found, place, theme=shell.theme()).table, "cut", python=_python(found, place)
     )
     places = len(found.told["cuts"][ALL])
-    st.caption(
-        f"Every accuracy is measured, at one of {places} places of the line and on "
-        f"{found.told['examples']} validation examples; none is guessed between them. Colours are "
-        "signed weights; of large layers every n-th row and column is drawn."
-    )
+    st.caption(_(
+        "Every accuracy is measured, at one of {places} places of the line and on {examples} "
+        "validation examples; none is guessed between them. Colours are signed weights; of large "
+        "layers every n-th row and column is drawn.",
+        places=places, examples=found.told["examples"],
+    ))  # fmt: skip
 
 
 def _cut(found: Scissors, place: str, stop: int) -> None:

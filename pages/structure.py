@@ -12,14 +12,15 @@ from pages.ui import allocate, controls, desk, elsewhere, inside, knobs, shell, 
 from prunelab import aside, structure
 from prunelab.figures import given_up
 from prunelab.spec import RunSpec, SpecError
+from prunelab.speech import _, mark
 from prunelab.structure import Study
 
 START = RunSpec(model="lenet-5", method="l1-filter")
 TABS = {
-    "Layers": inside.show_layers,
-    "What each layer bears": inside.show_scan,
-    "Feature maps": inside.show_maps,
-    "Filters that go": inside.show_filters,
+    mark("Layers"): inside.show_layers,
+    mark("What each layer bears"): inside.show_scan,
+    mark("Feature maps"): inside.show_maps,
+    mark("Filters that go"): inside.show_filters,
 }
 
 
@@ -29,22 +30,24 @@ def main() -> None:
         folder = structure.place(ordered, desk.store().home) if ordered else None
         state = aside.look(folder) if folder else aside.State("none")
         elsewhere.order_button(
-            "Look inside", lambda: structure.start(ordered or {}, desk.store().home), state,
+            _("Look inside"), lambda: structure.start(ordered or {}, desk.store().home), state,
             key="look", icon=":material/layers:", refused=refused,
-            words={"ready": "This network is open", "growing": "Looking inside"},
+            words={"ready": _("This network is open"), "growing": _("Looking inside")},
         )  # fmt: skip
     study, damage = elsewhere.read(studies.study, folder, ready=True)
     if damage or state.name == "failed":
-        st.title("This network could not be looked at")
+        st.title(_("This network could not be looked at"))
         st.error(show.plain(damage or state.reason))
-        st.markdown("**What to do.** Change the settings on the left, or press Look inside again.")
+        st.markdown(_(
+            "**What to do.** Change the settings on the left, or press Look inside again."
+        ))  # fmt: skip
     elif folder and study:
         with st.container(key="above"):  # always there: what follows must not change its place
             if state.name == "growing":
                 elsewhere.wait(folder, "looking", pieces="*.json")
         _body(study, folder)
     elif folder and state.name == "growing":
-        elsewhere.wait(folder, "looking", title="Looking inside", pieces="*.json")
+        elsewhere.wait(folder, "looking", title=_("Looking inside"), pieces="*.json")
     else:
         _empty()
 
@@ -56,25 +59,25 @@ def _form(known: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
         for method in known["methods"]
         for model in known["models"]
     }
-    able = {method for (method, _), why in reasons.items() if not why}
+    able = {method for (method, _model), why in reasons.items() if not why}
     models = [m for m in known["models"] if any(not reasons[name, m] for name in able)]
     data, model, data_knobs, model_knobs = controls.subject(known, START, sorted(able))
     methods = [m for m in known["methods"] if m in able and not reasons[m, model]]
     if model not in models or not methods:
-        return None, f"{model} has no filters or heads that could go."
+        return None, _("{model} has no filters or heads that could go.", model=model)
     usual = methods.index(START.method) if START.method in methods else 0
-    method = st.selectbox("Ranked by", methods, usual, key="method", bind="query-params")
+    method = st.selectbox(_("Ranked by"), methods, usual, key="method", bind="query-params")
     method = method if method in methods else methods[usual]
-    st.caption(known["methods"][method]["summary"])
+    st.caption(_(known["methods"][method]["summary"]))
     asked = knobs.ask(method, known["methods"][method]["knobs"], {})
     epochs = controls.preset(known, data, model)
-    seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="seed", bind="query-params")
+    seed = st.number_input(_("Seed"), 0, 2**31 - 1, 0, key="seed", bind="query-params")
     base = RunSpec(
         data=data, model=model, method=method, epochs=epochs, seed=seed, knobs=asked,
         data_knobs=data_knobs, model_knobs=model_knobs,
     )  # fmt: skip
     if controls.wants_file(known, base):
-        return None, "Upload a file first."
+        return None, _("Upload a file first.")
     try:
         return structure.order(base), ""
     except SpecError as problem:
@@ -82,13 +85,16 @@ def _form(known: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
 
 
 def _empty() -> None:
-    st.title("What does removing filters really save?")
+    st.title(_("What does removing filters really save?"))
     show.empty(
-        "What you will see",
-        "The network is trained, its filters or heads are ranked, and each layer is drawn as a "
-        "bar. You drag the bars and see at once what the smaller network would cost, which filters "
-        "go, how much each layer bears to lose, and the feature maps with their ranks. Then the "
-        "network you made can be trained on and measured. Choose on the left, press Look inside.",
+        _("What you will see"),
+        _(
+            "The network is trained, its filters or heads are ranked, and each layer is "
+            "drawn as a bar. You drag the bars and see at once what the smaller network "
+            "would cost, which filters go, how much each layer bears to lose, and the "
+            "feature maps with their ranks. Then the network you made can be trained on "
+            "and measured. Choose on the left, press Look inside."
+        ),
     )
 
 
@@ -97,7 +103,7 @@ def _body(study: Study, folder: Path) -> None:
     keep = allocate.choose(study, folder)
     cost, whole = study.cost(keep), study.cost(study.sizes)
     place.title(given_up(keep, study.sizes, study.noun, 1 - cost.macs / whole.macs))
-    places = st.tabs(list(TABS), key="view", on_change="rerun", bind="query-params")
+    places = st.tabs([_(name) for name in TABS], key="view", on_change="rerun", bind="query-params")
     for tab, view in zip(places, TABS.values(), strict=True):
         if tab.open:
             with tab:

@@ -15,6 +15,7 @@ from prunelab.catalogue import fits, with_baselines
 from prunelab.events import Result
 from prunelab.presets import PRESETS
 from prunelab.spec import RunSpec, sweep
+from prunelab.speech import _
 from prunelab.store import Row
 
 STOPS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
@@ -28,17 +29,19 @@ def main() -> None:
     keys = [spec.key for spec in specs]
     rows = desk.store().rows(keys)
     names = {spec.model for spec in specs}
-    st.title(f"Which method prunes {' and '.join(names) or 'a model'} best?")
+    st.title(_("Which method prunes {what} best?", what=_(" and ").join(names) or _("a model")))
     fleet.progress(specs)
     _sketch(rows)
     if any(row.state == "finished" for row in rows):
         _curves([row.result for row in rows if row.state == "finished"], specs)
     elif not rows:
         show.empty(
-            "What you will see",
-            "One line a method: accuracy against sparsity, with a band over the seeds. Random "
-            "pruning and the dense model are always there: a method that does not beat random "
-            "has learned nothing about the model.",
+            _("What you will see"),
+            _(
+                "One line a method: accuracy against sparsity, with a band over the seeds. "
+                "Random pruning and the dense model are always there: a method that does "
+                "not beat random has learned nothing about the model."
+            ),
         )
         _preview()
     else:
@@ -53,7 +56,7 @@ def _sketch(rows: Sequence[Row]) -> None:
     asked = prediction.awaited([row.spec for row in rows], trained) if going else []
     if asked:
         st.page_link(
-            shell.page("predict"), label="Sketch its curve before it is known",
+            shell.page("predict"), label=_("Sketch its curve before it is known"),
             icon=":material/draw:", query_params={"question": asked[0].title},
         )  # fmt: skip
 
@@ -66,16 +69,18 @@ def _form(known: dict[str, Any]) -> list[RunSpec]:
     methods = [] if preset else _methods(known, model, reasons)
     usual = PRESETS[preset].sparsity if preset else USUAL
     shares = st.multiselect(
-        "Sparsities in %", STOPS, usual, key=f"sparsities{preset}", bind="query-params",
+        _("Sparsities in %"), STOPS, usual, key=f"sparsities{preset}", bind="query-params",
         format_func=lambda s: f"{100 * s:g}",
     )  # fmt: skip
     seeds = st.slider(
-        "Seeds", 1, 10, 3, key="seeds", bind="query-params",
-        help="Runs that differ by chance alone. Fewer than three cannot tell luck from merit.",
+        _("Seeds"), 1, 10, 3, key="seeds", bind="query-params",
+        help=_(
+            "Runs that differ by chance alone. Fewer than three cannot tell luck from merit."
+        ),
     )  # fmt: skip
     epochs = controls.preset(known, data, model)
     if not (methods or preset) or not shares:
-        st.warning("Choose at least one method and one sparsity.")
+        st.warning(_("Choose at least one method and one sparsity."))
         return []
     subject = {"data": data, "model": model, "epochs": epochs, "weights": weights}
     subject |= {"data_knobs": data_knobs, "model_knobs": model_knobs}
@@ -84,8 +89,8 @@ def _form(known: dict[str, Any]) -> list[RunSpec]:
         specs = presets.specs(preset, subject | axes)
     else:
         specs = with_baselines(sweep(RunSpec(**subject), method=methods, **axes), known)
-    fleet.start_button(specs, lambda _: False, key="start-sweep")
-    st.caption("Random pruning runs beside them.")
+    fleet.start_button(specs, lambda _key: False, key="start-sweep")
+    st.caption(_("Random pruning runs beside them."))
     return specs
 
 
@@ -93,11 +98,11 @@ def _preset(reasons: Mapping[str, str]) -> str:
     """A comparison with a name, or empty for one's own choice of methods."""
     fitting = [n for n, p in PRESETS.items() if not any(reasons[m] for m in p.methods)]
     chosen = st.selectbox(
-        "Compare", ["", *fitting], key="preset", bind="query-params",
-        format_func=lambda name: PRESETS[name].title if name else "Methods of your choice",
+        _("Compare"), ["", *fitting], key="preset", bind="query-params",
+        format_func=lambda name: _(PRESETS[name].title) if name else _("Methods of your choice"),
     )  # fmt: skip
     if chosen in PRESETS:
-        st.caption(PRESETS[chosen].about)
+        st.caption(_(PRESETS[chosen].about))
     return chosen if chosen in PRESETS else ""
 
 
@@ -106,7 +111,7 @@ def _methods(known: dict[str, Any], model: str, reasons: Mapping[str, str]) -> l
     real = [m for m in fitting if known["methods"][m]["baseline"] != m]
     first = START.method if START.method in real else (real or fitting)[0]
     methods = st.multiselect(
-        "Methods", real or fitting, [first], key="methods", bind="query-params"
+        _("Methods"), real or fitting, [first], key="methods", bind="query-params"
     )
     controls.misfits(reasons, "methods", model)
     return list(methods)
@@ -115,7 +120,10 @@ def _methods(known: dict[str, Any], model: str, reasons: Mapping[str, str]) -> l
 def _preview() -> None:
     shipped = examples.example().sweep
     spec = RunSpec.from_json(shipped[0].spec)
-    st.markdown(f"For example {spec.model} on {spec.data}, which came with PruneLab:")
+    st.markdown(_(
+        "For example {model} on {data}, which came with PruneLab:",
+        model=spec.model, data=spec.data,
+    ))  # fmt: skip
     show.picture(
         lambda: figures.tradeoff(shipped, theme=shell.theme(), log=True),
         "preview",
@@ -124,7 +132,7 @@ def _preview() -> None:
 
 
 def _curves(results: Sequence[Result], specs: Sequence[RunSpec]) -> None:
-    log = st.toggle("Open up the sparse end", key="log", bind="query-params")
+    log = st.toggle(_("Open up the sparse end"), key="log", bind="query-params")
     code = _code(specs, st.session_state.get("preset", ""))
     clicked = show.picture(
         lambda: figures.tradeoff(results, theme=shell.theme(), log=log),
@@ -135,7 +143,7 @@ def _curves(results: Sequence[Result], specs: Sequence[RunSpec]) -> None:
     if clicked and "customdata" in clicked[0]:
         key = str(clicked[0]["customdata"][0])
         st.page_link(
-            shell.page("lab"), label=f"Open {key} in the Lab", query_params={"run": key},
+            shell.page("lab"), label=_("Open {key} in the Lab", key=key), query_params={"run": key},
             icon=":material/open_in_new:",
         )  # fmt: skip
     table = figures.tradeoff(results, theme=shell.theme()).table
@@ -148,7 +156,7 @@ def _curves(results: Sequence[Result], specs: Sequence[RunSpec]) -> None:
             for name in ("sparsity", "accuracy", "sd")
         },
     )
-    st.caption("All runs, a row each:")
+    st.caption(_("All runs, a row each:"))
     show.downloads(pd.DataFrame([_line(result) for result in results]), "sweep-runs")
 
 

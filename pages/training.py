@@ -22,15 +22,16 @@ from prunelab import examples, figures
 from prunelab.events import Result
 from prunelab.figures import accuracy, count, percent
 from prunelab.spec import RunSpec
+from prunelab.speech import _, mark
 
 USUAL = {"method": "rigl", "sparsity": 0.95}
 CONTROL = "static"  # never changes its mask: what rewiring is worth is the distance to it
 TABS = {
-    "Replay": replay.show_replay,
-    "Topology": film.show_topology,
-    "Movement": film.show_movement,
-    "Gates": replay.show_gates,
-    "Python": film.show_python,
+    mark("Replay"): replay.show_replay,
+    mark("Topology"): film.show_topology,
+    mark("Movement"): film.show_movement,
+    mark("Gates"): replay.show_gates,
+    mark("Python"): film.show_python,
 }
 
 
@@ -58,12 +59,13 @@ def _start(methods: list[str]) -> RunSpec:
 
 
 def _empty(spec: RunSpec) -> None:
-    st.title("Choose on the left, press Run")
-    show.empty("What you will see", course_words.of(spec.method))
+    st.title(_("Choose on the left, press Run"))
+    show.empty(_("What you will see"), course_words.of(spec.method))
     with st.container(horizontal=True):
         for method in examples.TRAINING:
             st.page_link(
-                shell.page("training"), label=f"Look at a finished run of {method}",
+                shell.page("training"),
+                label=_("Look at a finished run of {method}", method=method),
                 icon=":material/visibility:",
                 query_params={"run": examples.training_key(method), "method": method},
             )  # fmt: skip
@@ -85,19 +87,24 @@ def _finished(result: Result, spec: RunSpec) -> None:
 def _metrics(result: Result) -> None:
     with st.container(key="few-metrics"):
         gone, score, moved, zeros = st.columns(4)
-    gone.metric("Weights gone", percent(result.sparsity.get("achieved", 0.0)))
+    gone.metric(_("Weights gone"), percent(result.sparsity.get("achieved", 0.0)))
     if "accuracy" in result.recovered:
-        score.metric("Test accuracy", accuracy(result.recovered["accuracy"]))
+        score.metric(_("Test accuracy"), accuracy(result.recovered["accuracy"]))
     came = sum(t.grown for t in figures.came_and_went(result)) if result.frames else 0
     moved.metric(
-        "Connections that came in", count(came),
-        help="Added up over the stills: a weight that was absent in one and present in the next.",
+        _("Connections that came in"), count(came),
+        help=_(
+            "Added up over the stills: a weight that was absent in one and present in the next."
+        ),
     )  # fmt: skip
     checked, kept = figures.badge(result)
     zeros.metric(
-        "Zeros kept", f"{kept} of {checked} epochs" if checked else "not yet",
-        help="After each epoch every pruned weight of the network that is measured is compared "
-        "with zero. One that is not would end the run.",
+        _("Zeros kept"),
+        _("{kept} of {all} epochs", kept=kept, all=checked) if checked else _("not yet"),
+        help=_(
+            "After each epoch every pruned weight of the network that is measured is compared with "
+            "zero. One that is not would end the run."
+        ),
     )  # fmt: skip
 
 

@@ -23,11 +23,12 @@ from pages.ui.cuts import Chosen
 from prunelab import aside, treelab
 from prunelab.catalogue import validate
 from prunelab.spec import RunSpec, SpecError
+from prunelab.speech import _, mark
 from prunelab.treelab import Grown
 
 MODEL, RULE = "decision-tree", "cost-complexity"
 START = RunSpec(data="moons", model=MODEL, method=RULE)
-TABS = ("One tree", "All rules", "Forests", "Trees beside nets")
+TABS = (mark("One tree"), mark("All rules"), mark("Forests"), mark("Trees beside nets"))
 
 
 def main() -> None:
@@ -37,13 +38,15 @@ def main() -> None:
         tree, damage = elsewhere.read(desk.grown, folder, ready=not refused)
         state = aside.look(folder)
         elsewhere.order_button(
-            "Grow the tree", lambda: desk.grow(spec), state, key="grow", icon=":material/park:",
-            words={"ready": "This tree is grown", "growing": "Growing"}, refused=refused,
+            _("Grow the tree"), lambda: desk.grow(spec), state, key="grow", icon=":material/park:",
+            words={"ready": _("This tree is grown"), "growing": _("Growing")}, refused=refused,
         )  # fmt: skip
     if damage or (tree is None and state.name == "failed"):
-        st.title("This tree could not be grown")
+        st.title(_("This tree could not be grown"))
         st.error(show.plain(damage or state.reason))
-        st.markdown("**What to do.** Change the data or the settings on the left, or press Grow.")
+        st.markdown(_(
+            "**What to do.** Change the data or the settings on the left, or press Grow."
+        ))  # fmt: skip
     elif tree is not None:
         with st.container(key="above"):  # always there: what follows must not change its place
             if state.name == "growing":
@@ -52,7 +55,7 @@ def main() -> None:
                 st.caption(show.plain(note))
         _body(tree, spec, folder)
     elif state.name == "growing":
-        elsewhere.wait(folder, "growing", title="The tree is growing", pieces="*.npz")
+        elsewhere.wait(folder, "growing", title=_("The tree is growing"), pieces="*.npz")
     else:
         _empty()
 
@@ -61,18 +64,18 @@ def _form() -> tuple[RunSpec, str]:
     """Data, how the tree grows, a seed; and why that cannot be, if it cannot."""
     known = desk.known()
     data, data_knobs = controls.dataset(known, START, (MODEL,))
-    with st.expander("How the tree grows"):
+    with st.expander(_("How the tree grows")):
         model_knobs = knobs.ask(MODEL, known["models"][MODEL]["knobs"], {})
         seed = st.number_input(
-            "Seed", 0, 2**31 - 1, 0, key="seed", bind="query-params",
-            help="Breaks ties between splits that are equally good.",
+            _("Seed"), 0, 2**31 - 1, 0, key="seed", bind="query-params",
+            help=_("Breaks ties between splits that are equally good."),
         )  # fmt: skip
     spec = RunSpec(
         data=data, model=MODEL, method=RULE, seed=seed, data_knobs=data_knobs,
         model_knobs=model_knobs,
     )  # fmt: skip
     if controls.wants_file(known, spec):
-        return spec, "Upload a file first."
+        return spec, _("Upload a file first.")
     try:
         validate(spec, known)
     except SpecError as refused:
@@ -81,22 +84,25 @@ def _form() -> tuple[RunSpec, str]:
 
 
 def _empty() -> None:
-    st.title("How much tree does one need?")
+    st.title(_("How much tree does one need?"))
     show.empty(
-        "What you will see",
-        "The tree is grown until every leaf is pure, which is too much: it knows the noise by "
-        "heart. Then you move one slider from its many leaves to a single one, see what each size "
-        "answers, and cut or bring back branches by hand. Choose data on the left, press Grow.",
+        _("What you will see"),
+        _(
+            "The tree is grown until every leaf is pure, which is too much: it knows the "
+            "noise by heart. Then you move one slider from its many leaves to a single "
+            "one, see what each size answers, and cut or bring back branches by hand. "
+            "Choose data on the left, press Grow."
+        ),
     )
 
 
 def _body(tree: Grown, spec: RunSpec, folder: Path) -> None:
     if tree.leaves == 1:
-        st.title("This tree is a single leaf")
-        st.info(
+        st.title(_("This tree is a single leaf"))
+        st.info(_(
             "No split was worth making, so there is nothing to prune. Lower the examples a leaf "
             "must hold, or allow more depth, on the left."
-        )
+        ))  # fmt: skip
         return
 
     def body() -> None:
@@ -108,7 +114,9 @@ def _body(tree: Grown, spec: RunSpec, folder: Path) -> None:
             lambda: rules.show_forests(spec, folder),
             lambda: beside.show_beside(tree, spec),
         )
-        places = st.tabs(TABS, key="view", on_change="rerun", bind="query-params")
+        places = st.tabs(
+            [_(name) for name in TABS], key="view", on_change="rerun", bind="query-params"
+        )
         for place, view in zip(places, views, strict=True):
             if place.open:
                 with place:
@@ -127,12 +135,12 @@ def _shown(view: Callable[[], None]) -> None:
 def _title(tree: Grown, chosen: Chosen) -> str:
     """The answer of the tab that is open."""
     view = st.session_state.get("view") or st.query_params.get("view", "")
-    if view == TABS[1]:
-        return "Which rule finds the tree one needs?"
-    if view == TABS[2]:
-        return "Many trees: how few are enough?"
-    if view == TABS[3]:
-        return "A tree or a network: what must be stored?"
+    if view == _(TABS[1]):
+        return _("Which rule finds the tree one needs?")
+    if view == _(TABS[2]):
+        return _("Many trees: how few are enough?")
+    if view == _(TABS[3]):
+        return _("A tree or a network: what must be stored?")
     return tree_words.headline(tree, chosen.seen)
 
 

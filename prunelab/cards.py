@@ -23,6 +23,11 @@ class Text(NamedTuple):
     example: str
 
 
+def rest(entry: Mapping[str, Any]) -> str:
+    """What a docstring says after its first line, without what is of use to callers alone."""
+    return re.sub(_CODE_ONLY, "", entry["doc"].removeprefix(entry["summary"])).strip()
+
+
 def text(entry: Mapping[str, Any]) -> Text:
     """The parts of an entry's docstring.
 
@@ -30,8 +35,7 @@ def text(entry: Mapping[str, Any]) -> Text:
     >>> text({"doc": doc, "summary": "Sum."})
     Text(summary='Sum.', how='Formula.', deviations='none.', example='1 + 1.')
     """
-    rest = re.sub(_CODE_ONLY, "", entry["doc"].removeprefix(entry["summary"]))
-    how, *marked = [str(part) for part in _PARTS.split(rest)]
+    how, *marked = [str(part) for part in _PARTS.split(rest(entry))]
     parts = dict(zip(marked[::2], (part.strip() for part in marked[1::2]), strict=True))
     deviations = parts.get("Deviations", parts.get("Deviation", ""))
     return Text(entry["summary"], how.strip(), deviations, parts.get("Example", ""))

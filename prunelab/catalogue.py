@@ -30,6 +30,7 @@ from prunelab.files import find, home
 from prunelab.knobs import check_knobs
 from prunelab.registry import unknown
 from prunelab.spec import RunSpec, SpecError, check_kinds
+from prunelab.speech import _
 
 
 class CatalogueError(RuntimeError):
@@ -107,9 +108,16 @@ def fits(known: Mapping[str, Any], method: str, model: str) -> str:
     if not missing and unit_of(known, method, model):
         return ""
     if not missing and "language model" in traits and "examples" in chosen["units"]:
-        return f"{method} keeps examples by their classes, which the text of {model} does not have."
+        return _(
+            "{method} keeps examples by their classes, which the text of {model} does not have.",
+            method=method, model=model,
+        )  # fmt: skip
     needs = missing or sorted({n for u in chosen["units"] for n in known["units"][u]["needs"]})
-    return f"{method} needs a {' and a '.join(needs)}; {model} is a {' and a '.join(traits)}."
+    return _(
+        "{method} needs a {needs}; {model} is a {traits}.",
+        method=method, needs=_(" and a ").join(map(_, needs)),
+        model=model, traits=_(" and a ").join(map(_, traits)),
+    )  # fmt: skip
 
 
 def fits_data(known: Mapping[str, Any], model: str, data: str) -> str:
@@ -117,10 +125,13 @@ def fits_data(known: Mapping[str, Any], model: str, data: str) -> str:
     traits = known["datasets"][data]["traits"]
     missing = [need for need in known["models"][model]["needs"] if need not in traits]
     if missing:
-        return f"{model} needs {' and '.join(missing)}; {data} has none."
+        needs = _(" and ").join(map(_, missing))
+        return _("{model} needs {needs}; {data} has none.", model=model, needs=needs, data=data)
     has = known["models"][model]["traits"]
     wanted = [need for need in known["datasets"][data]["needs"] if need not in has]
-    return f"{data} needs a {' and a '.join(wanted)}; {model} is none." if wanted else ""
+    needs = _(" and a ").join(map(_, wanted))
+    said = _("{data} needs a {needs}; {model} is none.", data=data, needs=needs, model=model)
+    return said if wanted else ""
 
 
 def unit_of(known: Mapping[str, Any], method: str, model: str) -> str:

@@ -13,6 +13,7 @@ import pandas as pd
 from prunelab import aside
 from prunelab.catalogue import catalogue, validate
 from prunelab.spec import RunSpec, SpecError
+from prunelab.speech import _, mark
 
 FORMAT = 1  # of the file; another number computes it anew
 SPARSITIES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999)
@@ -20,10 +21,10 @@ FIRST = ("magnitude", "snip", "synflow", "random")  # to begin with
 FLOOR = 20  # weights of every layer that stay, where that is asked for
 OWN = "own"  # the method's own way to share among the layers
 WAYS = {
-    OWN: "as the method does",
-    "erk": "by Erdős-Rényi",
-    "uniform": "the same share of every layer",
-    "floor": "with a floor in every layer",
+    OWN: mark("as the method does"),
+    "erk": mark("by Erdős-Rényi"),
+    "uniform": mark("the same share of every layer"),
+    "floor": mark("with a floor in every layer"),
 }
 FILE = "forecast.json"
 Rows = list[dict[str, Any]]
@@ -125,9 +126,9 @@ class Plots:
 def unforeseen(entry: Mapping[str, Any], units: Mapping[str, Any]) -> str:
     """Why nothing can be foretold of a method, as a sentence; empty if it can."""
     if not any("network" in units[u]["needs"] for u in entry["units"]):
-        return "it prunes no network"
+        return _("it prunes no network")
     if entry["learns"] and entry["schedule"] != "one-shot":
-        return "it learns its scores while it trains, so there are none to look at before"
+        return _("it learns its scores while it trains, so there are none to look at before")
     return ""
 
 
@@ -157,7 +158,7 @@ def forecast(
 
     names = [method] if isinstance(method, str) else list(method)
     return Forecast(
-        compute(order(RunSpec(**fields), names, sparsity, floor), progress or (lambda *_: None))
+        compute(order(RunSpec(**fields), names, sparsity, floor), progress or (lambda *_told: None))
     )
 
 
@@ -211,7 +212,7 @@ def read(folder: Path) -> Forecast | None:
 
     def made(told: Any) -> Forecast:
         found = Forecast(told)
-        _ = found.layers, found.cliffs, found.table["kept"]
+        _parts = found.layers, found.cliffs, found.table["kept"]
         return found
 
     return aside.answer(folder / FILE, made, "forecast")

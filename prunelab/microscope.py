@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from prunelab.speech import _
+
 ROWS, COLUMNS = 8, 24  # classes and inputs
 EXAMPLES, BEFORE = 256, 30  # steps of training before the cut
 SPARSITY, LR, MOMENTUM, DECAY = 0.75, 0.1, 0.9, 0.02
@@ -50,7 +52,7 @@ def begin() -> Slide:
     """A layer trained for a while, then cut: the smallest three quarters are zero."""
     weight = np.random.default_rng(0).normal(0, 0.1, (ROWS, COLUMNS))
     buffer = np.zeros_like(weight)
-    for _ in range(BEFORE):
+    for _step in range(BEFORE):
         buffer = MOMENTUM * buffer + gradient(weight) + DECAY * weight
         weight = weight - LR * buffer
     order = np.argsort(np.abs(weight), axis=None, kind="stable")
@@ -103,11 +105,14 @@ def verdict(slide: Slide, guards: Guards) -> str:
     """What has become of the zeros, in a sentence."""
     left = slide.zeros[-1]
     if slide.steps == 0:
-        return "Three quarters of the weights were just set to zero"
+        return _("Three quarters of the weights were just set to zero")
     if left == 1:
-        return "Every zero is still zero"
+        return _("Every zero is still zero")
     if guards.weights:
-        return "The zeros are put back after each step"
+        return _("The zeros are put back after each step")
     if not guards.gradients:
-        return f"Gradients woke {1 - left:.0%} of the zeros"
-    return f"Old momentum woke {1 - left:.0%} of the zeros, though their gradients are masked"
+        return _("Gradients woke {share:.0%} of the zeros", share=1 - left)
+    return _(
+        "Old momentum woke {share:.0%} of the zeros, though their gradients are masked",
+        share=1 - left,
+    )

@@ -20,7 +20,7 @@ DESK = {
     "plots", "cards", "foresight", "timing", "aside", "texts", "controls", "fair", "tables",
     "searching", "bearing", "summaries", "exports", "structure", "scissors", "collection",
     "prediction", "sketches", "answers", "crossing", "xray", "microscope", "lessons", "talk",
-    "pretrained", "trackers", "tracking", "why", "reasons", "pair", "classroom",
+    "pretrained", "trackers", "tracking", "why", "reasons", "pair", "classroom", "speech",
 }  # fmt: skip
 # What a part of the bench may know beside plain data; a name stands for its whole package.
 MAY = {

@@ -8,21 +8,29 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import tongue
 from paging import PAGES, SPEC, THEMES, alts, show, store  # noqa: F401 - a fixture among them
 
 from prunelab import engine
 from prunelab.store import StoreError
 
 ROOT = Path(__file__).parents[1]
+# A worked example is written by the process that works it through, which knows no reader.
+LIBRARY = ("xray",)
 
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_has_one_title_and_charts_with_words(page, theme, store, monkeypatch):  # noqa: F811
+    """In the dark it speaks another language, and nothing it says is English then."""
+    if theme == "dark":
+        tongue.speak(monkeypatch)
     app = show(page, monkeypatch, theme)
     assert len(app.title) == 1
     assert all(alts(app))
     assert not app.error
+    if theme == "dark" and page not in LIBRARY:
+        assert tongue.english(app) == []
 
 
 def test_no_page_brings_torch_or_a_scheduler_into_the_app(store):  # noqa: F811

@@ -9,11 +9,12 @@ import streamlit as st
 
 from pages.ui import bars, show, studies
 from prunelab.spec import SpecError
+from prunelab.speech import _, mark
 from prunelab.structure import WAYS, Study
 
 BUTTONS = {
-    "uniform": "Same share", "global": "One ranking", "sensitivity": "By sensitivity",
-    "hand": "By hand",
+    "uniform": mark("Same share"), "global": mark("One ranking"),
+    "sensitivity": mark("By sensitivity"), "hand": mark("By hand"),
 }  # fmt: skip
 SPARSITIES = [n / 100 for n in range(0, 100, 5)]
 HAND = "kept"  # of the address: the counts, layer by layer
@@ -25,15 +26,16 @@ def choose(study: Study, folder: Path) -> dict[str, int]:
         left, right = st.columns([3, 2], gap="large", vertical_alignment="bottom")
     with left:
         way = st.segmented_control(
-            f"How the {study.noun} that go are shared among the layers", list(BUTTONS),
-            default="uniform", format_func=BUTTONS.__getitem__, key="way", bind="query-params",
+            _("How the {units} that go are shared among the layers", units=_(study.noun)),
+            list(BUTTONS), default="uniform",
+            format_func=lambda name: _(BUTTONS[name]), key="way", bind="query-params",
             required=True,
-            help="  \n".join(f"**{BUTTONS[name]}**: {text}" for name, text in WAYS.items()),
+            help="  \n".join(f"**{_(BUTTONS[name])}**: {_(text)}" for name, text in WAYS.items()),
         )  # fmt: skip
     way = way if way in WAYS else "uniform"
     with right:
         sparsity = st.select_slider(
-            "Sparsity in %", SPARSITIES, 0.5, format_func=lambda s: f"{100 * s:g}",
+            _("Sparsity in %"), SPARSITIES, 0.5, format_func=lambda s: f"{100 * s:g}",
             key="sparsity", bind="query-params", disabled=way == "hand",
         )  # fmt: skip
     if way == "hand":

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import streamlit as st
 
+from prunelab.speech import _, mark
 from prunelab.structure import Keep, Study
 
 KEY = "bars"
-ABOUT = (
-    "Drag the end of a bar, or use the arrow keys. Layers that a shortcut adds together are one "
-    "bar, named by the first. What stays are the units of the highest score."
+ABOUT = mark(
+    "Drag the end of a bar, or use the arrow keys. Layers that a shortcut adds "
+    "together are one bar, named by the first. What stays are the units of the highest "
+    "score."
 )
 _HERE = Path(__file__).parent
 _component = st.components.v2.component(
@@ -26,7 +28,9 @@ _component = st.components.v2.component(
 def show(study: Study, keep: Keep, on_kept: Callable[[], None]) -> None:
     """Draw them; ``on_kept`` runs where somebody has let one go."""
     data = {"sizes": study.sizes, "keep": dict(keep), "costs": study.told["costs"]}
-    _component(data=data | {"noun": study.noun, "about": ABOUT}, key=KEY, on_kept_change=on_kept)
+    _component(
+        data=data | {"noun": _(study.noun), "about": _(ABOUT)}, key=KEY, on_kept_change=on_kept
+    )
 
 
 def kept(study: Study) -> dict[str, int] | None:

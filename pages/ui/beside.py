@@ -12,6 +12,7 @@ from pages.ui import desk, shell, show, together
 from prunelab import figures
 from prunelab.catalogue import fits, fits_data
 from prunelab.spec import RunSpec, sweep
+from prunelab.speech import _
 from prunelab.store import Row
 from prunelab.treelab import Grown
 
@@ -26,17 +27,19 @@ def show_beside(tree: Grown, spec: RunSpec) -> None:
     pair = (spec, replace(spec, model=net, method=method, model_knobs={}))
     if tree.plane is not None:
         together.show_pair(tree, pair[1])
-        st.header("What must be stored", anchor=False)
+        st.header(_("What must be stored"), anchor=False)
     wanted = [s for one in pair for s in sweep(one, sparsity=SPARSITIES, seed=range(seeds))]
     rows = desk.store().rows([s.key for s in wanted])
     _queue(wanted, rows)
     done = [row.result for row in rows if row.state == "finished"]
     if not done:
         show.empty(
-            "What you will see",
-            "One line for the tree, one for the network, both pruned further and further: how many "
-            "numbers each must store for its accuracy. A tree stores one question or answer a "
-            "node, a network every weight that is not zero.",
+            _("What you will see"),
+            _(
+                "One line for the tree, one for the network, both pruned further and "
+                "further: how many numbers each must store for its accuracy. A tree stores "
+                "one question or answer a node, a network every weight that is not zero."
+            ),
         )
         return
     show.picture(
@@ -45,11 +48,11 @@ def show_beside(tree: Grown, spec: RunSpec) -> None:
     )  # fmt: skip
     for row in [row for row in rows if row.state == "failed"][:2]:
         st.error(show.plain(f"{row.spec.model}: {row.result.reason}"))
-    st.caption(
+    st.caption(_(
         "Test accuracy of stored runs; the dense models are the right ends of the lines. A node "
-        "holds a feature and a threshold, so a number is not the same everywhere: compare bytes "
-        "as well."
-    )
+        "holds a feature and a threshold, so a number is not the same everywhere: compare bytes as "
+        "well."
+    ))  # fmt: skip
 
 
 def _choices(known: dict[str, Any], spec: RunSpec) -> tuple[str, str, int, Any]:
@@ -61,14 +64,21 @@ def _choices(known: dict[str, Any], spec: RunSpec) -> tuple[str, str, int, Any]:
     with st.container(key="few-beside"):
         left, middle, right, last = st.columns(4, vertical_alignment="bottom")
     start = nets.index(USUAL) if USUAL in nets else 0
-    net = left.selectbox("Network", nets, start, key="net", bind="query-params")
+    net = left.selectbox(_("Network"), nets, start, key="net", bind="query-params")
     methods = [m for m in known["methods"] if not fits(known, m, net)]
     usual = RunSpec().method
     start = methods.index(usual) if usual in methods else 0
-    method = middle.selectbox("Its method", methods, start, key="net-method", bind="query-params")
-    seeds = right.slider("Seeds", 1, 5, 1, key="seeds", bind="query-params")
+    method = middle.selectbox(
+        _("Its method"), methods, start, key="net-method", bind="query-params"
+    )
+    seeds = right.slider(_("Seeds"), 1, 5, 1, key="seeds", bind="query-params")
     measure = last.segmented_control(
-        "Size in", ["numbers", "bytes"], default="numbers", key="measure", bind="query-params"
+        _("Size in"),
+        ["numbers", "bytes"],
+        default="numbers",
+        format_func=_,
+        key="measure",
+        bind="query-params",
     )
     return net, method, int(seeds), measure or "numbers"
 
@@ -79,7 +89,7 @@ def _queue(wanted: Sequence[RunSpec], rows: Sequence[Row]) -> None:
     active = [key for key, state in states.items() if state in desk.ACTIVE]
     if new:
         st.button(
-            f"Run the {len(new)} that are missing", type="primary", key="missing",
+            _("Run the {n} that are missing", n=len(new)), type="primary", key="missing",
             on_click=desk.start, args=(new,), icon=":material/play_arrow:",
         )  # fmt: skip
     if not active:
@@ -90,7 +100,7 @@ def _queue(wanted: Sequence[RunSpec], rows: Sequence[Row]) -> None:
         left = [r for r in desk.store().rows(active) if r.state in desk.ACTIVE]
         if len(left) < len(active):
             st.rerun()
-        st.caption(f"{len(left)} runs are on their way; each adds a dot.")
+        st.caption(_("{n} runs are on their way; each adds a dot.", n=len(left)))
 
     st.fragment(count, run_every=1.0)()
 

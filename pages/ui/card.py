@@ -11,6 +11,7 @@ import streamlit as st
 
 from pages.ui import desk, shell, show
 from prunelab import cards, figures
+from prunelab.speech import _
 
 
 def method(name: str, entry: Mapping[str, Any]) -> None:
@@ -18,15 +19,15 @@ def method(name: str, entry: Mapping[str, Any]) -> None:
     parts = cards.text(entry)
     _said("", parts.how)
     if entry["paper"]:
-        st.markdown(f"**Paper.** {paper(entry['paper'])}")
-    _said("What differs from it", parts.deviations)
-    _said("In numbers", parts.example)
+        st.markdown(_("**Paper.** {paper}", paper=paper(entry["paper"])))
+    _said(_("What differs from it"), parts.deviations)
+    _said(_("In numbers"), parts.example)
 
 
 def worked(name: str) -> None:
     """The worked example: every number from the method's own run on a tiny model."""
-    with st.spinner("Working it through, a few seconds the first time"):
-        example = desk.worked().get(name, {"why": "This method is new; load the page again."})
+    with st.spinner(_("Working it through, a few seconds the first time")):
+        example = desk.worked().get(name, {"why": _("This method is new; load the page again.")})
     if "why" in example:
         st.info(show.plain(example["why"]))
         return
@@ -44,7 +45,7 @@ def worked(name: str) -> None:
         if step["kind"] == "table":
             table = pd.DataFrame(step["rows"], columns=step["columns"])
             st.table(table.set_index(step["columns"][0]))
-    st.caption("Every number is the method's own, from a run on this tiny model.")
+    st.caption(_("Every number is the method's own, from a run on this tiny model."))
 
 
 def _working(step: Mapping[str, Any]) -> None:
@@ -57,7 +58,7 @@ def _working(step: Mapping[str, Any]) -> None:
         key=lambda at: values[at[0]][at[1]],
     )
     said = show.plain(f"{step['working'][i][j]} = {values[i][j]:.3g}")
-    st.markdown(f"The highest, row {i + 1}, column {j + 1}: {said}")
+    st.markdown(_("The highest, row {i}, column {j}: {said}", i=i + 1, j=j + 1, said=said))
 
 
 def paper(text: str) -> str:
@@ -67,5 +68,5 @@ def paper(text: str) -> str:
 
 def _said(title: str, text: str) -> None:
     if text:
-        words = text.replace("``", "`")
+        words = _(text).replace("``", "`")
         st.markdown(f"**{title}.** {words}" if title else words)

@@ -17,9 +17,10 @@ from prunelab.events import Result
 from prunelab.figures import Chosen
 from prunelab.harmless import csv
 from prunelab.spec import RunSpec, sweep
+from prunelab.speech import _, mark
 
 WHICH: dict[figures.Which, str] = {
-    "ends": "The extremes", "cut": "At the cut", "doubtful": "Doubtful labels",
+    "ends": mark("The extremes"), "cut": mark("At the cut"), "doubtful": mark("Doubtful labels"),
 }  # fmt: skip
 KEPT = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
 USUAL = (0.1, 0.3, 0.5)
@@ -30,7 +31,7 @@ PARQUET = "application/vnd.apache.parquet"
 def _examples(result: Result) -> Chosen | None:
     found = desk.chosen(result.key, result.status)
     if found is None:
-        st.info("This run has not said which examples stay.")
+        st.info(_("This run has not said which examples stay."))
     return found
 
 
@@ -41,11 +42,16 @@ def show_gallery(result: Result) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         which = st.segmented_control(
-            "Show", list(WHICH), default="ends", format_func=WHICH.__getitem__, key="which",
-            bind="query-params", required=True,
+            _("Show"), list(WHICH), default="ends", format_func=lambda name: _(WHICH[name]),
+            key="which", bind="query-params", required=True,
         )  # fmt: skip
         one = st.selectbox(
-            "Class", ["all", *found.classes], key="class", bind="query-params", width=180
+            _("Class"),
+            ["all", *found.classes],
+            format_func=lambda name: _(name) if name == "all" else name,
+            key="class",
+            bind="query-params",
+            width=180,
         )
     which = which if which in WHICH else "ends"
     of = str(one) if one in found.classes else ""
@@ -56,18 +62,18 @@ def show_gallery(result: Result) -> None:
                 asked += _side(found, result, which, of, kept=kept)
     if asked:
         closer.example(result, found, asked[0])
-    st.caption(
-        "Click a picture to ask why it stays or goes. "
-        "Below a picture is its label; “says” is what the model answers that was trained on all. "
-        "A frame is a label that was put wrong on purpose."
-    )
+    st.caption(_(
+        "Click a picture to ask why it stays or goes. Below a picture is its label; “says” is what "
+        "the model answers that was trained on all. A frame is a label that was put wrong on "
+        "purpose."
+    ))  # fmt: skip
 
 
 def _side(found: Chosen, result: Result, which: figures.Which, of: str, *, kept: bool) -> list[int]:
     """One side; the rows in the source that were asked about."""
     side = "kept" if kept else "dropped"
     if not found.pictured.size:
-        show.finding("These stay" if kept else "These go", f"rows-{side}")
+        show.finding(_("These stay") if kept else _("These go"), f"rows-{side}")
         table = figures.rows_table(found, which, kept=kept, of=of)
         sent = st.dataframe(
             table, hide_index=True, key=f"rows-{side}", on_select="rerun",
@@ -103,21 +109,20 @@ def _drawn(result: Result, name: str, *, clicks: bool = False) -> None:
 def show_scores(result: Result) -> None:
     """Who has which score."""
     _drawn(result, "spread")
-    st.caption(
+    st.caption(_(
         "A score ranks; its unit is the method's own. Where wrong labels pile up at the end that "
         "stays, the method keeps them: hard examples and wrong labels look alike to it."
-    )
+    ))  # fmt: skip
 
 
 def show_map(result: Result) -> None:
     """Where in the space of features those that stay lie."""
     _drawn(result, "places", clicks=True)
-    st.caption(
+    st.caption(_(
         "Click a dot to ask why it stays or goes. Each dot is an example, placed by what the last "
         "layer of the model trained on all receives (of a tree: by its inputs), seen along its two "
-        "widest directions. Much is hidden "
-        "by so flat a view."
-    )
+        "widest directions. Much is hidden by so flat a view."
+    ))  # fmt: skip
 
 
 def show_finding(result: Result) -> None:
@@ -131,7 +136,7 @@ def show_learned(result: Result) -> None:
     known = desk.known()
     specs = _wanted(base, known)
     if not specs:
-        st.info("Choose a method and a share to keep.")
+        st.info(_("Choose a method and a share to keep."))
         return
     rows = desk.store().rows([s.key for s in specs])
     there = {row.key: row.result for row in rows if row.state == "finished"}
@@ -139,16 +144,20 @@ def show_learned(result: Result) -> None:
     fleet.progress(specs)
     if not there:
         show.empty(
-            "What you will see",
-            "One line a method: accuracy against the share of examples kept, with a band over the "
-            "seeds, and random examples beside them.",
+            _("What you will see"),
+            _(
+                "One line a method: accuracy against the share of examples kept, with a "
+                "band over the seeds, and random examples beside them."
+            ),
         )
         return
     steps = st.segmented_control(
-        "Trained for", ["as many steps", "as many epochs"], default="as many steps", key="length",
-        bind="query-params", required=True,
-        help="As many steps repeats what is kept until the training is as long as on all. As many "
-        "epochs is a shorter training.",
+        _("Trained for"), [mark("as many steps"), mark("as many epochs")], default="as many steps",
+        format_func=_, key="length", bind="query-params", required=True,
+        help=_(
+            "As many steps repeats what is kept until the training is as long as on all. As many "
+            "epochs is a shorter training."
+        ),
     )  # fmt: skip
     even = steps != "as many epochs"
     show.picture(
@@ -167,12 +176,12 @@ def _wanted(base: RunSpec, known: dict[str, Any]) -> list[RunSpec]:
     real = [name for name in able if known["methods"][name]["baseline"] != name]
     left, middle, right = st.columns([3, 3, 2], vertical_alignment="bottom")
     first = [m for m in (base.method,) if m in real] or real[:1]
-    methods = left.multiselect("Methods", real, first, key="curves", bind="query-params")
+    methods = left.multiselect(_("Methods"), real, first, key="curves", bind="query-params")
     shares = middle.multiselect(
-        "Kept in %", KEPT, USUAL, key="kept", bind="query-params",
+        _("Kept in %"), KEPT, USUAL, key="kept", bind="query-params",
         format_func=lambda s: f"{100 * s:g}",
     )  # fmt: skip
-    seeds = right.slider("Seeds", 1, 10, SEEDS, key="seeds", bind="query-params")
+    seeds = right.slider(_("Seeds"), 1, 10, SEEDS, key="seeds", bind="query-params")
     chosen = [
         replace(base, method=name, knobs=base.knobs if name == base.method else {})
         for name in methods
@@ -200,11 +209,11 @@ def show_work(result: Result) -> None:
         "work",
         python=words.python(RunSpec.from_json(result.spec), "run.plot.work()"),
     )
-    st.caption(
+    st.caption(_(
         "Time of training is proportional to the examples shown, so they are counted and no clock "
         "is needed. The model that was trained on all, to compare with, is not among them; methods "
         "that look at features take them from it."
-    )
+    ))  # fmt: skip
 
 
 def show_export(result: Result) -> None:
@@ -212,21 +221,21 @@ def show_export(result: Result) -> None:
     found = _examples(result)
     if found is None:
         return
-    st.markdown(
-        "Rows count from 0 in the source of the data: those of your file, if it is your own. "
-        "Rows that were set aside for validation and test are in none of these."
-    )
+    st.markdown(_(
+        "Rows count from 0 in the source of the data: those of your file, if it is your own. Rows "
+        "that were set aside for validation and test are in none of these."
+    ))  # fmt: skip
     table = figures.kept_table(found)
     every = figures.kept_table(found, every=True)
     with st.container(horizontal=True):
-        _download("Indices", _npz(found), f"{result.key}-kept.npz", "application/octet-stream")
-        _download("Kept rows, CSV", csv(table).encode(), f"{result.key}-kept.csv", "text/csv")
-        _download("Kept rows, Parquet", _parquet(table), f"{result.key}-kept.parquet", PARQUET)
-        _download("All scores, CSV", csv(every).encode(), f"{result.key}-scores.csv", "text/csv")
+        _download(_("Indices"), _npz(found), f"{result.key}-kept.npz", "application/octet-stream")
+        _download(_("Kept rows, CSV"), csv(table).encode(), f"{result.key}-kept.csv", "text/csv")
+        _download(_("Kept rows, Parquet"), _parquet(table), f"{result.key}-kept.parquet", PARQUET)
+        _download(_("All scores, CSV"), csv(every).encode(), f"{result.key}-scores.csv", "text/csv")
     st.dataframe(table.head(200), hide_index=True, key="kept-rows")
     if len(table) > 200:
-        st.caption(f"The first 200 of {figures.count(len(table))}; the files hold all.")
-    st.markdown("**In a notebook**")
+        st.caption(_("The first 200 of {n}; the files hold all.", n=figures.count(len(table))))
+    st.markdown(_("**In a notebook**"))
     last = "run.kept_indices  # rows of the source, ascending"
     st.code(words.python(RunSpec.from_json(result.spec), last), language="python")
 
@@ -251,10 +260,10 @@ def _parquet(table: pd.DataFrame) -> bytes:
 
 TABS = {
     "Pictures": show_gallery,
-    "Scores": show_scores,
-    "Map": show_map,
-    "Wrong labels": show_finding,
-    "How much to keep": show_learned,
-    "Cost": show_work,
-    "Export": show_export,
+    mark("Scores"): show_scores,
+    mark("Map"): show_map,
+    mark("Wrong labels"): show_finding,
+    mark("How much to keep"): show_learned,
+    mark("Cost"): show_work,
+    mark("Export"): show_export,
 }

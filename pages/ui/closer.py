@@ -15,6 +15,7 @@ from prunelab.events import Result
 from prunelab.figures import Chosen
 from prunelab.harmless import label
 from prunelab.spec import RunSpec
+from prunelab.speech import _, mark
 
 UNIT = "unit"  # in the link: "fc1.12.300", the layer, output and input of a weight
 
@@ -29,7 +30,7 @@ def weights(result: Result, layer: str, weight: NDArray[Any], mask: NDArray[Any]
     )  # fmt: skip
     _move(layer, at, clicked)
     if at is None:
-        st.caption("Click anywhere to look closer, and to ask why a weight stays or goes.")
+        st.caption(_("Click anywhere to look closer, and to ask why a weight stays or goes."))
         return
     with st.container(key="pair-closer"):
         left, right = st.columns([3, 2], gap="large")
@@ -39,7 +40,9 @@ def weights(result: Result, layer: str, weight: NDArray[Any], mask: NDArray[Any]
             python=_python(result, f"run.plot.weights({layer!r})"), clicks=True,
         )  # fmt: skip
         _move(layer, at, clicked)
-        st.caption("Click a weight to ask about it; the address of this page holds the question.")
+        st.caption(_(
+            "Click a weight to ask about it; the address of this page holds the question."
+        ))  # fmt: skip
     with right:
         whole = mask is not None and mask.size == len(matrix) < matrix.size
         unit = at[0] if whole else at[0] * matrix.shape[1] + at[1]
@@ -51,7 +54,7 @@ def offer(result: Result) -> None:
     """A way to the question from the first look at a run: about a weight that went."""
     if result.unit == "weights" and (desk.folder(result.key) / "masks.safetensors").exists():
         st.button(
-            "Why was a weight cut?",
+            _("Why was a weight cut?"),
             icon=":material/help:",
             key="why",
             on_click=_ask,
@@ -88,7 +91,7 @@ def _weight(
     index = np.unravel_index(at[0] * weight[0].size + at[1], weight.shape)
     what = f"{layer}[{', '.join(str(int(i)) for i in index)}]"
     if whole:
-        what = f"output {at[0]} of {layer}"
+        what = _("output {number} of {layer}", number=at[0], layer=layer)
     else:
         what += f" = {float(weight[index]):.3g}"
     why.of_run(result, layer, unit, what, kept=kept)
@@ -117,17 +120,18 @@ def split(result: Result, tree: Mapping[str, Any], clicked: Any) -> None:
     if result.unit != "splits":
         return
     if not clicked or "customdata" not in clicked[0]:
-        st.caption("Click a node to ask why it stays or goes.")
+        st.caption(_("Click a node to ask why it stays or goes."))
         return
     node = int(clicked[0]["customdata"][1])
     left = tree["left"]
     if not 0 <= node < len(left) or left[node] < 0:
-        st.info("This is a leaf of the full tree: it asks nothing, so there is nothing to cut.")
+        st.info(_("This is a leaf of the full tree: it asks nothing, so there is nothing to cut."))
         return
     unit = int((left[:node] >= 0).sum())
     why.of_run(
-        result, "", unit, f"the split at node {node}", kept=bool(tree["kept"][left[node]]),
-        noun="tree",
+        result, "", unit, _("the split at node {node}", node=node),
+        kept=bool(tree["kept"][left[node]]),
+        place=mark("{n} in this tree"),
     )  # fmt: skip
 
 
@@ -141,8 +145,9 @@ def example(result: Result, found: Chosen, row: int) -> None:
     unit = int((found.label[:place] == number).sum())
     name = found.classes[number]
     why.of_run(
-        result, name, unit, f"row {row}, labelled {label(name)},", kept=bool(found.kept[place]),
-        noun="class",
+        result, name, unit, _("row {row}, labelled {label},", row=row, label=label(name)),
+        kept=bool(found.kept[place]),
+        place=mark("{n} in this class"),
     )  # fmt: skip
 
 

@@ -10,9 +10,10 @@ import streamlit as st
 from pages.ui import knobs, uploads
 from prunelab.catalogue import fits, fits_data, recoveries, unit_of
 from prunelab.spec import RunSpec
+from prunelab.speech import _, many, mark
 
 SPARSITIES = [*(n / 100 for n in range(99)), 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999]
-PRESETS = {"Quick": 0.25, "Usual": 1.0, "Long": 2.0}
+PRESETS = {mark("Quick"): 0.25, mark("Usual"): 1.0, mark("Long"): 2.0}
 OPEN = 2  # knobs of a method that are shown at once
 
 
@@ -26,26 +27,26 @@ def choose(known: Mapping[str, Any], start: RunSpec, among: Sequence[str] = ()) 
     weights = uploads.weights(model, known["models"][model], given)
     method = _method(known, model, start, among or tuple(known["methods"]))
     sparsity = st.select_slider(
-        "Sparsity in %",
+        _("Sparsity in %"),
         sorted({*SPARSITIES, start.sparsity}),
         start.sparsity,
         format_func=lambda s: f"{100 * s:g}",
         key="sparsity",
         bind="query-params",
-        help="The share of all prunable units to remove.",
+        help=_("The share of all prunable units to remove."),
     )
     entry = known["methods"][method]
     asked = knobs.ask(method, entry["knobs"][:OPEN], start.knobs)
     recover = _recover(known, model, method, start)
     asked |= knobs.ask(recover, known["recovery_knobs"].get(recover, []), start.knobs)
     epochs = preset(known, data, model)
-    with st.expander("More settings"):
+    with st.expander(_("More settings")):
         asked |= knobs.ask(method, entry["knobs"][OPEN:], start.knobs)
         more = _training(known, model, start) | _budget(known, method, model, start)
         more |= _examples_first(known, model, method, start)
         seed = st.number_input(
-            "Seed", 0, 2**31 - 1, start.seed, key="seed", bind="query-params",
-            help="Two runs with the same seed give the same numbers.",
+            _("Seed"), 0, 2**31 - 1, start.seed, key="seed", bind="query-params",
+            help=_("Two runs with the same seed give the same numbers."),
         )  # fmt: skip
     return RunSpec(
         data=data,
@@ -73,11 +74,11 @@ def subject(
     }
     data, data_knobs = dataset(known, start, models)
     fitting = [m for m in models if not fits_data(known, m, data)]
-    model = _pick("Model", "model", fitting, start.model, help=_summary(models))
-    misfits({m: fits_data(known, m, data) for m in models}, "models", "these data")
+    model = _pick(_("Model"), "model", fitting, start.model, help=_summary(models))
+    misfits({m: fits_data(known, m, data) for m in models}, "models", _("these data"))
     model_knobs = {}
     if knobs_of_model := known["models"][model]["knobs"]:
-        with st.expander("Shape of the model"):
+        with st.expander(_("Shape of the model")):
             model_knobs = knobs.ask(model, knobs_of_model, start.model_knobs)
     return data, model, data_knobs, model_knobs
 
@@ -90,7 +91,7 @@ def dataset(
     datasets = [
         name for name in known["datasets"] if any(not fits_data(known, m, name) for m in able)
     ]
-    data = _pick("Data", "data", datasets, start.data, titles=known["datasets"])
+    data = _pick(_("Data"), "data", datasets, start.data, titles=known["datasets"])
     return data, _data_knobs(data, known["datasets"][data]["knobs"], start)
 
 
@@ -104,13 +105,13 @@ def _pick(label: str, key: str, options: list[str], default: str, **more: Any) -
     titles = more.pop("titles", None)
     place = options.index(default) if default in options else 0
     if titles:
-        more["help"] = " · ".join(f"**{n}**: {titles[n]['title']}" for n in options)
+        more["help"] = " · ".join(f"**{n}**: {_(titles[n]['title'])}" for n in options)
     chosen = st.selectbox(label, options, place, key=key, bind="query-params", **more)
     return str(chosen) if chosen in options else options[place]
 
 
 def _summary(entries: Mapping[str, Any]) -> str:
-    return "  \n".join(f"**{name}**: {entry['summary']}" for name, entry in entries.items())
+    return "  \n".join(f"**{name}**: {_(entry['summary'])}" for name, entry in entries.items())
 
 
 def _method(known: Mapping[str, Any], model: str, start: RunSpec, among: Sequence[str]) -> str:
@@ -121,8 +122,8 @@ def _method(known: Mapping[str, Any], model: str, start: RunSpec, among: Sequenc
     )
     first = next((m for m in fitting if known["methods"][m]["baseline"] != m), fitting[0])
     default = start.method if start.method in fitting else first
-    method = _pick("Method", "method", fitting, default)
-    st.caption(known["methods"][method]["summary"])
+    method = _pick(_("Method"), "method", fitting, default)
+    st.caption(_(known["methods"][method]["summary"]))
     misfits(reasons, "methods", model)
     return method
 
@@ -139,8 +140,9 @@ def _of_kind(
     if len(nouns) < 2:
         return [*fitting]
     kind = st.segmented_control(
-        "Prune", nouns, default=usual, format_func=str.capitalize, key="prune", required=True,
-        help="What the method removes. Which examples matter has a page of its own: Data.",
+        _("Prune"), nouns, default=usual, format_func=lambda noun: _(noun).capitalize(),
+        key="prune", required=True,
+        help=_("What the method removes. Which examples matter has a page of its own: Data."),
     )  # fmt: skip
     return [m for m in fitting if kinds[m] == (kind or usual)]
 
@@ -150,8 +152,17 @@ def misfits(reasons: Mapping[str, str], noun: str, subject: str) -> None:
     unfit = {name: reason for name, reason in reasons.items() if reason}
     if not unfit:
         return
-    many = noun if len(unfit) > 1 else noun.removesuffix("s")
-    with st.popover(f"{len(unfit)} {many} not for {subject}", type="tertiary", key=f"not-{noun}"):
+    if noun == "models":
+        label = many(
+            "{n} model not for {subject}", "{n} models not for {subject}", len(unfit),
+            subject=subject,
+        )  # fmt: skip
+    else:
+        label = many(
+            "{n} method not for {subject}", "{n} methods not for {subject}", len(unfit),
+            subject=subject,
+        )  # fmt: skip
+    with st.popover(label, type="tertiary", key=f"not-{noun}"):
         st.caption("\n".join(f"- {reason}" for reason in unfit.values()))
 
 
@@ -162,12 +173,12 @@ def _recover(known: Mapping[str, Any], model: str, method: str, start: RunSpec) 
         return ""
     usual = entry["recover"] if entry["recover"] in options else options[0]
     chosen = st.selectbox(
-        "Recover",
+        _("Recover"),
         options,
         options.index(start.recover if start.recover in options else usual),
         key="recover",
         bind="query-params",
-        help="  \n".join(f"**{n}**: {known['recovers'][n]}" for n in options),
+        help="  \n".join(f"**{n}**: {_(known['recovers'][n])}" for n in options),
     )
     return "" if chosen == usual else str(chosen)
 
@@ -178,13 +189,14 @@ def preset(known: Mapping[str, Any], data: str, model: str) -> int | None:
         return None
     usual = known["datasets"][data]["epochs"]
     size = st.segmented_control(
-        "Training",
+        _("Training"),
         list(PRESETS),
         default="Usual",
+        format_func=_,
         key="training",
         bind="query-params",
         width="stretch",
-        help=f"Usual is {usual} epochs, as recommended for these data.",
+        help=_("Usual is {usual} epochs, as recommended for these data.", usual=usual),
     )
     share = PRESETS.get(size or "Usual", 1.0)
     return None if share == 1 else max(1, round(share * usual))
@@ -194,28 +206,30 @@ def _training(known: Mapping[str, Any], model: str, start: RunSpec) -> dict[str,
     """What networks alone have: scope and the recipe. None and "" are as recommended."""
     if "network" not in known["models"][model]["traits"]:
         return {}
-    bound: dict[str, Any] = {"bind": "query-params", "placeholder": "as recommended"}
+    bound: dict[str, Any] = {"bind": "query-params", "placeholder": _("as recommended")}
     scopes, optimizers = list(known["scopes"]), ["sgd", "adam"]
     scope = st.selectbox(
-        "Scope",
+        _("Scope"),
         scopes,
         scopes.index(start.scope) if start.scope else None,
         key="scope",
-        help="  \n".join(f"**{n}**: {text}" for n, text in known["scopes"].items()),
+        help="  \n".join(f"**{n}**: {_(text)}" for n, text in known["scopes"].items()),
         **bound,
     )
     floor = st.number_input(
-        "Keep at least", 0, 10**6, start.floor, key="floor", bind="query-params",
-        help="So many weights of every layer stay, whatever their scores: no layer loses all.",
+        _("Keep at least"), 0, 10**6, start.floor, key="floor", bind="query-params",
+        help=_(
+            "So many weights of every layer stay, whatever their scores: no layer loses all."
+        ),
     )  # fmt: skip
-    epochs = st.number_input("Epochs", 1, 1000, start.epochs, key="epochs", **bound)
+    epochs = st.number_input(_("Epochs"), 1, 1000, start.epochs, key="epochs", **bound)
     more = st.number_input(
-        "Epochs of recovery", 1, 1000, start.recover_epochs, key="recover_epochs", **bound
+        _("Epochs of recovery"), 1, 1000, start.recover_epochs, key="recover_epochs", **bound
     )
-    lr = st.number_input("Learning rate", 1e-6, 10.0, start.lr, format="%g", key="lr", **bound)
-    batch = st.number_input("Batch size", 1, 65536, start.batch_size, key="batch_size", **bound)
+    lr = st.number_input(_("Learning rate"), 1e-6, 10.0, start.lr, format="%g", key="lr", **bound)
+    batch = st.number_input(_("Batch size"), 1, 65536, start.batch_size, key="batch_size", **bound)
     place = optimizers.index(start.optimizer) if start.optimizer else None
-    optimizer = st.selectbox("Optimizer", optimizers, place, key="optimizer", **bound)
+    optimizer = st.selectbox(_("Optimizer"), optimizers, place, key="optimizer", **bound)
     found = {"recover_epochs": more, "lr": lr, "batch_size": batch}
     found |= {"scope": scope or "", "optimizer": optimizer or ""}
     found |= {"floor": floor} if floor else {}
@@ -230,13 +244,13 @@ def _budget(known: Mapping[str, Any], method: str, model: str, start: RunSpec) -
         return {}
     budgets = list(known["budgets"])
     budget = st.selectbox(
-        "Budget", budgets, budgets.index(start.budget) if start.budget else None, key="budget",
-        bind="query-params", placeholder=f"share of the {unit['noun']}",
-        help="  \n".join(f"**{name}**: {text}" for name, text in known["budgets"].items()),
+        _("Budget"), budgets, budgets.index(start.budget) if start.budget else None, key="budget",
+        bind="query-params", placeholder=_("share of the {units}", units=_(unit["noun"])),
+        help="  \n".join(f"**{name}**: {_(text)}" for name, text in known["budgets"].items()),
     )  # fmt: skip
     multiple = st.number_input(
-        "Keep a multiple of", 1, 1024, start.round_to, key="round_to", bind="query-params",
-        help="Hardware likes widths such as 8 or 16: a few more units stay.",
+        _("Keep a multiple of"), 1, 1024, start.round_to, key="round_to", bind="query-params",
+        help=_("Hardware likes widths such as 8 or 16: a few more units stay."),
     )  # fmt: skip
     return {"budget": budget or "", "round_to": int(multiple)}
 
@@ -255,14 +269,14 @@ def _examples_first(
     ]
     before = start.examples_method
     name = st.selectbox(
-        "Prune examples first, by", able, able.index(before) if before in able else None,
-        key="examples_method", bind="query-params", placeholder="no method",
-        help="The network then learns from the examples that stay alone, for as many steps.",
+        _("Prune examples first, by"), able, able.index(before) if before in able else None,
+        key="examples_method", bind="query-params", placeholder=_("no method"),
+        help=_("The network then learns from the examples that stay alone, for as many steps."),
     )  # fmt: skip
     if not name:
         return {}
     share = st.slider(
-        "Examples removed in %", 0, 99, round(100 * (start.examples_sparsity or 0.5)),
+        _("Examples removed in %"), 0, 99, round(100 * (start.examples_sparsity or 0.5)),
         key="examples_sparsity", bind="query-params",
     )  # fmt: skip
     knobs_of = start.examples_knobs if name == before else {}
@@ -277,7 +291,7 @@ def _data_knobs(data: str, asked: list[Mapping[str, Any]], start: RunSpec) -> di
     rest = [knob for knob in asked if knob["name"] != "file"]
     found = {}
     if rest:
-        with st.expander("Settings of the data"):
+        with st.expander(_("Settings of the data")):
             found = knobs.ask(data, rest, start.data_knobs)
     if len(rest) < len(asked):
         with place:

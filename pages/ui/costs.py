@@ -9,6 +9,7 @@ import streamlit as st
 from pages.ui import show
 from prunelab import figures
 from prunelab.events import Result
+from prunelab.speech import many
 
 LAMPS = {"grey": "○", "green": "●", "amber": "●"}
 
@@ -37,5 +38,5 @@ def card(result: Result, python: str) -> None:
     )
     threads = (result.recovered.get("latency_ms") or {}).get("threads")
     if threads:
-        st.caption(f"Timed with {threads} thread{'s' if threads != 1 else ''}.")
+        st.caption(many("Timed with {n} thread.", "Timed with {n} threads.", threads))
     show.twins(table, "costs", python=python)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from prunelab import treelab
+from prunelab.speech import _, many
 from prunelab.treelab import Grown, Seen
 from prunelab.treelab.grown import Bools
 
@@ -122,8 +123,15 @@ def told(tree: Grown, chosen: Chosen) -> str:
     rows, held = int(tree.train[0].sum()), int(tree.validation[0].sum())
     errors = round((before.train - chosen.seen.train) * rows)
     new = round((before.validation - chosen.seen.validation) * held)
-    size = f"{abs(more)} {'leaf' if abs(more) == 1 else 'leaves'} {'more' if more > 0 else 'fewer'}"
-    return f"By hand: {size}, training errors {errors:+d}, validation errors {new:+d}."
+    size = (
+        many("{n} leaf more", "{n} leaves more", more)
+        if more > 0
+        else many("{n} leaf fewer", "{n} leaves fewer", -more)
+    )
+    return _(
+        "By hand: {size}, training errors {training:+d}, validation errors {validation:+d}.",
+        size=size, training=errors, validation=new,
+    )  # fmt: skip
 
 
 def _before(tree: Grown, chosen: Chosen) -> Bools:

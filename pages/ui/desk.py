@@ -23,6 +23,7 @@ from prunelab.figures.chosen import chosen as chosen_from
 from prunelab.figures.leaves import Scores, scores_by_leaves
 from prunelab.space import Space, space
 from prunelab.spec import RunSpec, SpecError
+from prunelab.speech import _
 from prunelab.store import Missing, Store, StoreError
 from prunelab.treelab import Compared, Grown
 
@@ -125,7 +126,7 @@ def workers() -> int:
 def note(key: str) -> str:
     """What the store has to add: an interruption, or a cancel that is on its way."""
     row = store().row(key)
-    return "Cancelling" if row.cancel else row.note
+    return _("Cancelling") if row.cancel else row.note
 
 
 def result(key: str) -> Result | None:
@@ -238,15 +239,17 @@ def tend(*, running: bool = False) -> None:
         if now.problem:
             st.warning(plain(now.problem), icon=":material/warning:")
         elif whole().paused():
-            st.info("The queue is paused: what runs goes on, nothing begins.", icon=PAUSED)
+            st.info(_("The queue is paused: what runs goes on, nothing begins."), icon=PAUSED)
         return
     try:
         engine.ensure(whole().home, whole().url)
     except StoreError as refused:
         st.warning(plain(str(refused)))
         return
-    words = "Engine restarting; runs go on" if running else "The engine is starting; runs begin"
-    st.info(f"{words} in a moment.", icon=":material/autorenew:")
+    said = _("The engine is starting; runs begin in a moment.")
+    if running:
+        said = _("Engine restarting; runs go on in a moment.")
+    st.info(said, icon=":material/autorenew:")
 
 
 def grow(spec: RunSpec) -> None:

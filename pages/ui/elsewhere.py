@@ -12,6 +12,7 @@ from pages.ui import desk, show
 from prunelab import aside
 from prunelab.aside import State
 from prunelab.spec import SpecError
+from prunelab.speech import _
 
 Found = TypeVar("Found")
 
@@ -74,7 +75,10 @@ def found(
     if damage or state.name == "failed":
         st.title(words["failed"])
         st.error(show.plain(damage or state.reason))
-        st.markdown(f"**What to do.** Change what is on the left, or press {words['button']}.")
+        st.markdown(_(
+            "**What to do.** Change what is on the left, or press {button}.",
+            button=words["button"],
+        ))  # fmt: skip
     elif told is None and folder and state.name == "growing":
         wait(folder, key, title=words["growing"])
     elif told is None:
@@ -114,9 +118,9 @@ def wait(folder: Path, key: str, *, title: str = "", pieces: str = "") -> None:
             st.rerun()
         with st.container(border=True, key=f"card-{key}"):
             left, right = st.columns([5, 1], vertical_alignment="center")
-            left.progress(state.share, text=state.doing or "Starting")
+            left.progress(state.share, text=state.doing or _("Starting"))
             right.button(
-                "Stop", on_click=aside.stop, args=(folder,), key=f"stop-{key}", width="stretch"
+                _("Stop"), on_click=aside.stop, args=(folder,), key=f"stop-{key}", width="stretch"
             )
 
     if title:

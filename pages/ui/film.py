@@ -8,8 +8,9 @@ from pages.ui import shell, show, words
 from prunelab import figures
 from prunelab.events import Result
 from prunelab.spec import RunSpec
+from prunelab.speech import _, mark
 
-READING = """
+READING = mark("""
 A weight is a point: to the right what it was before, upwards what it was at the end. On the dotted
 line nothing changed.
 
@@ -22,21 +23,23 @@ Magnitude pruning asks where a point ends up and empties a band around the horiz
 pruning asks which way it went: it keeps small weights that grow and removes large ones that shrink.
 A weight of a method that lets pruned ones go on (movement, SR-STE) is shown at its last value;
 otherwise it ends at zero. The picture is a sample, the table counts all weights.
-"""
+""")
 
 
 def show_topology(result: Result) -> None:
     """How the connections of one layer spread, and what came and went."""
     if not result.frames:
-        st.info(show.plain(figures.NONE))
+        st.info(show.plain(_(figures.NONE)))
         return
     spec = RunSpec.from_json(result.spec)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         names = figures.names(result)
-        chosen = st.selectbox("Layer", names, key="layer", width=220, bind="query-params")
+        chosen = st.selectbox(_("Layer"), names, key="layer", width=220, bind="query-params")
         side = st.segmented_control(
-            "Connections of", ["Neurons", "Inputs"], default="Neurons", key="side",
-            help="Into each neuron of the layer, or out of each of its inputs.",
+            _("Connections of"), [mark("Neurons"), mark("Inputs")],
+            default="Neurons", format_func=_,
+            key="side",
+            help=_("Into each neuron of the layer, or out of each of its inputs."),
         )  # fmt: skip
     layer, out = str(chosen) if chosen in names else names[0], side == "Inputs"
     more = ", out=True" if out else ""
@@ -63,7 +66,10 @@ def show_movement(result: Result) -> None:
         st.info(show.plain(figures.UNMOVED))
         return
     names = ["all", *(str(row["name"]) for row in result.moved.layers)]
-    chosen = str(st.selectbox("Layer", names, key="moved-layer", width=220))
+    chosen = str(st.selectbox(
+        _("Layer"), names, key="moved-layer", width=220,
+        format_func=lambda name: _(name) if name == "all" else name,
+    ))  # fmt: skip
     layer = "" if chosen == "all" else chosen
     show.picture(
         lambda: figures.movement(result, layer, theme=shell.theme()),
@@ -78,8 +84,8 @@ def show_movement(result: Result) -> None:
         column_config={"share kept": st.column_config.NumberColumn(format="percent")},
     )
     show.downloads(ways, "ways")
-    with st.expander("How to read this picture"):
-        st.markdown(READING)
+    with st.expander(_("How to read this picture")):
+        st.markdown(_(READING))
 
 
 def show_python(result: Result) -> None:

@@ -12,6 +12,7 @@ from pages.ui import desk, show, words
 from prunelab import examples, limits
 from prunelab.catalogue import validate
 from prunelab.spec import RunSpec, SpecError
+from prunelab.speech import _, mark
 
 
 def states(specs: Sequence[RunSpec]) -> dict[str, str]:
@@ -29,9 +30,9 @@ def start_button(
     if refused:
         st.warning(show.plain(refused))
     waiting = sum(state in desk.ACTIVE for state in known.values())
-    words_ = f"{waiting} runs on their way" if waiting else "All runs are there"
+    words_ = _("{n} runs on their way", n=waiting) if waiting else _("All runs are there")
     if new:
-        words_ = (label or "Start {} runs").format(len(new))
+        words_ = _(label or mark("Start {n} runs"), n=len(new))
     off = bool(refused) or not new
     if show.pressed(words_, key=key, icon=":material/play_arrow:", off=off):
         desk.start(new)
@@ -60,9 +61,11 @@ def forecast(new: Sequence[RunSpec]) -> str:
         known += statistics.median(times) * many if times else 0.0
         unknown += 0 if times else many
     if not known:
-        return "time unknown until the first one is done"
-    told = f"about {words.duration(known / desk.workers())}"
-    return f"{told}, and {unknown} of which the time is unknown" if unknown else told
+        return _("time unknown until the first one is done")
+    told = _("about {time}", time=words.duration(known / desk.workers()))
+    if unknown:
+        return _("{time}, and {n} of which the time is unknown", time=told, n=unknown)
+    return told
 
 
 def _times(**same: str) -> list[float]:
@@ -93,10 +96,10 @@ def progress(specs: Sequence[RunSpec]) -> None:
         share = sum(1 if row.state not in desk.ACTIVE else row.progress for row in now)
         with st.container(border=True, key="card-fleet"):
             text, button = st.columns([5, 1], vertical_alignment="center")
-            done = f"{len(now) - len(left)} of {len(now)} runs done"
+            done = _("{done} of {all} runs done", done=len(now) - len(left), all=len(now))
             text.progress(share / max(1, len(now)), text=done)
             button.button(
-                "Cancel all", key="cancel-all", width="stretch", on_click=desk.cancel,
+                _("Cancel all"), key="cancel-all", width="stretch", on_click=desk.cancel,
                 args=([row.key for row in left],),
             )  # fmt: skip
 

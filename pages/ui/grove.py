@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pages.ui.cuts import Place
 from prunelab.figures import PALETTES
+from prunelab.speech import _
 from prunelab.treelab import Grown, Seen, gains
 
 KEY = "grove"
@@ -42,7 +43,7 @@ def picture(
     """
     ids = chosen(tree, found, whole)
     hidden = len(tree.left) - len(ids) if whole else int(found.there.sum() - found.there[ids].sum())
-    note = f"{hidden:,} smaller nodes are not drawn" if hidden > 0 else ""
+    note = _("{n:,} smaller nodes are not drawn", n=hidden) if hidden > 0 else ""
     _component(
         data=_nodes(tree, found, ids)
         | {
@@ -144,7 +145,7 @@ def question(tree: Grown, node: int) -> str:
 def _plain(tree: Grown, node: int, asked: str, found: Seen) -> str:
     what = asked or "leaf"
     if not found.there[node]:
-        return f"{what}, cut off"
+        return _("{what}, cut off", what=what)
     if found.leaf[node]:
         what = f"{what}, cut" if asked else what
         return f"{what}: {tree.classes[tree.label[node]]}"

@@ -10,8 +10,9 @@ import streamlit as st
 
 from pages.ui import allocate, bars, desk, fleet, shell, show, studies, why
 from prunelab import aside, figures, structure
-from prunelab.figures import accuracy
+from prunelab.figures import accuracy, count
 from prunelab.spec import RunSpec
+from prunelab.speech import _, mark
 from prunelab.structure import Keep, Study
 
 
@@ -24,12 +25,12 @@ def show_layers(study: Study, folder: Path, keep: Keep) -> None:
         "network",
         python=_python(study, f"figures.network(study.layers({dict(keep)!r})).figure"),
     )
-    st.caption(
+    st.caption(_(
         "A filter that goes takes along its row, its normalisation, and the columns of the next "
         "layers that read it: costs fall on both sides."
-    )
+    ))  # fmt: skip
     if len(study.fixed):
-        with st.expander("What cannot go, and why"):
+        with st.expander(_("What cannot go, and why")):
             st.dataframe(study.fixed, hide_index=True, key="fixed")
             show.downloads(study.fixed, "fixed")
 
@@ -41,10 +42,13 @@ def _measured(study: Study, keep: Keep) -> None:
     spec = study.spec(keep)
     row = next(iter(desk.store().rows([spec.key])), None)
     if row is None or row.state != "finished":
-        left, _ = st.columns([2, 3])
+        left = st.columns([2, 3])[0]
         with left:
             fleet.start_button(
-                [spec], lambda _: False, key="measure", label="Train what is left and measure"
+                [spec],
+                lambda _key: False,
+                key="measure",
+                label=mark("Train what is left and measure"),
             )
         fleet.progress([spec])
         fleet.failures([spec])
@@ -52,14 +56,15 @@ def _measured(study: Study, keep: Keep) -> None:
     result = row.result
     before, after = result.dense["accuracy"], result.recovered["accuracy"]
     with st.container(border=True, key="card-measured"):
-        st.markdown(
-            f"**Measured: accuracy {accuracy(before)} before, {accuracy(result.pruned['accuracy'])}"
-            f" right after the cut, {accuracy(after)} trained on.** "
-            f"{result.recovered['params']:,} parameters, "
-            f"{result.recovered['macs']['shipped']:,} multiply-adds."
-        )
+        st.markdown(_(
+            "**Measured: accuracy {before} before, {cut} right after the cut, {after} "
+            "trained on.** {params:,} parameters, {macs:,} multiply-adds.",
+            before=accuracy(before), cut=accuracy(result.pruned["accuracy"]),
+            after=accuracy(after), params=result.recovered["params"],
+            macs=result.recovered["macs"]["shipped"],
+        ))  # fmt: skip
         st.page_link(
-            shell.page("lab"), label="All of this run", icon=":material/arrow_forward:",
+            shell.page("lab"), label=_("All of this run"), icon=":material/arrow_forward:",
             query_params={"run": spec.key},
         )  # fmt: skip
 
@@ -69,8 +74,8 @@ def show_scan(study: Study, folder: Path, keep: Keep) -> None:
     scan = studies.scanned(folder)
     if scan is None:
         growing = aside.look(folder).name == "growing"
-        words = "Each layer is being pruned alone; the map appears here when all are done."
-        st.info(words if growing else "The scan was stopped. Press Look inside for it.")
+        words = _("Each layer is being pruned alone; the map appears here when all are done.")
+        st.info(words if growing else _("The scan was stopped. Press Look inside for it."))
         return
     show.picture(
         lambda: figures.sensitive(scan.dense, scan.accuracies, theme=shell.theme()),
@@ -81,11 +86,11 @@ def show_scan(study: Study, folder: Path, keep: Keep) -> None:
             "figures.sensitive(scan.dense, scan.accuracies).figure",
         ),
     )
-    st.caption(
+    st.caption(_(
         "One layer is pruned at a time and nothing is trained again; accuracy is that of the "
         "validation part. Where a cell fades into the page, the network breaks. “By sensitivity” "
         "above takes little from layers that fade early."
-    )
+    ))  # fmt: skip
 
 
 def show_maps(study: Study, folder: Path, keep: Keep) -> None:
@@ -93,15 +98,15 @@ def show_maps(study: Study, folder: Path, keep: Keep) -> None:
     arrays = studies.pictures(folder)
     layers = [name.partition(".")[2] for name in arrays if name.startswith("rank.")]
     if not layers:
-        st.info("No layer of this network makes maps of more than one pixel.")
+        st.info(_("No layer of this network makes maps of more than one pixel."))
         return
     left, middle = st.columns([3, 2])
-    layer = left.selectbox("Layer", layers, key="maps", bind="query-params")
+    layer = left.selectbox(_("Layer"), layers, key="maps", bind="query-params")
     layer = layer if layer in layers else layers[0]
     names = [study.told["classes"][label] for label in arrays["labels"]]
     numbers = list(range(len(names)))
     one = middle.segmented_control(
-        "Example", numbers, default=0, format_func=lambda n: str(names[n]), key="example",
+        _("Example"), numbers, default=0, format_func=lambda n: str(names[n]), key="example",
         required=True,
     )  # fmt: skip
     _one_layer(study, layer, one if one in numbers else 0, studies.pictures(folder))
@@ -136,11 +141,11 @@ def _one_layer(study: Study, layer: str, one: int, arrays: studies.Arrays) -> No
         python=_python(study, f"arrays = structure.pictures(folder)\nfigures.ranks(arrays"
                        f"['rank.{layer}'], arrays['effective.{layer}'], {layer!r}).figure"),
     )  # fmt: skip
-    st.caption(
+    st.caption(_(
         "A map is what a filter answers to one example, after normalisation and activation. Its "
         "rank says how many directions it has: HRank removes the filters whose maps have the "
         "lowest rank. A map that is mostly zero has a low one."
-    )
+    ))  # fmt: skip
 
 
 def show_filters(study: Study, folder: Path, keep: Keep) -> None:
@@ -148,9 +153,9 @@ def show_filters(study: Study, folder: Path, keep: Keep) -> None:
     arrays = studies.pictures(folder)
     layers = [name for name in study.sizes if f"filter.{name}" in arrays]
     if not layers:
-        st.info("The units of this network have no weights that make one picture.")
+        st.info(_("The units of this network have no weights that make one picture."))
         return
-    layer = st.selectbox("Layer", layers, key="filters", bind="query-params")
+    layer = st.selectbox(_("Layer"), layers, key="filters", bind="query-params")
     layer = layer if layer in layers else layers[0]
     weights, scores = arrays[f"filter.{layer}"], study.scores[layer]
     stays: np.ndarray[tuple[int], np.dtype[np.bool_]] = study.stays(keep)[layer]
@@ -171,24 +176,25 @@ def show_filters(study: Study, folder: Path, keep: Keep) -> None:
                 )  # fmt: skip
     if clicked and "customdata" in clicked[0]:
         _why(study, folder, keep, layer, int(clicked[0]["customdata"][0]))
-    st.caption(
-        "Click a picture to ask why it stays or goes. "
-        "A convolution is shown by the kernel of the input it weighs most, a neuron by all its "
-        "weights, row by row. Each picture has its own scale: white is zero, the two colours are "
-        f"the two signs. Below it is its score: {show.plain(study.told['label'] or 'the score')}."
-    )
+    st.caption(_(
+        "Click a picture to ask why it stays or goes. A convolution is shown by the kernel of the "
+        "input it weighs most, a neuron by all its weights, row by row. Each picture has its own "
+        "scale: white is zero, the two colours are the two signs. Below it is its score: {score}.",
+        score=show.plain(_(study.told["label"] or mark("the score"))),
+    ))  # fmt: skip
 
 
 def _why(study: Study, folder: Path, keep: Keep, layer: str, unit: int) -> None:
     """One unit among those of its layer, and what other methods would do with it."""
     found = study.why(layer, unit, keep, structure.peers(folder))
-    noun = study.noun.removesuffix("s")
+    noun = _(study.noun.removesuffix("s"))
     why.card(
-        found, f"{noun} {unit} of {layer}", among="{} in this layer",
-        score=f"{study.told['label'] or 'score'} = {found.score:.4g}",
+        found, _("{unit} {number} of {layer}", unit=noun, number=unit, layer=layer),
+        among=_("{n} in this layer", n=count(found.of)),
+        score=f"{_(study.told['label'] or mark('score'))} = {found.score:.4g}",
     )  # fmt: skip
     if aside.look(folder).name == "growing" and not found.also_kept + found.also_gone:
-        st.caption("What other methods say is known when the scan of the layers is done.")
+        st.caption(_("What other methods say is known when the scan of the layers is done."))
 
 
 def _python(study: Study, call: str) -> str:

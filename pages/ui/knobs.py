@@ -7,6 +7,8 @@ from typing import Any
 
 import streamlit as st
 
+from prunelab.speech import _
+
 FEW = 400  # values a slider can still be set to by hand
 
 
@@ -21,10 +23,10 @@ def ask(owner: str, knobs: Sequence[Mapping[str, Any]], start: Mapping[str, Any]
 
 
 def _widget(owner: str, knob: Mapping[str, Any]) -> Any:
-    label = knob["name"].replace("_", " ").capitalize()
+    label = _(knob["name"].replace("_", " ").capitalize())
     common: dict[str, Any] = {
         "key": f"{owner}.{knob['name']}",
-        "help": knob["help"].capitalize() or None,
+        "help": _(knob["help"]).capitalize() or None,
         "bind": "query-params",
     }
     match knob["kind"]:

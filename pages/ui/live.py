@@ -7,6 +7,7 @@ import streamlit as st
 from pages.ui import desk, shell, show, words
 from prunelab import figures
 from prunelab.events import Result
+from prunelab.speech import _
 
 CURVE = 372  # pixels reserved, so that nothing moves when the first epoch comes
 
@@ -37,7 +38,9 @@ def head(result: Result) -> None:
     with st.container(border=True, key="card-progress"):
         left, right = st.columns([5, 1], vertical_alignment="center")
         left.progress(result.progress, text=words.progress(result))
-        right.button("Cancel", on_click=desk.cancel, args=([key],), key="cancel", width="stretch")
+        right.button(
+            _("Cancel"), on_click=desk.cancel, args=([key],), key="cancel", width="stretch"
+        )
         note = desk.note(key)
         if note:
             st.caption(show.plain(note))

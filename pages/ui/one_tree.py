@@ -13,6 +13,7 @@ from prunelab.figures import accuracy, count
 from prunelab.figures.leaves import Scores, scores_table, scores_title
 from prunelab.figures.plane import plane_table, plane_title, taken_table, taken_title
 from prunelab.spec import RunSpec
+from prunelab.speech import _, mark
 from prunelab.treelab import Grown
 from prunelab.treelab.subtree import counted
 
@@ -79,13 +80,15 @@ def _controls(tree: Grown, chosen: cuts.Chosen, scores: Scores) -> None:
     with st.container(key="few-controls"):
         rule, slider = st.columns([1, 3], gap="large", vertical_alignment="bottom")
     rule.selectbox(
-        "Rule", [*tree.paths, cuts.EVERY], key="rule", bind="query-params", on_change=cuts.clear,
-        help="Who decides what goes first: splits that score above its threshold stay. “Best of "
-        "each size” is the subtree of fewest training errors with exactly so many leaves; those "
-        "need not lie within each other.",
+        _("Rule"), [*tree.paths, cuts.EVERY], key="rule", bind="query-params", on_change=cuts.clear,
+        help=_(
+            "Who decides what goes first: splits that score above its threshold stay. “Best of "
+            "each size” is the subtree of fewest training errors with exactly so many leaves; "
+            "those need not lie within each other."
+        ),
     )  # fmt: skip
     slider.slider(
-        "Leaves", 1, tree.leaves, chosen.place.leaves, key=cuts.LEAVES, bind="query-params",
+        _("Leaves"), 1, tree.leaves, chosen.place.leaves, key=cuts.LEAVES, bind="query-params",
         on_change=cuts.clear,
     )  # fmt: skip
     follow.slider(tree, chosen.place)
@@ -97,23 +100,29 @@ def _controls(tree: Grown, chosen: cuts.Chosen, scores: Scores) -> None:
     }
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         for word, leaves in stops.items():
-            st.button(word, key=f"go-{word}", on_click=cuts.go, args=(leaves,), help=_HELP[word])
+            st.button(
+                _(word), key=f"go-{word}", on_click=cuts.go, args=(leaves,), help=_(_HELP[word])
+            )
         st.button(
-            "Undo", key="undo", on_click=cuts.undo, args=(chosen.place,), icon=":material/undo:",
-            disabled=not chosen.by_hand, help="Takes the last cut by hand back.",
+            _("Undo"), key="undo", on_click=cuts.undo, args=(chosen.place,), icon=":material/undo:",
+            disabled=not chosen.by_hand, help=_("Takes the last cut by hand back."),
         )  # fmt: skip
         st.button(
-            "As the slider says", key="clear", on_click=cuts.clear, disabled=not chosen.by_hand,
+            _("As the slider says"), key="clear", on_click=cuts.clear, disabled=not chosen.by_hand,
         )  # fmt: skip
     if chosen.by_hand:
         st.caption(cuts.told(tree, chosen))
 
 
 _HELP = {
-    "Full tree": "Nothing cut: as it was grown.",
-    "Best on validation": "The most accurate on validation rows; of equals the smallest.",
-    "1-SE": "The smallest within one standard error of the best: simpler, and no worse for sure.",
-    "One leaf": "One answer for everything.",
+    mark("Full tree"): mark("Nothing cut: as it was grown."),
+    mark("Best on validation"): mark(
+        "The most accurate on validation rows; of equals the smallest."
+    ),
+    mark("1-SE"): mark(
+        "The smallest within one standard error of the best: simpler, and no worse for sure."
+    ),
+    mark("One leaf"): mark("One answer for everything."),
 }
 
 
@@ -125,10 +134,12 @@ def _verdict(chosen: cuts.Chosen, scores: Scores) -> None:
 def _picture(tree: Grown, chosen: cuts.Chosen, spec: RunSpec) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         gone = tree.leaves - chosen.seen.leaves
-        end = f"{count(gone)} leaves fewer than it grew" if gone else "nothing is cut"
-        show.finding(f"{count(chosen.seen.nodes)} nodes, {chosen.seen.depth} deep, {end}", "grove")
-        whole = st.toggle("Show cut parts", tree.leaves <= FEW, key="whole", bind="query-params")
-        asks = st.toggle("Click asks why", key="asks", bind="query-params", help=_ASKS)
+        end = _("{n} leaves fewer than it grew", n=count(gone)) if gone else _("nothing is cut")
+        nodes, depth = count(chosen.seen.nodes), chosen.seen.depth
+        said = _("{nodes} nodes, {depth} deep, {end}", nodes=nodes, depth=depth, end=end)
+        show.finding(said, "grove")
+        whole = st.toggle(_("Show cut parts"), tree.leaves <= FEW, key="whole", bind="query-params")
+        asks = st.toggle(_("Click asks why"), key="asks", bind="query-params", help=_(_ASKS))
     answer, last = (cuts.ask, cuts.asked(chosen.place)) if asks else (cuts.click, _last(chosen))
     grove.picture(
         tree,
@@ -148,7 +159,9 @@ def _picture(tree: Grown, chosen: cuts.Chosen, spec: RunSpec) -> None:
     )
 
 
-_ASKS = "Then a click does not cut: it says what decided over the split, and which rules keep it."
+_ASKS = mark(
+    "Then a click does not cut: it says what decided over the split, and which rules keep it."
+)
 
 
 def _last(chosen: cuts.Chosen) -> int | None:
@@ -160,9 +173,9 @@ def _why(tree: Grown, chosen: cuts.Chosen, node: int) -> None:
     place, stays = chosen.place, bool(chosen.seen.there[node] and not chosen.seen.leaf[node])
     found = treelab.why(tree, place.rule, place.leaves, node, stays=stays)
     label = tree.paths[place.rule].label if place.rule in tree.paths else ""
-    by_hand = "You changed this tree by hand; by its rule alone it may be otherwise."
+    by_hand = _("You changed this tree by hand; by its rule alone it may be otherwise.")
     why.card(
-        found, f"“{grove.question(tree, node)}”", among="all {} splits",
+        found, f"“{grove.question(tree, node)}”", among=_("all {n} splits", n=count(found.of)),
         score=f"{label} = {found.score:.4g}" if found.score is not None else "",
         note=by_hand if chosen.by_hand else "",
     )  # fmt: skip
@@ -173,13 +186,13 @@ def _curves(chosen: cuts.Chosen, scores: Scores, spec: RunSpec) -> None:
     with st.container(key="over-curves"):
         st.echarts_chart(
             figures.live_leaves(scores, theme=shell.theme()), height=HIGH, key="curves",
-            theme=None, alt=f"Line chart. {scores_title(scores)}.",
+            theme=None, alt=_("Line chart. {title}.", title=scores_title(scores)),
         )  # fmt: skip
         tally.ring(chosen, scores)
-    st.caption(
+    st.caption(_(
         "Left of the best: over-pruned, both curves fall. Right of it: under-pruned, the training "
         "curve climbs on and new rows gain nothing."
-    )
+    ))  # fmt: skip
     last = "figures.leaf_curve(figures.scores_by_leaves(tree, 'cost-complexity')).figure"
     show.twins(scores_table(scores), "curves", python=tree_words.python(spec, last))
 
@@ -189,7 +202,7 @@ def _mistakes(tree: Grown, chosen: cuts.Chosen, spec: RunSpec) -> None:
     if len(tree.classes) <= CELLS:
         tally.mistakes(tree, chosen)
     else:
-        st.caption("Too many classes to draw each; the numbers are below.")
+        st.caption(_("Too many classes to draw each; the numbers are below."))
     last = "seen = treelab.seen(tree, treelab.optimal(tree, 5))\n"
     last += "figures.taken_for(tree.classes, seen.confusion).figure"
     show.twins(
@@ -203,23 +216,27 @@ def _test(tree: Grown, chosen: cuts.Chosen, folder: Path) -> None:
     looks: dict[str, list[tuple[int, float]]] = st.session_state.setdefault("_test", {})
     with st.container(border=True, key="card-test"):
         st.button(
-            "Touch the test data once", key="test", icon=":material/lock_open:",
+            _("Touch the test data once"), key="test", icon=":material/lock_open:",
             on_click=_touch, args=(tree, chosen, folder),
         )  # fmt: skip
         mine = looks.get(folder.name, [])
         if not mine:
-            st.caption(
+            st.caption(_(
                 "Everything above chose by validation rows, so its accuracy there is a little "
                 "flattered. When the choice is made, the test rows say how good it really is."
-            )
+            ))  # fmt: skip
             return
         leaves, right = mine[-1]
-        st.markdown(f"**Test accuracy {accuracy(right)}** with {count(leaves)} leaves.")
+        st.markdown(_(
+            "**Test accuracy {right}** with {leaves} leaves.",
+            right=accuracy(right), leaves=count(leaves),
+        ))  # fmt: skip
         if len(mine) > 1:
-            st.caption(
-                f"You have looked {len(mine)} times. Choosing by what you saw would make the test "
-                f"rows a second validation set; the first look was {accuracy(mine[0][1])}."
-            )
+            st.caption(_(
+                "You have looked {n} times. Choosing by what you saw would make the test rows a "
+                "second validation set; the first look was {first}.",
+                n=len(mine), first=accuracy(mine[0][1]),
+            ))  # fmt: skip
 
 
 def _touch(tree: Grown, chosen: cuts.Chosen, folder: Path) -> None:

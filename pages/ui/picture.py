@@ -7,6 +7,8 @@ from typing import Any
 
 import streamlit as st
 
+from prunelab.speech import _
+
 _HERE = Path(__file__).parent
 _component = st.components.v2.component(
     "prunelab_picture",
@@ -21,7 +23,7 @@ _component = st.components.v2.component(
 
 def files(figure: Any, key: str) -> None:
     """Buttons that save the figure of a chart; the HTML file works without a network."""
-    with st.popover("Figure", type="tertiary", icon=":material/image:", key=f"figure-{key}"):
+    with st.popover(_("Figure"), type="tertiary", icon=":material/image:", key=f"figure-{key}"):
         st.download_button(
             "HTML", lambda: figure.to_html(include_plotlyjs=True), f"{key}.html", "text/html",
             key=f"HTML-{key}", type="tertiary", icon=":material/download:", on_click="ignore",

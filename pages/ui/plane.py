@@ -11,6 +11,7 @@ import streamlit as st
 from pages.ui.cuts import Place
 from prunelab.figures import PALETTES
 from prunelab.figures.plane import answers, plane_title
+from prunelab.speech import _
 from prunelab.treelab import Grown, Seen
 from prunelab.treelab.grown import Dots
 
@@ -45,7 +46,7 @@ def picture(tree: Grown, found: Seen, place: Place) -> None:
             "validation": _dots(tree, found, plane.validation),
             "light": PALETTES["light"]._asdict(),
             "dark": PALETTES["dark"]._asdict(),
-            "alt": f"Decision boundary. {plane_title(tree, found)}.",
+            "alt": _("Decision boundary. {title}.", title=plane_title(tree, found)),
         },
         key="plane",
     )

@@ -10,19 +10,20 @@ from pages.ui import controls, desk, live, restore, show
 from prunelab.catalogue import validate
 from prunelab.events import Result
 from prunelab.spec import RunSpec, SpecError
+from prunelab.speech import _
 
 
 def run_button(spec: RunSpec) -> None:
     """Start the run of the controls; greyed, with the reason, where it cannot run."""
     try:
         validate(spec, desk.known())
-        refused = "Upload a file first." if controls.wants_file(desk.known(), spec) else ""
+        refused = _("Upload a file first.") if controls.wants_file(desk.known(), spec) else ""
         if refused:
             st.caption(refused)
     except SpecError as error:
         refused = str(error)
         st.warning(show.plain(refused))
-    if show.pressed("Run", key="start", icon=":material/play_arrow:", off=bool(refused)):
+    if show.pressed(_("Run"), key="start", icon=":material/play_arrow:", off=bool(refused)):
         for key in desk.start([spec]):
             restore.shown(key)
         st.rerun()

@@ -8,21 +8,25 @@ import streamlit as st
 
 from pages.ui import desk, who
 from prunelab.space import classroom
+from prunelab.speech import _, mark
 from prunelab.store import Row
 
-SPACES = {"My runs": False, "Shared": True}
+SPACES = {mark("My runs"): False, mark("Shared"): True}
 
 
 def choose_space() -> None:
     """The own runs, or those that all see."""
     if classroom():
-        st.caption("A classroom: everyone here sees every run.")
+        st.caption(_("A classroom: everyone here sees every run."))
         return
     names = list(SPACES)
     chosen = st.segmented_control(
-        "Space", names, default=names[who.shared()], key="space", required=True, width="stretch",
-        help="Your own runs are seen by you alone. In the shared space everyone who uses this app "
-        "sees what is run there; so are runs of the command line. Each runs once.",
+        _("Space"), names, default=names[who.shared()], format_func=_, key="space", required=True,
+        width="stretch",
+        help=_(
+            "Your own runs are seen by you alone. In the shared space everyone who uses this app "
+            "sees what is run there; so are runs of the command line. Each runs once."
+        ),
     )  # fmt: skip
     if SPACES[chosen or names[0]] != who.shared():
         who.share(not who.shared())
@@ -51,20 +55,25 @@ def card() -> None:
 
 
 def _words(waiting: int, running: int, held: bool) -> str:
-    others = " by everyone who uses this app" if not who.local() else ""
-    said = f"**{running} running, {waiting} waiting**{others}."
+    said = _("**{running} running, {waiting} waiting**.", running=running, waiting=waiting)
+    if not who.local():
+        said = _(
+            "**{running} running, {waiting} waiting** by everyone who uses this app.",
+            running=running, waiting=waiting,
+        )  # fmt: skip
+    more = _("Users take turns, so nobody waits for all of somebody else's runs.")
     if held:
-        return f"{said} The queue is paused: what runs goes on, nothing begins."
-    return f"{said} Users take turns, so nobody waits for all of somebody else's runs."
+        more = _("The queue is paused: what runs goes on, nothing begins.")
+    return f"{said} {more}"
 
 
 def _button(place: st.delta_generator.DeltaGenerator, held: bool) -> None:
     allowed = who.local()
     place.button(
-        "Go on" if held else "Pause", key="pause", width="stretch", on_click=_pause,
+        _("Go on") if held else _("Pause"), key="pause", width="stretch", on_click=_pause,
         args=(not held,), icon=":material/play_arrow:" if held else desk.PAUSED,
         disabled=not allowed,
-        help="" if allowed else "Whoever runs this app can: prunelab store pause.",
+        help="" if allowed else _("Whoever runs this app can: prunelab store pause."),
     )  # fmt: skip
 
 
@@ -81,9 +90,9 @@ def order(queued: Sequence[Row]) -> None:
         return
     first = any(row.priority <= 0 for row in mine)
     st.button(
-        "Run first" if first else "Run in turn", key="order", on_click=_order,
+        _("Run first") if first else _("Run in turn"), key="order", on_click=_order,
         args=([row.key for row in mine], int(first)), icon=":material/low_priority:",
-        help="Among your own runs; nobody else waits longer.",
+        help=_("Among your own runs; nobody else waits longer."),
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from prunelab import figures
 from prunelab.events import Result
 from prunelab.figures import Picture
 from prunelab.spec import RunSpec
+from prunelab.speech import _
 
 PACE = 0.8  # seconds a still is shown while it plays
 HIGH = 470  # pixels reserved for a picture with its words, so that nothing moves
@@ -29,9 +30,9 @@ def watch(key: str) -> None:
         if figures.begun(result):
             _newest(result)
         else:
-            st.caption(
+            st.caption(_(
                 "The dense network is trained first, to compare with. Then the method begins."
-            )
+            ))  # fmt: skip
             st.skeleton(HIGH)
 
     st.fragment(card, run_every=1.0)()
@@ -58,7 +59,7 @@ def _bare(found: Picture, key: str) -> None:
 def show_replay(result: Result) -> None:
     """The whole run behind one slider, and a button that moves it."""
     if not figures.begun(result):
-        st.info(show.plain(figures.NONE))
+        st.info(show.plain(_(figures.NONE)))
         return
     _anew(result)
     playing = bool(st.session_state.get(_PLAYING))
@@ -104,13 +105,13 @@ def _bar(result: Result, epochs: list[int]) -> tuple[int, str]:
     playing = bool(st.session_state.get(_PLAYING))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         label, icon = (
-            ("Pause", ":material/pause:") if playing else ("Play", ":material/play_arrow:")
+            (_("Pause"), ":material/pause:") if playing else (_("Play"), ":material/play_arrow:")
         )
         if st.button(label, icon=icon, key="play", on_click=_toggle, args=(epochs,)):
             st.rerun()
         layer = _layer(result)
         first = {} if "moment" in st.session_state else {"value": epochs[-1]}
-        chosen = st.select_slider("Epoch", epochs, key="moment", bind="query-params", **first)
+        chosen = st.select_slider(_("Epoch"), epochs, key="moment", bind="query-params", **first)
     return int(chosen), layer
 
 
@@ -126,7 +127,7 @@ def _layer(result: Result) -> str:
     names = figures.names(result)
     if len(names) == 1:
         return names[0]
-    chosen = st.selectbox("Layer", names, key="layer", bind="query-params", width=160)
+    chosen = st.selectbox(_("Layer"), names, key="layer", bind="query-params", width=160)
     return str(chosen) if chosen in names else names[0]
 
 
@@ -161,10 +162,10 @@ def show_gates(result: Result) -> None:
     """The gates of a method that learns them, epoch by epoch."""
     epochs = [frame.epoch for frame in result.frames if frame.gates]
     if not epochs:
-        st.info(
+        st.info(_(
             "This method learns no gates. Choose variational-dropout to see the noise each weight "
             "bears, or l0 to see gates open and shut."
-        )
+        ))  # fmt: skip
         return
 
     def body() -> None:
@@ -173,7 +174,7 @@ def show_gates(result: Result) -> None:
             epoch = epochs[-1]
             if len(epochs) > 1:
                 epoch = st.select_slider(
-                    "Epoch of the gates", epochs, epochs[-1], key=f"gates-of-{result.key}"
+                    _("Epoch of the gates"), epochs, epochs[-1], key=f"gates-of-{result.key}"
                 )
         show.picture(
             lambda: figures.gates(result, layer, epoch, theme=shell.theme()),
@@ -182,16 +183,18 @@ def show_gates(result: Result) -> None:
                 RunSpec.from_json(result.spec), f"run.plot.gates({layer!r}, {epoch})"
             ),
         )
-        st.caption(
+        early = epochs[-1] != result.frames[-1].epoch
+        when = _("80 % of training") if early else _("the end")
+        st.caption(_(
             "What is shut by itself is the method's own answer. You asked for a sparsity, so at "
-            f"{'80 % of training' if epochs[-1] != result.frames[-1].epoch else 'the end'} the "
-            "weights are ranked by this number, exactly as many stay as you asked for, and those "
-            "train on without gates."
-        )
+            "{when} the weights are ranked by this number, exactly as many stay as you asked for, "
+            "and those train on without gates.",
+            when=when,
+        ))  # fmt: skip
 
     st.fragment(body)()
 
 
 def _gated_layer(result: Result) -> str:
     names = figures.names(result)
-    return str(st.selectbox("Layer", names, key="gate-layer", width=220))
+    return str(st.selectbox(_("Layer"), names, key="gate-layer", width=220))

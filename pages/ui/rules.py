@@ -10,6 +10,7 @@ import streamlit as st
 from pages.ui import desk, shell, show, tree_words
 from prunelab import figures
 from prunelab.spec import RunSpec
+from prunelab.speech import _, mark
 from prunelab.treelab import Compared, Grown
 
 USUAL = (
@@ -18,22 +19,27 @@ USUAL = (
 )
 WAYS = {
     "one tree": (
-        "Minimal cost-complexity pruning of a single tree, to compare with.",
-        "Left of its best it is over-pruned, right of it it knows noise by heart.",
+        mark("Minimal cost-complexity pruning of a single tree, to compare with."),
+        mark("Left of its best it is over-pruned, right of it it knows noise by heart."),
     ),
     "forest, one α": (
-        "Every tree of the forest is cut at the same α, as if grown with it.",
-        "The whole curve comes from one forest (`prunelab.trees.forest_curve`).",
+        mark("Every tree of the forest is cut at the same α, as if grown with it."),
+        mark("The whole curve comes from one forest (`prunelab.trees.forest_curve`)."),
     ),
     "forest, own rows": (
-        "Every tree is pruned on the rows it was not grown on, those out of its bag.",
-        "Reduced-error pruning (`prunelab.trees.prune_on_own_rows`): one answer, so a mark and no "
-        "line. Trees that are best alone need not be best together.",
+        mark("Every tree is pruned on the rows it was not grown on, those out of its bag."),
+        mark(
+            "Reduced-error pruning (`prunelab.trees.prune_on_own_rows`): one answer, so a "
+            "mark and no line. Trees that are best alone need not be best together."
+        ),
     ),
     "boosting, smaller stages": (
-        "Every stage loses the same share of its splits, the weakest first.",
-        "What becomes a leaf gets the Newton step of its rows (`prunelab.trees.prune_boosting`). "
-        "Later stages were fitted to what earlier ones left over, so only the whole is scored.",
+        mark("Every stage loses the same share of its splits, the weakest first."),
+        mark(
+            "What becomes a leaf gets the Newton step of its rows "
+            "(`prunelab.trees.prune_boosting`). Later stages were fitted to what earlier "
+            "ones left over, so only the whole is scored."
+        ),
     ),
 }
 
@@ -42,7 +48,7 @@ def show_rules(tree: Grown, spec: RunSpec, folder: Path) -> None:
     """Accuracy over leaves of every rule, means over splits."""
     found = desk.compared(folder, "rules")
     if found is None:
-        st.info("The rules are still being tried, or could not be on these data.")
+        st.info(_("The rules are still being tried, or could not be on these data."))
         return
     usual = [
         name
@@ -50,30 +56,31 @@ def show_rules(tree: Grown, spec: RunSpec, folder: Path) -> None:
         if path.decides or figures.is_baseline(name) or name == spec.method
     ]
     _lines(found, usual, spec, "rule")
-    st.caption(
-        f"Lines are means of {_splits(found)} random splits: each grows its own tree, lets rules "
-        "that want one see a pruning set, and scores on rows nobody has seen. Marks are where a "
-        "rule stops by itself, the whisker is the sd of the splits. Random cuts are what a rule "
-        "has to beat."
-    )
-    _beliefs("What each rule does", found.rules, {})
+    st.caption(_(
+        "Lines are means of {splits} random splits: each grows its own tree, lets rules that want "
+        "one see a pruning set, and scores on rows nobody has seen. Marks are where a rule stops "
+        "by itself, the whisker is the sd of the splits. Random cuts are what a rule has to beat.",
+        splits=_splits(found),
+    ))  # fmt: skip
+    _beliefs(_("What each rule does"), found.rules, {})
 
 
 def show_forests(spec: RunSpec, folder: Path) -> None:
     """Accuracy over the leaves of all trees, of a forest and of boosting, means over splits."""
     found = desk.compared(folder, "ensembles")
     if found is None:
-        st.info("Forests are still being grown, or could not be on these data.")
+        st.info(_("Forests are still being grown, or could not be on these data."))
         return
     _lines(found, USUAL, spec, "way")
-    st.caption(
-        f"A forest of 50 trees and 40 stages of boosting, on {_splits(found)} random splits of at "
-        "most 5,000 rows. Size counts the leaves of all trees. The right end of a line is nothing "
+    st.caption(_(
+        "A forest of 50 trees and 40 stages of boosting, on {splits} random splits of at most "
+        "5,000 rows. Size counts the leaves of all trees. The right end of a line is nothing "
         "pruned, the left end few or small trees. A forest already averages the noise away: "
         "pruning makes it smaller, seldom better. Trees taken out at random are what an order of "
-        "the trees has to beat."
-    )
-    _beliefs("What each way does", found.rules, WAYS)
+        "the trees has to beat.",
+        splits=_splits(found),
+    ))  # fmt: skip
+    _beliefs(_("What each way does"), found.rules, WAYS)
 
 
 def _lines(found: Compared, usual: Sequence[str], spec: RunSpec, noun: str) -> None:

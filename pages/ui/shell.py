@@ -12,43 +12,46 @@ import streamlit as st
 
 from pages.ui import desk, who, window
 from pages.ui.show import plain
+from prunelab import speech
 from prunelab.catalogue import CatalogueError
 from prunelab.figures import Theme
+from prunelab.speech import _, mark
 from prunelab.store import StoreError
 
 PAGES = Path(__file__).parents[1]
 HOME = "home"
 SECTIONS = {
-    "": {"home": "Home", "lab": "Lab"},
-    "Explore": {
-        "trees": "Trees",
-        "training": "Training-time",
-        "structure": "Structure",
-        "language": "Language models",
-        "data": "Data",
-        "both": "Data × weights",
-        "forecast": "Forecast",
-        "schedules": "When to prune",
+    "": {"home": mark("Home"), "lab": mark("Lab")},
+    mark("Explore"): {
+        "trees": mark("Trees"),
+        "training": mark("Training-time"),
+        "structure": mark("Structure"),
+        "language": mark("Language models"),
+        "data": mark("Data"),
+        "both": mark("Data × weights"),
+        "forecast": mark("Forecast"),
+        "schedules": mark("When to prune"),
     },
-    "Compare": {
-        "sweep": "Sweep",
-        "compare": "Compare",
-        "balance": "Balance",
-        "breakeven": "Break-even",
-        "lottery": "Lottery",
+    mark("Compare"): {
+        "sweep": mark("Sweep"),
+        "compare": mark("Compare"),
+        "balance": mark("Balance"),
+        "breakeven": mark("Break-even"),
+        "lottery": mark("Lottery"),
     },
-    "Learn": {
-        "lessons": "Lessons",
-        "scissors": "Scissors",
-        "predict": "Predict",
-        "museum": "Failure museum",
-        "xray": "X-ray",
-        "resurrection": "Resurrection",
+    mark("Learn"): {
+        "lessons": mark("Lessons"),
+        "scissors": mark("Scissors"),
+        "predict": mark("Predict"),
+        "museum": mark("Failure museum"),
+        "xray": mark("X-ray"),
+        "resurrection": mark("Resurrection"),
     },
-    "Library": {"methods": "Methods, models, data", "runs": "Runs"},
+    mark("Library"): {"methods": mark("Methods, models, data"), "runs": mark("Runs")},
 }
 TITLES = {name: title for section in SECTIONS.values() for name, title in section.items()}
 _run = threading.local()
+speech.ask(lambda: st.context.locale)
 
 
 def run() -> None:
@@ -86,7 +89,7 @@ def show(main: Callable[[], None], *, chooses: bool = True) -> None:
         st.error(plain(problem))
     try:
         if chooses and desk.reading():
-            with st.spinner("Reading what there is to choose from, a few seconds"):
+            with st.spinner(_("Reading what there is to choose from, a few seconds")):
                 desk.known()
         main()
     except StoreError as refused:
@@ -96,15 +99,17 @@ def show(main: Callable[[], None], *, chooses: bool = True) -> None:
 
 
 def _sign_in() -> None:
-    st.title("Sign in to use PruneLab")
-    st.markdown("Your runs are kept under your name; nobody else sees them unless you share them.")
-    st.button("Sign in", type="primary", on_click=st.login, icon=":material/login:")
+    st.title(_("Sign in to use PruneLab"))
+    st.markdown(_(
+        "Your runs are kept under your name; nobody else sees them unless you share them."
+    ))  # fmt: skip
+    st.button(_("Sign in"), type="primary", on_click=st.login, icon=":material/login:")
 
 
 def _account() -> None:
-    st.title(f"Signed in as {plain(who.name())}")
-    st.markdown("Runs you start are yours wherever you sign in; signing out stops none of them.")
-    st.button("Sign out", on_click=st.logout, icon=":material/logout:")
+    st.title(_("Signed in as {name}", name=plain(who.name())))
+    st.markdown(_("Runs you start are yours wherever you sign in; signing out stops none of them."))
+    st.button(_("Sign out"), on_click=st.logout, icon=":material/logout:")
 
 
 def _home() -> None:
@@ -113,12 +118,12 @@ def _home() -> None:
 
 
 def _unreadable(broken: CatalogueError) -> None:
-    said, _, details = str(broken).partition("\n")
-    last = (details.strip().splitlines() or ["no reason was given"])[-1]
+    said, _newline, details = str(broken).partition("\n")
+    last = (details.strip().splitlines() or [_("no reason was given")])[-1]
     st.error(plain(f"{said.removesuffix(':')}: {last}"))
-    st.markdown("Nothing can be chosen until that is mended; stored runs are still there.")
+    st.markdown(_("Nothing can be chosen until that is mended; stored runs are still there."))
     if details.strip():
-        with st.expander("Details for whoever installed PruneLab"):
+        with st.expander(_("Details for whoever installed PruneLab")):
             st.code(details, language="text")
 
 
@@ -134,17 +139,20 @@ def page(name: str) -> Path:
 
 def _navigation() -> Any:
     pages: dict[str, list[Any]] = {
-        section: [
+        _(section): [
             st.Page(
-                page(name), title=title, url_path="" if name == HOME else name, default=name == HOME
+                page(name),
+                title=_(title),
+                url_path="" if name == HOME else name,
+                default=name == HOME,
             )
             for name, title in titles.items()
         ]
         for section, titles in SECTIONS.items()
     }
-    pages[""].append(st.Page(_home, title="Home", url_path=HOME, visibility="hidden"))
+    pages[""].append(st.Page(_home, title=_("Home"), url_path=HOME, visibility="hidden"))
     if who.signs_in() and who.known():
-        name = plain(who.name()) or "Account"
+        name = plain(who.name()) or _("Account")
         pages[""].append(st.Page(_account, title=name, url_path="account"))
     return st.navigation(pages, position="top")
 

@@ -15,6 +15,7 @@ from prunelab import figures, tables
 from prunelab.events import Result
 from prunelab.figures import Picture
 from prunelab.spec import RunSpec
+from prunelab.speech import _
 
 About = TypeVar("About")
 CONFIG = {
@@ -69,12 +70,14 @@ def pressed(label: str, *, key: str, icon: str, off: bool = False) -> bool:
 def twins(table: pd.DataFrame, key: str, *, python: str, figure: Any = None) -> None:
     """The numbers of a figure, the figure as a file, the Python that makes it: a click each."""
     with st.container(horizontal=True, gap="small"):
-        with st.popover("Numbers", type="tertiary", icon=":material/table:", key=f"numbers-{key}"):
+        with st.popover(
+            _("Numbers"), type="tertiary", icon=":material/table:", key=f"numbers-{key}"
+        ):
             st.dataframe(table, hide_index=True, key=f"table-{key}")
             downloads(table, key)
         if figure is not None:
             save.files(figure, key)
-        with st.popover("Python", type="tertiary", icon=":material/code:", key=f"python-{key}"):
+        with st.popover(_("Python"), type="tertiary", icon=":material/code:", key=f"python-{key}"):
             st.code(python, language="python")
 
 
@@ -103,24 +106,28 @@ def empty(title: str, text: str) -> None:
 
 def missing(key: str) -> None:
     """A link to a run that is not there."""
-    st.title("This run is not here")
-    words = f"There is no run {key[:100]} in this store; it may have been deleted. Press Run."
+    st.title(_("This run is not here"))
+    words = _(
+        "There is no run {key} in this store; it may have been deleted. Press Run.", key=key[:100]
+    )
     st.warning(plain(words))
 
 
 def origin(result: Result, spec: RunSpec, *, came: bool) -> None:
     """Whose run this is, where it is not that of the controls; ``came``: with PruneLab."""
     if came:
-        st.info("This run came with PruneLab. Press Run for one of your own.")
+        st.info(_("This run came with PruneLab. Press Run for one of your own."))
     elif result.spec != spec.to_json():
-        st.info("The controls have changed since this run. Press Run to see theirs.")
+        st.info(_("The controls have changed since this run. Press Run to see theirs."))
     if result.status == "cancelled":
-        st.info("Someone stopped this run; what it had found by then is below. Run goes on.")
+        st.info(_("Someone stopped this run; what it had found by then is below. Run goes on."))
 
 
 def tabs(about: About, views: Mapping[str, Callable[[About], None]]) -> None:
     """Views of a run, or of something else, by their names; only the open one is drawn."""
-    places = st.tabs(list(views), key="view", on_change="rerun", bind="query-params")
+    places = st.tabs(
+        [_(name) for name in views], key="view", on_change="rerun", bind="query-params"
+    )
     for place, view in zip(places, views.values(), strict=True):
         if place.open:
             with place:
@@ -131,9 +138,9 @@ def failed(result: Result) -> None:
     """Why a run could not go on, and what to do."""
     st.error(plain(result.reason))
     if result.advice:
-        st.markdown(f"**What to do.** {plain(result.advice)}")
+        st.markdown(_("**What to do.** {advice}", advice=plain(result.advice)))
     if result.traceback:
-        with st.expander("Details for the author of the method"):
+        with st.expander(_("Details for the author of the method")):
             st.code(result.traceback, language="python")
 
 

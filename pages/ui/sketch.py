@@ -11,6 +11,7 @@ import streamlit as st
 from prunelab.figures import accuracy, percent
 from prunelab.prediction import STOPS, Question
 from prunelab.sketches import is_sketch
+from prunelab.speech import _
 
 KEY = "sketch"
 FIRST = (50,) * len(STOPS)  # neither hope nor fear
@@ -32,17 +33,17 @@ def dots() -> list[int] | None:
 
 def picture(question: Question, drawn: Sequence[int] | None, *, revealed: bool, of: str) -> None:
     """The dots to drag; once revealed they stay where they are, with the truth over them."""
-    told = "Your sketch and the truth" if revealed else "Your sketch"
+    told = _("Your sketch and the truth") if revealed else _("Your sketch")
     _component(
         data=_data(question, revealed)
         | {
             "of": of,
             "dots": [*(drawn or FIRST)],
             "others": [],
-            "alt": f"{told}: accuracy against the share of weights removed.",
-            "key": f"{_key(question)} Dashed: your sketch."
+            "alt": _("{told}: accuracy against the share of weights removed.", told=told),
+            "key": _("{key} Dashed: your sketch.", key=_key(question))
             if revealed
-            else "Drag the dots, or draw one stroke through all.",
+            else _("Drag the dots, or draw one stroke through all."),
         },
         key=KEY,
         on_dots_change=_moved,
@@ -57,16 +58,16 @@ def room(question: Question, others: Sequence[Sequence[int]], *, revealed: bool)
             "of": f"room {question.key}",
             "dots": None,
             "others": [[*other] for other in others],
-            "alt": f"{len(others)} sketches over one another.",
-            "key": f"Thin: everybody's sketches. {_key(question) if revealed else ''}",
+            "alt": _("{n} sketches over one another.", n=len(others)),
+            "key": _("Thin: everybody's sketches.") + " " + (_key(question) if revealed else ""),
         },
         key="room-sketches",
     )
 
 
 def _key(question: Question) -> str:
-    seeds = f"mean of {question.seeds} seeds, band: ± their deviation"
-    return f"Truth: {seeds if question.seeds > 1 else 'one run'}."
+    seeds = _("mean of {seeds} seeds, band: ± their deviation", seeds=question.seeds)
+    return _("Truth: {runs}.", runs=seeds if question.seeds > 1 else _("one run"))
 
 
 def _data(question: Question, revealed: bool) -> dict[str, Any]:
@@ -77,8 +78,8 @@ def _data(question: Question, revealed: bool) -> dict[str, Any]:
 def dense_words(question: Question) -> str:
     """Where every sketch begins."""
     if question.dense is None:
-        return "Its runs go on, so nobody knows it yet"
-    return f"With nothing removed it tells {accuracy(question.dense)} right"
+        return _("Its runs go on, so nobody knows it yet")
+    return _("With nothing removed it tells {dense} right", dense=accuracy(question.dense))
 
 
 def stops_words(question: Question) -> str:

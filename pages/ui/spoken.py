@@ -14,6 +14,7 @@ from prunelab.catalogue import fits
 from prunelab.events import Result
 from prunelab.figures import count
 from prunelab.spec import RunSpec, SpecError, sweep
+from prunelab.speech import _, mark
 
 SHARES = (0.2, 0.4, 0.6, 0.8)
 PROMPTS = (
@@ -21,17 +22,17 @@ PROMPTS = (
     "the old woman was hungry and wanted ",
     "two days later the king came back to ",
 )
-OWN = "One of my own"
-ELSEWHERE = """The same methods work on causal language models of Hugging Face (Llama, Mistral,
+OWN = mark("One of my own")
+ELSEWHERE = mark("""The same methods work on causal language models of Hugging Face (Llama, Mistral,
 Qwen, GPT-2, OPT and GPT-NeoX families) from a folder or by their name on its hub: safetensors
-only, no code of the folder runs, on CPU or GPU. What is saved loads with plain transformers."""
+only, no code of the folder runs, on CPU or GPU. What is saved loads with plain transformers.""")
 
 
 def show_perplexity(result: Result) -> None:
     """How fast a model gets lost, method by method."""
     specs = _wanted(RunSpec.from_json(result.spec))
     if not specs:
-        st.info("Choose a method and a share to remove.")
+        st.info(_("Choose a method and a share to remove."))
         return
     there = _there(specs, result)
     own = RunSpec.from_json(result.spec).key  # a run that ships has another key
@@ -42,11 +43,11 @@ def show_perplexity(result: Result) -> None:
         lambda: figures.perplexity(there.values(), theme=shell.theme(), highlight=here),
         "perplexity", python=_python(specs),
     )  # fmt: skip
-    st.caption(
+    st.caption(_(
         "Perplexity: among how many letters the model wavers, on text it never saw; 1 is certain. "
         "Nothing was trained after pruning unless you chose so. Seeds draw the text that methods "
         "look at, and chance where a method rolls dice; the model is the same."
-    )
+    ))  # fmt: skip
     fleet.failures(specs)
 
 
@@ -71,12 +72,12 @@ def _wanted(base: RunSpec) -> list[RunSpec]:
     ]  # fmt: skip
     left, middle, right = st.columns([5, 3, 2], vertical_alignment="bottom")
     first = list(dict.fromkeys(m for m in (base.method, *pretrained.METHODS) if m in able))
-    methods = left.multiselect("Methods", able, first, key="curves", bind="query-params")
+    methods = left.multiselect(_("Methods"), able, first, key="curves", bind="query-params")
     shares = middle.multiselect(
-        "Removed in %", (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9), SHARES, key="shares",
+        _("Removed in %"), (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9), SHARES, key="shares",
         bind="query-params", format_func=lambda s: f"{100 * s:g}",
     )  # fmt: skip
-    seeds = right.slider("Seeds", 1, 10, pretrained.SEEDS, key="seeds", bind="query-params")
+    seeds = right.slider(_("Seeds"), 1, 10, pretrained.SEEDS, key="seeds", bind="query-params")
     chosen = [
         replace(base, method=n, knobs=base.knobs if n == base.method else {}) for n in methods
     ]
@@ -124,7 +125,7 @@ def _when_ready(place: Path, begin: Callable[[], Path], view: Callable[[Path], N
         view(place)
     elif state.name == "failed":
         st.error(show.plain(state.reason))
-        st.button("Try again", on_click=talk.stop, args=(place,), key=f"again-{place.name}")
+        st.button(_("Try again"), on_click=talk.stop, args=(place,), key=f"again-{place.name}")
     else:
         _wait(place)
 
@@ -134,7 +135,7 @@ def _wait(place: Path) -> None:
         state = talk.look(place)
         if state.name in ("ready", "failed"):
             st.rerun()
-        st.progress(state.share, text=state.doing or "Starting")
+        st.progress(state.share, text=state.doing or _("Starting"))
 
     st.fragment(bar, run_every=0.5)()
 
@@ -148,12 +149,12 @@ def show_neurons(result: Result) -> None:
             lambda: figures.neurons(mlps, theme=shell.theme()), "neurons",
             python=words.python(RunSpec.from_json(result.spec), "run.masks"),
         )  # fmt: skip
-        st.caption(
+        st.caption(_(
             "Each bar is a neuron of an MLP, those with the highest score first; pale ones go. "
             "LLM-Rank takes the same share from every block, for its scores of different blocks "
             "cannot be compared. Where a method removes single weights, a bar is the mean over the "
             "weights of a neuron."
-        )
+        ))  # fmt: skip
 
     looked(result, view)
 
@@ -164,25 +165,25 @@ def show_rank(result: Result) -> None:
     def view(place: Path) -> None:
         mlps = [mlp for mlp in talk.mlps(place) if mlp.weight.size]
         if not mlps:
-            st.info("The layers of this model are too large to be drawn link by link.")
+            st.info(_("The layers of this model are too large to be drawn link by link."))
             return
         left, right = st.columns(2, gap="large")
         gamma = left.slider(
-            "γ: how much flows in through the links", 0.0, 1.0, 0.9, 0.05, key="gamma",
-            bind="query-params", help="0 is activity alone, the default of the published code.",
+            _("γ: how much flows in through the links"), 0.0, 1.0, 0.9, 0.05, key="gamma",
+            bind="query-params", help=_("0 is activity alone, the default of the published code."),
         )  # fmt: skip
         theta = right.slider(
-            "θ: how much of that goes by weight", 0.0, 1.0, 0.5, 0.05, key="theta",
-            bind="query-params", help="The rest goes evenly over all links.",
+            _("θ: how much of that goes by weight"), 0.0, 1.0, 0.5, 0.05, key="theta",
+            bind="query-params", help=_("The rest goes evenly over all links."),
         )  # fmt: skip
         spec = RunSpec.from_json(result.spec)
         table = rank.picture(mlps, gamma=gamma, theta=theta, sparsity=spec.sparsity)
         show.twins(table, "rank", python=_rank_python(spec, gamma, theta))
-        st.caption(
+        st.caption(_(
             "PageRank on the web goes round and round, for pages link in circles. A network has no "
             "circles: one step a layer is all there is, and the film goes through the blocks one "
             "after another. The smallest model, Pocket, is drawn whole."
-        )
+        ))  # fmt: skip
 
     looked(result, view)
 
@@ -195,16 +196,17 @@ def _rank_python(spec: RunSpec, gamma: float, theta: float) -> str:
 def show_text(result: Result) -> None:
     """What is left to say."""
     chosen = st.selectbox(
-        "Begin with", [*_prompts(result), OWN], key="begin", bind="query-params",
-        help="Both models go on with it, the likeliest letter each time.",
+        _("Begin with"), [*_prompts(result), OWN], key="begin", bind="query-params",
+        format_func=lambda text: _(text) if text == OWN else text,
+        help=_("Both models go on with it, the likeliest letter each time."),
     )  # fmt: skip
     prompt = chosen
     if chosen == OWN:
         prompt = st.text_input(
-            "Your words", PROMPTS[0], max_chars=talk.LONGEST, key="prompt", bind="query-params"
+            _("Your words"), PROMPTS[0], max_chars=talk.LONGEST, key="prompt", bind="query-params"
         )
     if not prompt or not prompt.strip():
-        st.info("Write a few words to begin with.")
+        st.info(_("Write a few words to begin with."))
         return
     folder, home = desk.folder(result.key), desk.store().home
     _when_ready(
@@ -222,12 +224,16 @@ def _beside(place: Path) -> None:
     same = figures.alike(told["dense"], told["pruned"])
     whole = same == len(told["dense"])
     at = same + len(told["prompt"]) - len(told["prompt"].rstrip())
-    parted = f"They part after {count(same)} letters" if same else "They part at the first letter"
-    show.finding("Both say the same" if whole else parted, "continued")
+    parted = (
+        _("They part after {same} letters", same=count(same))
+        if same
+        else _("They part at the first letter")
+    )
+    show.finding(_("Both say the same") if whole else parted, "continued")
     with st.container(key="pair-continued"):
         for column, name in zip(st.columns(2, gap="large"), ("dense", "pruned"), strict=True):
             with column, st.container(border=True):
-                st.markdown(f"**{name.capitalize()}**")
+                st.markdown(f"**{_(name.capitalize())}**")
                 begun, new = show.plain(told["prompt"].rstrip()), told[name]
                 new = told["prompt"][len(told["prompt"].rstrip()) :] + new
                 first, rest = show.plain(new[:at]), show.plain(new[at:])
@@ -236,7 +242,7 @@ def _beside(place: Path) -> None:
                     rest = rest.replace(bold, f"**{bold}**", 1)
                 st.markdown(f":gray[{begun}]{first}{rest}".replace("\n", "  \n"))
     if not whole:
-        st.caption("Bold is where the pruned model leaves the dense one.")
+        st.caption(_("Bold is where the pruned model leaves the dense one."))
 
 
 def show_costs(result: Result) -> None:
@@ -249,15 +255,16 @@ def show_costs(result: Result) -> None:
                 now, before = both["pruned"], both.get("dense", both["pruned"])
                 ratio = now["median"] / before["median"]
                 column.metric(
-                    f"{what.capitalize()}, tokens a second", count(now["median"]),
-                    f"{ratio:.2f} × dense ({count(before['median'])})",
+                    _("{what}, tokens a second", what=_(what).capitalize()), count(now["median"]),
+                    _("{ratio:.2f} × dense ({n})", ratio=ratio, n=count(before["median"])),
                     delta_color="off", delta_arrow="off",
                 )  # fmt: skip
-                column.caption(
-                    f"Pruned {count(now['low'])} to {count(now['high'])}, dense "
-                    f"{count(before['low'])} to {count(before['high'])}: 95 % intervals of the "
-                    f"median, {now['runs']} rounds in turn, one thread."
-                )
+                column.caption(_(
+                    "Pruned {low} to {high}, dense {dense_low} to {dense_high}: 95 % intervals of "
+                    "the median, {runs} rounds in turn, one thread.",
+                    low=count(now["low"]), high=count(now["high"]), dense_low=count(before["low"]),
+                    dense_high=count(before["high"]), runs=now["runs"],
+                ))  # fmt: skip
         _sizes(result)
 
     looked(result, view)
@@ -277,12 +284,12 @@ def _sizes(result: Result) -> None:
 def show_python(result: Result) -> None:
     """The same elsewhere, and on models of others."""
     spec = RunSpec.from_json(result.spec)
-    st.markdown("**In a notebook**")
+    st.markdown(_("**In a notebook**"))
     st.code(words.python(spec, "run.table"), language="python")
-    st.markdown("**On the command line**")
+    st.markdown(_("**On the command line**"))
     st.code(words.command(spec), language="bash")
-    st.markdown("**A model that others trained**")
-    st.markdown(ELSEWHERE)
+    st.markdown(_("**A model that others trained**"))
+    st.markdown(_(ELSEWHERE))
     st.code(
         "pip install 'prunelab[lm]'\n"
         f"python -m prunelab.lm FOLDER --text corpus.txt --sparsity {spec.sparsity:g} --out pruned",
@@ -291,10 +298,10 @@ def show_python(result: Result) -> None:
 
 
 TABS = {
-    "Perplexity": show_perplexity,
-    "Neurons": show_neurons,
-    "PageRank": show_rank,
-    "What it says": show_text,
-    "Size & speed": show_costs,
-    "Python": show_python,
+    mark("Perplexity"): show_perplexity,
+    mark("Neurons"): show_neurons,
+    mark("PageRank"): show_rank,
+    mark("What it says"): show_text,
+    mark("Size & speed"): show_costs,
+    mark("Python"): show_python,
 }

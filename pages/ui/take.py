@@ -10,19 +10,20 @@ from pages.ui import desk, show, words
 from prunelab import exports
 from prunelab.events import Result
 from prunelab.export import missing_onnx
+from prunelab.speech import _, mark
 
-FORMS = {"Zip file": True, "Folder on this machine": False}
+FORMS = {mark("Zip file"): True, mark("Folder on this machine"): False}
 
 
 def offer(result: Result) -> None:
     """The control that exports a finished run; the run that came with PruneLab has none."""
     if result.status != "finished" or not desk.exists(result.key):
         return
-    with st.popover("Export", icon=":material/archive:", key="export"):
-        st.markdown(
+    with st.popover(_("Export"), icon=":material/archive:", key="export"):
+        st.markdown(_(
             "The model with its masks, how it was made, and a list of all files with their "
             "checksums. It loads again with `pl.load` and never runs code."
-        )
+        ))  # fmt: skip
         zipped = _form()
         onnx = _onnx(result)
         to = exports.place(desk.store(), result.key, zipped=zipped, onnx=onnx)
@@ -33,7 +34,9 @@ def offer(result: Result) -> None:
 def _form() -> bool:
     if not desk.store().local:  # a folder of the server is of no use to somebody far away
         return True
-    form = st.segmented_control("As", list(FORMS), default="Zip file", key="_export-form")
+    form = st.segmented_control(
+        _("As"), list(FORMS), default="Zip file", format_func=_, key="_export-form"
+    )
     return FORMS[form or "Zip file"]
 
 
@@ -42,7 +45,7 @@ def _onnx(result: Result) -> bool:
     if not (desk.folder(result.key) / "model.safetensors").is_file():
         return False  # a tree
     missing = missing_onnx()
-    on = st.toggle("With ONNX, for other programs", not missing, disabled=bool(missing))
+    on = st.toggle(_("With ONNX, for other programs"), not missing, disabled=bool(missing))
     if missing:
         st.caption(show.plain(missing))
     return on and not missing
@@ -51,8 +54,8 @@ def _onnx(result: Result) -> bool:
 def _state(key: str, to: Path, zipped: bool, onnx: bool, going: bool) -> None:
     state = exports.look(to)
     if state.name == "going":
-        more = ", ONNX checked against the network" if onnx else ""
-        st.status(f"Writing the files{more}: some seconds")
+        more = _(", ONNX checked against the network") if onnx else ""
+        st.status(_("Writing the files{more}: some seconds", more=more))
         if not going:
             st.rerun()
         return
@@ -64,7 +67,7 @@ def _state(key: str, to: Path, zipped: bool, onnx: bool, going: bool) -> None:
     if state.name == "failed":
         st.error(show.plain(state.reason))
     st.button(
-        "Write the files", type="primary", key="_export-start", on_click=_start,
+        _("Write the files"), type="primary", key="_export-start", on_click=_start,
         args=(key, zipped, onnx), icon=":material/archive:",
     )  # fmt: skip
 
@@ -75,11 +78,11 @@ def _start(key: str, zipped: bool, onnx: bool) -> None:
 
 def _ready(to: Path, zipped: bool) -> None:
     if not zipped:
-        st.caption("The files are here:")
+        st.caption(_("The files are here:"))
         st.code(str(to), language=None)
         return
     size = to.stat().st_size
     st.download_button(
-        f"Download {words.bytes_(size)}", to.read_bytes, to.name, "application/zip",
+        _("Download {size}", size=words.bytes_(size)), to.read_bytes, to.name, "application/zip",
         type="primary", on_click="ignore", icon=":material/download:", key="_export-download",
     )  # fmt: skip

@@ -10,6 +10,7 @@ import streamlit as st
 from pages.ui.cuts import Chosen
 from prunelab.figures import count
 from prunelab.figures.leaves import Scores, frame
+from prunelab.speech import _, many
 from prunelab.treelab import Grown
 
 _HERE = Path(__file__).parent
@@ -31,7 +32,7 @@ def numbers(tree: Grown, chosen: Chosen, scores: Scores) -> None:
     data["found"]["second"] = chosen.threshold or count(chosen.seen.depth)
     if chosen.by_hand:
         n = len(chosen.by_hand)
-        data["found"] |= {"label": "By hand", "second": f"{n} change{'s' if n > 1 else ''}"}
+        data["found"] |= {"label": _("By hand"), "second": many("{n} change", "{n} changes", n)}
     _tally(data=data, key="tally")
 
 

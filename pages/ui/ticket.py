@@ -10,8 +10,9 @@ from pages.ui import shell, show
 from prunelab import figures
 from prunelab.lottery import LANES, Arrival, Starter, judge
 from prunelab.spec import RunSpec
+from prunelab.speech import _, mark
 
-TEST = """
+TEST = mark("""
 Every lane runs with the same seeds: the same first values, the same order of the examples. So lanes
 are compared **seed by seed**, and a lucky seed is lucky for all of them.
 
@@ -25,7 +26,7 @@ There are several lanes, and the leader was chosen by looking. So each interval 
 best, at each sparsity. Test data decide here, and choose nothing: every run touched them once.
 
 No medal does not mean that the lanes are equal. It means these seeds cannot tell.
-"""
+""")
 
 
 def undecided(arrived: Sequence[Arrival]) -> list[float]:
@@ -42,25 +43,32 @@ def medals(arrived: Sequence[Arrival]) -> None:
         for verdict, place in zip(verdicts, st.columns(len(verdicts)), strict=True):
             closest = verdict.margins[0]
             with place, st.container(border=True, key=f"card-{verdict.sparsity}", height="stretch"):
-                st.markdown(f"**{figures.percent(verdict.sparsity)} gone**")
+                st.markdown(_("**{sparsity} gone**", sparsity=figures.percent(verdict.sparsity)))
                 won = "🥇 " if verdict.medal else ""
-                st.markdown(f"{won}{verdict.leader}")
+                st.markdown(f"{won}{_(verdict.leader)}")
                 if closest.seeds < 2:
-                    st.caption("One seed tells nothing about luck.")
+                    st.caption(_("One seed tells nothing about luck."))
                     continue
                 low, high = (f"{100 * end:+.1f}" for end in (closest.low, closest.high))
-                said = "ahead of all" if verdict.medal else f"not clearly ahead of {closest.behind}"
-                st.caption(f"{said}: {low} to {high} points, {closest.seeds} seeds")
+                said = (
+                    _("ahead of all")
+                    if verdict.medal
+                    else _("not clearly ahead of {behind}", behind=_(closest.behind))
+                )
+                st.caption(_(
+                    "{said}: {low} to {high} points, {seeds} seeds",
+                    said=said, low=low, high=high, seeds=closest.seeds,
+                ))  # fmt: skip
 
 
 def ahead(base: RunSpec, race: Sequence[Starter], arrived: Sequence[Arrival]) -> None:
     """The ticket against each control at one sparsity, with intervals."""
-    st.header("What is the ticket worth?")
+    st.header(_("What is the ticket worth?"))
     stops = sorted({a.sparsity for a in arrived})
     at = stops[-1]
     if len(stops) > 1:
         at = st.select_slider(
-            "Sparsity", stops, stops[-1], format_func=figures.percent, key="at",
+            _("Sparsity"), stops, stops[-1], format_func=figures.percent, key="at",
             bind="query-params",
         )  # fmt: skip
     show.picture(
@@ -72,12 +80,12 @@ def ahead(base: RunSpec, race: Sequence[Starter], arrived: Sequence[Arrival]) ->
 
 def explain(arrived: Sequence[Arrival]) -> None:
     """What each lane is and what it cost; the test behind the medal."""
-    with st.expander("The lanes, and what each trained"):
-        st.markdown("\n".join(f"- **{name}**. {text}" for name, text in LANES.items()))
-        st.markdown(
+    with st.expander(_("The lanes, and what each trained")):
+        st.markdown("\n".join(f"- **{_(name)}**. {_(text)}" for name, text in LANES.items()))
+        st.markdown(_(
             "The last training is as long in every lane. The way there is not: rounds cost a "
             "training each, which one shot and a small dense network save."
-        )
+        ))  # fmt: skip
         lanes = figures.lane_table(arrived)
         st.dataframe(
             lanes,
@@ -86,8 +94,8 @@ def explain(arrived: Sequence[Arrival]) -> None:
             column_config={"epochs a run": st.column_config.NumberColumn(format="%.0f")},
         )
         show.downloads(lanes, "lanes")
-    with st.expander("The test behind the medal"):
-        st.markdown(TEST)
+    with st.expander(_("The test behind the medal")):
+        st.markdown(_(TEST))
         medals = figures.medal_table(arrived)
         st.dataframe(medals, hide_index=True, key="medal-table")
         show.downloads(medals, "medals")

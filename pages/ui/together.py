@@ -11,6 +11,7 @@ from prunelab import aside, figures, pair, treelab
 from prunelab.figures import percent
 from prunelab.pair import LEFT, Pair
 from prunelab.spec import RunSpec, SpecError
+from prunelab.speech import _
 from prunelab.treelab import Grown
 
 
@@ -34,11 +35,15 @@ def show_pair(tree: Grown, spec: RunSpec) -> None:
         elsewhere.wait(folder, "pair")
         return
     show.empty(
-        "One slider for both",
-        f"The network is pruned to {len(LEFT)} sizes and trained on each time. Then one slider "
-        "cuts the tree and the network to the same share, and you see both boundaries change.",
+        _("One slider for both"),
+        _(
+            "The network is pruned to {n} sizes and trained on each time. Then one slider "
+            "cuts the tree and the network to the same share, and you see both boundaries "
+            "change.",
+            n=len(LEFT),
+        ),
     )
-    if st.button("Prune the network too", key="pair", icon=":material/compare:"):
+    if st.button(_("Prune the network too"), key="pair", icon=":material/compare:"):
         elsewhere.begin(lambda: pair.start(ordered, desk.store().home))
         st.rerun()
 
@@ -48,8 +53,8 @@ def _sides(tree: Grown, net: Pair, spec: RunSpec) -> None:
     steps = treelab.steps(tree, rule)
     lines = figures.lines(tree, steps, net)
     left = st.select_slider(
-        "How much is left", LEFT, 0.12, format_func=percent, key="left", bind="query-params",
-        help="Of the leaves of the tree, and of the weights of the network.",
+        _("How much is left"), LEFT, 0.12, format_func=percent, key="left", bind="query-params",
+        help=_("Of the leaves of the tree, and of the weights of the network."),
     )  # fmt: skip
     stop = LEFT.index(left) if left in LEFT else 0
     at = treelab.at_leaves(steps, figures.leaves_left(tree, LEFT[stop]))
@@ -57,14 +62,17 @@ def _sides(tree: Grown, net: Pair, spec: RunSpec) -> None:
     with st.container(key="pair-both"):
         places = st.columns(2, gap="large")
     with places[0]:
-        st.markdown(f"**The tree**, cut by {rule}")
+        st.markdown(_("**The tree**, cut by {rule}", rule=rule))
         show.picture(
             lambda: figures.boundary(tree, seen, theme=shell.theme()), "tree-side",
             python=_python(spec, f"seen = treelab.seen(tree, treelab.kept(tree, {rule!r}, {at}))\n"
                            "figures.boundary(tree, seen).figure"),
         )  # fmt: skip
     with places[1]:
-        st.markdown(f"**The network**, {spec.model} cut by {spec.method} and trained on")
+        st.markdown(_(
+            "**The network**, {model} cut by {method} and trained on",
+            model=spec.model, method=spec.method,
+        ))  # fmt: skip
         show.picture(
             lambda: figures.answered(
                 tree, net.answers[stop], lines[1], stop, theme=shell.theme()
@@ -76,11 +84,11 @@ def _sides(tree: Grown, net: Pair, spec: RunSpec) -> None:
         lambda: figures.both(lines, stop, theme=shell.theme()), "both",
         python=_python(spec, f"figures.both(lines, {stop}).figure"),
     )  # fmt: skip
-    st.caption(
+    st.caption(_(
         "A tree answers in rectangles, a network in smooth regions. Both may lose much before new "
         "rows notice; then both miss structure that is there. The large mark is the smallest model "
         "within one standard error of its best. One seed: small differences may be luck."
-    )
+    ))  # fmt: skip
 
 
 def _read(folder: Path) -> Pair | None:

@@ -10,6 +10,7 @@ import streamlit as st
 
 from pages.ui import desk, elsewhere, show, words
 from prunelab import aside, trackers, tracking
+from prunelab.speech import _, many
 
 NAMES = {"mlflow": "MLflow", "tensorboard": "TensorBoard"}
 
@@ -17,11 +18,11 @@ NAMES = {"mlflow": "MLflow", "tensorboard": "TensorBoard"}
 def offer(keys: Sequence[str]) -> None:
     """Choose a tool, write finished runs for it, download them."""
     to = st.segmented_control(
-        "For another tool", list(NAMES), default="mlflow", format_func=NAMES.__getitem__,
+        _("For another tool"), list(NAMES), default="mlflow", format_func=NAMES.__getitem__,
         key="_track-to", required=True,
     ) or "mlflow"  # fmt: skip
     if why := trackers.missing(to):
-        st.caption(show.plain(f"{why} Then start PruneLab again."))
+        st.caption(show.plain(why + " " + _("Then start PruneLab again.")))
         return
     ordered = tracking.order(desk.store(), keys, to)
     folder = tracking.place(ordered, desk.whole().home)
@@ -41,15 +42,18 @@ def _state(ordered: dict[str, Any], folder: Path, going: bool) -> None:
     if state.name == "ready" and made.exists():
         size = words.bytes_(made.stat().st_size)
         st.download_button(
-            f"Download for {name}, {size}", made.read_bytes, made.name, "application/zip",
+            _("Download for {name}, {size}", name=name, size=size),
+            made.read_bytes, made.name, "application/zip",
             type="primary", on_click="ignore", icon=":material/download:", key="_track-download",
         )  # fmt: skip
-        st.caption(f"Unpack it; there `{tracking.OPEN[ordered['to']]}` opens it.")
+        st.caption(
+            _("Unpack it; there `{command}` opens it.", command=tracking.OPEN[ordered["to"]])
+        )
     elif state.name != "growing":
-        many = f"{len(ordered['runs'])} run{'s' if len(ordered['runs']) != 1 else ''}"
+        runs = len(ordered["runs"])
         st.button(
-            f"Write {many} for {name}", key="_track-start", icon=":material/monitoring:",
-            on_click=_start, args=(ordered,),
+            many("Write {n} run for {name}", "Write {n} runs for {name}", runs, name=name),
+            key="_track-start", icon=":material/monitoring:", on_click=_start, args=(ordered,),
         )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from prunelab.figures import accuracy, count
 from prunelab.figures.leaves import Scores
 from prunelab.spec import RunSpec
+from prunelab.speech import _
 from prunelab.treelab import Grown, Seen
 
 FEW = 0.005  # a difference in accuracy nobody would mind
@@ -12,12 +13,13 @@ FEW = 0.005  # a difference in accuracy nobody would mind
 
 def headline(tree: Grown, found: Seen) -> str:
     """What is left and how good it is, as one sentence without markup."""
-    right = f"{accuracy(found.validation)} right on new rows"
+    right = _("{accuracy} right on new rows", accuracy=accuracy(found.validation))
     if found.leaves == tree.leaves:
-        return f"All {count(tree.leaves)} leaves: {right}"
+        return _("All {n} leaves: {right}", n=count(tree.leaves), right=right)
     if found.leaves == 1:
-        return f"One leaf: {right}"
-    return f"{count(found.leaves)} of {count(tree.leaves)} leaves: {right}"
+        return _("One leaf: {right}", right=right)
+    left, all_ = count(found.leaves), count(tree.leaves)
+    return _("{left} of {all} leaves: {right}", left=left, all=all_, right=right)
 
 
 def verdict(found: Seen, scores: Scores) -> tuple[str, str]:
@@ -25,24 +27,39 @@ def verdict(found: Seen, scores: Scores) -> tuple[str, str]:
     best, smallest = int(scores.leaves[scores.best]), int(scores.leaves[scores.one_se])
     top, gap = float(scores.validation[scores.best]), found.train - found.validation
     if found.leaves < smallest and found.validation < top - FEW:
-        return "Over-pruned", (
-            f"It misses structure that is there: training and validation rows both suffer. "
-            f"From {count(smallest)} leaves on it is within one standard error of the best."
+        return _("Over-pruned"), (
+            _(
+                "It misses structure that is there: training and validation rows both "
+                "suffer. From {smallest} leaves on it is within one standard error of the "
+                "best.",
+                smallest=count(smallest),
+            )
         )
     if found.leaves > 2 * best and gap > 2 * FEW and found.validation < top:
-        return "Under-pruned", (
-            f"It knows its training rows by heart ({accuracy(found.train)}) and new rows less "
-            f"well ({accuracy(found.validation)}): what it learned beyond {count(best)} leaves "
-            f"is noise."
+        return _("Under-pruned"), (
+            _(
+                "It knows its training rows by heart ({train}) and new rows less well "
+                "({validation}): what it learned beyond {best} leaves is noise.",
+                train=accuracy(found.train),
+                validation=accuracy(found.validation),
+                best=count(best),
+            )
         )
     if found.validation >= top - FEW:
-        return "About right", (
-            "Of trees this good, smaller ones are easier to read and trust: try moving left until "
-            "the validation curve falls."
+        return _("About right"), (
+            _(
+                "Of trees this good, smaller ones are easier to read and trust: try moving "
+                "left until the validation curve falls."
+            )
         )
-    return "Within reach", (
-        f"Validation rows are told {accuracy(found.validation)} right, the best on this path is "
-        f"{accuracy(top)} with {count(best)} leaves. So small a difference may be luck."
+    return _("Within reach"), (
+        _(
+            "Validation rows are told {validation} right, the best on this path is {top} "
+            "with {best} leaves. So small a difference may be luck.",
+            validation=accuracy(found.validation),
+            top=accuracy(top),
+            best=count(best),
+        )
     )
 
 

@@ -11,28 +11,34 @@ import streamlit as st
 from pages.ui.show import plain
 from prunelab.own import apart
 from prunelab.spec import SpecError
+from prunelab.speech import _
 
 DATA = ("csv", "parquet", "npz")
 
 
 def data(name: str, start: str, target: str) -> str:
     """The stored name of one's own data; "" while there are none."""
-    return _kept("Your file", DATA, "file", f"upload-{name}", start, target=target, help=(
-        "A table with a column of classes, or arrays x and y in an .npz file."
+    return _kept(_("Your file"), DATA, "file", f"upload-{name}", start, target=target, help=(
+        _("A table with a column of classes, or arrays x and y in an .npz file.")
     ))  # fmt: skip
 
 
 def weights(model: str, entry: Mapping[str, Any], start: str) -> str:
     """The stored name of one's own weights, which take the place of the dense training."""
     network = "network" in entry["traits"]
-    kind, whose = ("safetensors", "network") if network else ("skops", "tree or forest")
+    kind, label = "skops", _("Your tree or forest")
+    if network:
+        kind, label = "safetensors", _("Your network")
     if st.session_state.setdefault("_weights_of", model) != model:
         st.session_state["_weights_of"] = model
         st.query_params.pop("weights", None)  # they are of another model
-    with st.expander("Start from your own weights", expanded=bool(start)):
-        return _kept(f"Your {whose}", (kind,), "weights", f"upload-{model}", start, help=(
-            f"A .{kind} file of {model}, as the export of a run holds it. It is pruned as it is: "
-            f"the dense model is not trained."
+    with st.expander(_("Start from your own weights"), expanded=bool(start)):
+        return _kept(label, (kind,), "weights", f"upload-{model}", start, help=(
+            _(
+                "A .{kind} file of {model}, as the export of a run holds it. It is pruned as it "
+                "is: the dense model is not trained.",
+                kind=kind, model=model,
+            )
         ))  # fmt: skip
 
 
@@ -57,7 +63,7 @@ def _kept(
         allowed = re.compile(rf"[0-9a-f]{{64}}\.({'|'.join(kinds)})")
         stored = linked if allowed.fullmatch(linked) else start
         if stored:
-            st.caption("Using the file of this link.")
+            st.caption(_("Using the file of this link."))
         return stored
     try:
         found = _received(given, key, target)
@@ -75,7 +81,7 @@ def _received(given: Any, key: str, target: str) -> apart.Received:
     mark = (given.file_id, target)
     known = st.session_state.get(f"_{key}")
     if known is None or known[0] != mark:
-        with st.spinner("Reading the file"):
+        with st.spinner(_("Reading the file")):
             known = (mark, _read(given, target))
         st.session_state[f"_{key}"] = known
     if isinstance(known[1], SpecError):
@@ -96,7 +102,14 @@ def _words(found: apart.Summary) -> str:
     match found.kind:
         case "table" | "arrays":
             sides = " × ".join(map(str, facts["shape"]))
-            return f"{facts['rows']:,} rows of {sides}, {len(facts['classes'])} classes"
+            return _(
+                "{rows:,} rows of {sides}, {n} classes",
+                rows=facts["rows"], sides=sides, n=len(facts["classes"]),
+            )  # fmt: skip
         case "weights":
-            return f"{facts['tensors']:,} tensors, {facts['parameters']:,} numbers"
-    return f"{facts['trees']:,} trees of {facts['nodes']:,} nodes, {len(facts['classes'])} classes"
+            tensors, numbers = facts["tensors"], facts["parameters"]
+            return _("{tensors:,} tensors, {numbers:,} numbers", tensors=tensors, numbers=numbers)
+    return _(
+        "{trees:,} trees of {nodes:,} nodes, {n} classes",
+        trees=facts["trees"], nodes=facts["nodes"], n=len(facts["classes"]),
+    )  # fmt: skip

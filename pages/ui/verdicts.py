@@ -17,15 +17,16 @@ from prunelab.fair import Case, Entry, Finding, Judgement
 from prunelab.fair.case import CONTROLS
 from prunelab.layers import kept_units
 from prunelab.spec import RunSpec
+from prunelab.speech import _, many, mark
 
 Add = Callable[[tuple[RunSpec, ...], tuple[str, ...]], None]
 WORDS = {
-    "A": "Every rule is kept.",
-    "B": "Sound; what is missing would not change much.",
-    "C": "One rule that matters is broken, or several small ones.",
-    "D": "Too much is missing to build on it.",
-    "E": "Little can be concluded from these runs.",
-    "F": "Nothing can be concluded from these runs.",
+    "A": mark("Every rule is kept."),
+    "B": mark("Sound; what is missing would not change much."),
+    "C": mark("One rule that matters is broken, or several small ones."),
+    "D": mark("Too much is missing to build on it."),
+    "E": mark("Little can be concluded from these runs."),
+    "F": mark("Nothing can be concluded from these runs."),
 }
 
 
@@ -51,8 +52,11 @@ def grade(judged: Judgement) -> None:
     kept = sum(f.holds for f in judged.findings)
     letter, words = st.columns([1, 7], vertical_alignment="center")
     letter.html(f'<p class="grade {judged.grade}">{judged.grade}</p>')
-    words.markdown(f"**{WORDS[judged.grade]}**")
-    words.markdown(f"{kept} of {len(judged.findings)} rules of fair comparison are kept.")
+    words.markdown(f"**{_(WORDS[judged.grade])}**")
+    words.markdown(_(
+        "{kept} of {all} rules of fair comparison are kept.",
+        kept=kept, all=len(judged.findings),
+    ))  # fmt: skip
 
 
 def broken(judged: Judgement, *, add: Add) -> None:
@@ -60,7 +64,7 @@ def broken(judged: Judgement, *, add: Add) -> None:
     for finding in judged.broken:
         with st.container(border=True, key=f"card-{finding.name.replace(' ', '-')}"):
             text, button = st.columns([2, 1], vertical_alignment="center")
-            small = "" if finding.must else " (a small point)"
+            small = "" if finding.must else _(" (a small point)")
             text.markdown(f"**{finding.title}**{small}")
             text.markdown(show.plain(f"{finding.said} {finding.todo}"))
             text.caption(finding.source)
@@ -73,7 +77,7 @@ def _button(finding: Finding, add: Add) -> None:
     states = fleet.states(finding.missing)
     new = tuple(s for s in finding.missing if states.get(s.key) not in (*desk.ACTIVE, "finished"))
     refused = fleet.refusal((), new)
-    label = f"Add {len(new)} run{'s' if len(new) != 1 else ''}" if new else "On their way"
+    label = many("Add {n} run", "Add {n} runs", len(new)) if new else _("On their way")
     st.button(
         label, key=f"add-{finding.name}", width="stretch", icon=":material/add:",
         on_click=add, args=(new, finding.instead_of), disabled=not new or bool(refused),
@@ -84,11 +88,11 @@ def _button(finding: Finding, add: Add) -> None:
 
 def kept(judged: Judgement, python: str) -> None:
     """All rules with their sources, a click away."""
-    with st.expander("All rules, and where they are written"):
-        st.markdown(
+    with st.expander(_("All rules, and where they are written")):
+        st.markdown(_(
             "A broken rule that matters costs 3, a small one 1. Nothing is an **A**, up to 2 a "
             "**B**, 4 a **C**, 7 a **D**, 10 an **E**."
-        )
+        ))  # fmt: skip
         st.dataframe(judged.table, hide_index=True, key="rules")
         show.twins(judged.table, "referee", python=python)
 
@@ -97,10 +101,10 @@ def chance(seen: Seen) -> None:
     """Which differences are beyond chance."""
     rows, python = seen.rows, seen.python
     if rows["series"].nunique() < 2:
-        st.info("One line has nothing to be compared with. Choose another on the left.")
+        st.info(_("One line has nothing to be compared with. Choose another on the left."))
         return
     names = sorted(rows["series"].unique(), key=lambda n: (not figures.is_baseline(n), n))
-    other = st.selectbox("Compared with", names, key="against", width=320)
+    other = st.selectbox(_("Compared with"), names, key="against", width=320)
     shown = rows[rows["asked"] > 0]
     show.picture(
         lambda: figures.gaps(fair.compared(shown, other), theme=shell.theme()),
@@ -108,20 +112,24 @@ def chance(seen: Seen) -> None:
         python=f"{python}runs.plot.gaps({other!r})",
     )
     _over_all(shown, other)
-    with st.expander("The test behind it"):
-        st.markdown(TEST)
+    with st.expander(_("The test behind it")):
+        st.markdown(_(TEST))
 
 
 def _over_all(rows: pd.DataFrame, other: str) -> None:
     for one in fair.overall(rows, other)[:6]:
         if one.seeds > 1:
-            ends = f"{100 * one.low:+.1f} to {100 * one.high:+.1f} points"
-            clear = "" if one.low > 0 or one.high < 0 else " **Not beyond chance.**"
-            line = f"Over all {one.points} sparsities **{show.plain(one.series)}** is"
-            st.markdown(f"{line} {ends} ahead of {show.plain(other)}.{clear}")
+            line = _(
+                "Over all {n} sparsities **{series}** is {low:+.1f} to {high:+.1f} points ahead of "
+                "{other}.",
+                n=one.points, series=show.plain(one.series), low=100 * one.low,
+                high=100 * one.high, other=show.plain(other),
+            )  # fmt: skip
+            clear = "" if one.low > 0 or one.high < 0 else " " + _("**Not beyond chance.**")
+            st.markdown(line + clear)
 
 
-TEST = """
+TEST = mark("""
 Runs with the same seed begin with the same values and see the examples in the same order. So they
 are compared **seed by seed**: the difference in each seed, its mean, and a 95 % t-interval of it
 (paired t-test). Looking at many differences finds some by luck; **Holm's correction** raises the
@@ -133,19 +141,19 @@ With fewer than five seeds a bootstrap is too sure of itself, and the wider t-in
 
 "No difference found" is not "equal". The column *detectable* of the numbers says which gap so many
 seeds would find in four of five cases.
-"""
+""")
 
 
 def _shared_sparsity(results: Sequence[Result]) -> float | None:
     """The sparsity one looks at, of those that every line has run; None where there is none."""
     stops = _stops(results)
     if not stops:
-        st.info("There is no sparsity that every line has run; choose fewer lines on the left.")
+        st.info(_("There is no sparsity that every line has run; choose fewer lines on the left."))
         return None
     if len(stops) == 1:
         return stops[0]
     at: float = st.select_slider(
-        "Sparsity", stops, stops[-1], format_func=figures.percent, key="paid-at", width=480
+        _("Sparsity"), stops, stops[-1], format_func=figures.percent, key="paid-at", width=480
     )
     return at
 
@@ -156,7 +164,7 @@ def paid(seen: Seen) -> None:
     at = _shared_sparsity(results)
     if at is None:
         return
-    found, _ = fair.by_series(results, at)
+    found = fair.by_series(results, at)[0]
     whole = {n: [w for r in rs if (w := _whole(r))] for n, rs in found.items()}
     classes = next((list(r.settings.get("classes", ())) for rs in whole.values() for r in rs), [])
     show.picture(
@@ -165,7 +173,7 @@ def paid(seen: Seen) -> None:
         python=f"{python}runs.plot.damage({at})",
     )
     names = sorted(found, key=lambda n: (figures.is_baseline(n.split(" · ")[0]), n))
-    name = st.selectbox("Forgotten by", names, key="forgotten-by", width=320)
+    name = st.selectbox(_("Forgotten by"), names, key="forgotten-by", width=320)
     keys = {p.key for p in figures.points(results) if p.series == name and p.asked}
     line = shipped.answers_by_sparsity(r for r in results if r.key in keys)
     show.picture(
@@ -185,7 +193,7 @@ def agreement(seen: Seen) -> None:
     at = _shared_sparsity(seen.methods)
     if at is None:
         return
-    found, _ = fair.by_series(seen.methods, at)
+    found = fair.by_series(seen.methods, at)[0]
     python = f"{seen.python}runs.plot.agreement({at})"
     show.picture(lambda: _agreed(found), "agreement", python=python)
 
@@ -217,28 +225,30 @@ def rethinking(seen: Seen) -> None:
     case = Case.of(seen.results, desk.known())
     nets = list(dict.fromkeys(e.series for e in case.own if e.network and not e.random))
     if not nets:
-        st.info("These controls are for networks that a method prunes; no such run is chosen.")
+        st.info(_("These controls are for networks that a method prunes; no such run is chosen."))
         return
-    st.markdown(
+    st.markdown(_(
         "What is left may owe its accuracy to its shape, to the values it inherited, or to the "
         "longer training. Controls change one of these at a time (Liu et al. 2019): from scratch "
         "for as many epochs, and for as many multiply-adds; a narrow network with no holes; and "
         "the dense one trained for the same time."
-    )
-    left, right, _ = st.columns(3)
-    series = left.selectbox("Controls of", nets, key="controls-of")
+    ))  # fmt: skip
+    left, right = st.columns(3)[:2]
+    series = left.selectbox(_("Controls of"), nets, key="controls-of")
     mine = [e for e in case.own if e.series == series]
     stops = sorted({e.at for e in mine}, reverse=True)
     known = [at for at in stops if shipped.controls(_keys(mine, at))]
     at = right.selectbox(
-        "at", stops, stops.index(known[0]) if known else 0, key="controls-at",
+        _("at"), stops, stops.index(known[0]) if known else 0, key="controls-at",
         format_func=figures.percent,
     )  # fmt: skip
     here = [e for e in mine if e.at == at]
     asked = {e.spec.seed: every(replace(e.spec, recover=""), e.result.plan) for e in here}
     specs = [spec for by_name in asked.values() for spec in by_name.values()]
     done = shipped.controls(spec.key for spec in specs)
-    fleet.start_button(specs, done.__contains__, key="start-controls", label="Run {} controls")
+    fleet.start_button(
+        specs, done.__contains__, key="start-controls", label=mark("Run {n} controls")
+    )
     if done:
         found = {
             name: [done[by[name].key] for by in asked.values() if by[name].key in done]

@@ -16,11 +16,18 @@ from prunelab import figures
 from prunelab.catalogue import with_baselines
 from prunelab.events import Result
 from prunelab.spec import RunSpec, sweep
+from prunelab.speech import _, mark
 
 CURVE = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
-TABS = ("Trade-off", "Size & cost", "Confusion", "Details", "Python")
-PARTS = {"splits": ("Splits", "Trees", "Tree"), "examples": ("Examples", "Classes", "Class")}
-USUAL = ("Weights", "Layers", "Layer")  # what is drawn, grouped by what, one of these
+TABS = (
+    mark("Trade-off"), mark("Size & cost"), mark("Confusion"), mark("Details"), mark("Python"),
+)  # fmt: skip
+PARTS = {
+    "splits": (mark("Splits"), mark("Trees"), mark("Tree")),
+    "examples": (mark("Examples"), mark("Classes"), mark("Class")),
+}
+# What is drawn, grouped by what, one of these.
+USUAL = (mark("Weights"), mark("Layers"), mark("Layer"))
 
 
 def tabs(result: Result) -> None:
@@ -39,7 +46,7 @@ def weights(result: Result, spec: RunSpec) -> None:
         _tree(result, tree, spec)
     kinds = sorted({name.split()[0] for name in result.histograms}, reverse=True)
     if not kinds:
-        st.info("This run has sent no histogram.")
+        st.info(_("This run has sent no histogram."))
         return
     names = [row["name"] for row in list(result.histograms.values())[-1].layers]
     layer, kind = _which(names, kinds, PARTS.get(result.unit, USUAL)[2])
@@ -60,14 +67,19 @@ def _which(names: Sequence[str], kinds: Sequence[str], label: str) -> tuple[str 
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if len(names) > 1:
             options = ["all", *names]
-            one = st.selectbox(label, options, key="layer", bind="query-params", width=220)
+            one = st.selectbox(
+                _(label), options, format_func=lambda name: _(name) if name == "all" else name,
+                key="layer", bind="query-params", width=220,
+            )  # fmt: skip
         if len(kinds) > 1:
-            kind = st.segmented_control("Show", kinds, default=kind, key="quantity") or kind
+            kind = st.segmented_control(
+                _("Show"), kinds, default=kind, format_func=_, key="quantity"
+            ) or kind  # fmt: skip
     return (one if one in names else None), kind
 
 
 def _tree(result: Result, tree: Mapping[str, Any], spec: RunSpec) -> None:
-    before = st.toggle("Show the tree before pruning", key="whole", bind="query-params")
+    before = st.toggle(_("Show the tree before pruning"), key="whole", bind="query-params")
     clicked = show.picture(
         lambda: figures.tree(tree, theme=shell.theme(), before=before),
         "tree",
@@ -87,9 +99,9 @@ def layers(result: Result, spec: RunSpec) -> None:
     )
     table = figures.layer_table(result)
     if result.epochs:
-        st.caption(
+        st.caption(_(
             "Tick a row of the table, or click a layer in the picture: all its weights open below."
-        )
+        ))  # fmt: skip
     sent = st.dataframe(
         table,
         hide_index=True,
@@ -111,7 +123,7 @@ def layers(result: Result, spec: RunSpec) -> None:
         return
     found = desk.weights(result.key, name, result.status)
     if found is None:
-        st.info("The weights of this run were not kept, or this model has none.")
+        st.info(_("The weights of this run were not kept, or this model has none."))
         return
     closer.weights(result, name, *found)
 
@@ -132,10 +144,10 @@ def tradeoff(result: Result, spec: RunSpec) -> None:
         found.append(result)
     missing = _missing(spec, found)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        log = st.toggle("Open up the sparse end", key="log", bind="query-params")
+        log = st.toggle(_("Open up the sparse end"), key="log", bind="query-params")
         if missing:
             st.button(
-                f"Complete the curve: {len(missing)} runs with random beside them",
+                _("Complete the curve: {n} runs with random beside them", n=len(missing)),
                 on_click=desk.start,
                 args=(missing,),
                 key="complete",
@@ -168,7 +180,7 @@ def _waiting(spec: RunSpec) -> None:
         left = desk.store().count(data=spec.data, model=spec.model, state=desk.ACTIVE)
         if left < active:
             st.rerun()
-        st.caption(f"{left} more runs are on their way; each adds a dot.")
+        st.caption(_("{n} more runs are on their way; each adds a dot.", n=left))
 
     st.fragment(count, run_every=2.0)()
 
@@ -205,12 +217,12 @@ def details(result: Result, spec: RunSpec) -> None:
             python=words.python(spec, "run.plot.curve()"),
         )
     left, right = st.columns(2, gap="large")
-    left.markdown("**Settings**")
+    left.markdown(_("**Settings**"))
     left.dataframe(_rows({**spec.to_json(), **result.settings}), hide_index=True, key="settings")
-    right.markdown("**Made with**")
+    right.markdown(_("**Made with**"))
     right.dataframe(_rows(result.manifest), hide_index=True, key="manifest")
     st.download_button(
-        "run.json",
+        _("run.json"),
         json.dumps(result.to_json(), indent=1),
         f"{result.key}.json",
         "application/json",

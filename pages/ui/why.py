@@ -12,34 +12,46 @@ from prunelab.events import Result
 from prunelab.figures import count
 from prunelab.reasons import Reasons
 from prunelab.spec import RunSpec, SpecError
+from prunelab.speech import _, mark
 from prunelab.why import Why
 
 
 def card(found: Why, what: str, *, among: str, score: str = "", note: str = "") -> None:
     """Score, rank, line and who else keeps it; ``score`` is how the score came about, if told.
 
-    ``among`` says what it was ranked with: "{} in this layer", with how many in the middle.
+    ``among`` says what it was ranked with: "300 in this layer".
     """
     with st.container(border=True, key="card-why"):
-        st.markdown(f"**Why does {show.plain(what)} {'stay' if found.kept else 'go'}?**")
+        what = show.plain(what)
+        stays, goes = (
+            _("**Why does {what} stay?**", what=what),
+            _("**Why does {what} go?**", what=what),
+        )
+        st.markdown(stays if found.kept else goes)
         if found.score is not None:
             _ranked(found, among, score or f"{found.score:.4g}")
         if note:
             st.markdown(note)
         others = len(found.also_kept) + len(found.also_gone)
         if others:
-            st.markdown(f"{len(found.also_kept)} of {others} other methods would keep it")
-            with st.expander("Which"):
-                st.markdown(f"**Keep it:** {_list(found.also_kept)}")
-                st.markdown(f"**Let it go:** {_list(found.also_gone)}")
+            st.markdown(_(
+                "{n} of {all} other methods would keep it",
+                n=len(found.also_kept), all=others,
+            ))  # fmt: skip
+            with st.expander(_("Which")):
+                st.markdown(_("**Keep it:** {methods}", methods=_list(found.also_kept)))
+                st.markdown(_("**Let it go:** {methods}", methods=_list(found.also_gone)))
 
 
 def _ranked(found: Why, among: str, score: str) -> None:
-    st.markdown(f"Its score: {show.plain(score)}")
-    st.markdown(f"Rank {count(found.rank)} of {among.format(count(found.of))}")
+    st.markdown(_("Its score: {score}", score=show.plain(score)))
+    st.markdown(_("Rank {rank} of {among}", rank=count(found.rank), among=among))
     if found.lowest_kept is not None and found.highest_gone is not None:
         low, high = _apart(found.lowest_kept, found.highest_gone)
-        st.markdown(f"The lowest that stays has {low}, the highest that goes {high}")
+        st.markdown(_(
+            "The lowest that stays has {low}, the highest that goes {high}",
+            low=low, high=high,
+        ))  # fmt: skip
 
 
 def _apart(one: float, other: float) -> tuple[str, str]:
@@ -49,11 +61,17 @@ def _apart(one: float, other: float) -> tuple[str, str]:
 
 
 def _list(names: tuple[str, ...]) -> str:
-    return ", ".join(f"`{name}`" for name in names) or "none"
+    return ", ".join(f"`{name}`" for name in names) or _("none")
 
 
 def of_run(
-    result: Result, group: str, unit: int, what: str, *, kept: bool, noun: str = "layer"
+    result: Result,
+    group: str,
+    unit: int,
+    what: str,
+    *,
+    kept: bool,
+    place: str = mark("{n} in this layer"),
 ) -> None:
     """Why a unit of a run stays or goes; the first time another process asks all methods.
 
@@ -67,20 +85,23 @@ def of_run(
     try:
         why = found.why(group, unit, kept=kept)
     except ValueError:
-        st.info("The units of this run are others than those that are drawn.")
+        st.info(_("The units of this run are others than those that are drawn."))
         return
-    among = f"all {{}} {result.unit or 'units'}" if found.whole else f"{{}} in this {noun}"
+    units, all_ = _(result.unit or mark("units")), count(why.of)
+    among = _("all {n} {units}", n=all_, units=units) if found.whole else _(place, n=all_)
     label = f"{found.label} = {why.score:.3g}" if why.score is not None else ""
     card(why, what, among=among, score=label, note=_note(found, group, unit, kept=kept))
     for note in notes:
         st.caption(show.plain(note))
-    st.caption(
+    st.caption(_(
         "The other methods look at the same model, each with its usual settings, and keep as many "
-        f"{result.unit or 'units'}; those that prune before training look at the first values."
-    )
+        "{units}; those that prune before training look at the first values.",
+        units=units,
+    ))  # fmt: skip
     if shows := _xray(spec.method):
         st.page_link(
-            shell.page("xray"), label=f"{spec.method} step by step", icon=":material/search:",
+            shell.page("xray"), label=_("{method} step by step", method=spec.method),
+            icon=":material/search:",
             query_params=shows,
         )  # fmt: skip
 
@@ -88,19 +109,20 @@ def of_run(
 def _note(found: Reasons, group: str, unit: int, *, kept: bool) -> str:
     """What the ranking does not explain."""
     if not found.scores:
-        return (
-            f"{found.method} chose again and again while the network trained, so no single score "
-            "decided. Training-time shows when it went."
+        return _(
+            "{method} chose again and again while the network trained, so no single "
+            "score decided. Training-time shows when it went.",
+            method=found.method,
         )
     if found.kept[found.method][group][unit] != kept:
-        return (
-            "By this score alone it would be the other way round: the run chose in rounds, or "
-            "chose later, when the values were others."
+        return _(
+            "By this score alone it would be the other way round: the run chose in "
+            "rounds, or chose later, when the values were others."
         )
     return (
         ""
         if found.why(group, unit, kept=kept).by_rank
-        else ("Rank alone did not decide: this method chooses within small groups, one from each.")
+        else _("Rank alone did not decide: this method chooses within small groups, one from each.")
     )
 
 
@@ -113,7 +135,8 @@ def _asked(spec: RunSpec) -> tuple[Reasons | None, tuple[str, ...]]:
     try:
         ordered = reasons.order(spec)
     except SpecError as refused:
-        st.info(show.plain(f"The methods cannot be asked about this run: {refused}"))
+        why = _("The methods cannot be asked about this run: {problem}", problem=refused)
+        st.info(show.plain(why))
         return None, ()
     folder = reasons.place(ordered, desk.store().home)
     found, damage = elsewhere.read(_read, folder, ready=True)
@@ -126,9 +149,9 @@ def _asked(spec: RunSpec) -> tuple[Reasons | None, tuple[str, ...]]:
     if state.name == "growing":
         elsewhere.wait(folder, "reasons")
         return None, ()
-    st.error(show.plain(damage or state.reason or "The methods could not be asked."))
+    st.error(show.plain(damage or state.reason or _("The methods could not be asked.")))
     st.button(
-        "Ask again", key="ask-again", icon=":material/replay:", on_click=elsewhere.begin,
+        _("Ask again"), key="ask-again", icon=":material/replay:", on_click=elsewhere.begin,
         args=(lambda: reasons.start(ordered, desk.store().home),),
     )  # fmt: skip
     return None, ()

@@ -8,35 +8,47 @@ from typing import Any
 from prunelab.events import Result
 from prunelab.figures import accuracy, percent
 from prunelab.spec import RunSpec
+from prunelab.speech import _, mark
 
 PHASES = {
-    "dense": "Training the dense model",
-    "recover": "Recovering: training what is left",
-    "train": "Training and pruning together",
+    "dense": mark("Training the dense model"),
+    "recover": mark("Recovering: training what is left"),
+    "train": mark("Training and pruning together"),
 }
 
 
 def headline(result: Result) -> str:
     """What came out, as one sentence without markup."""
     if result.status == "failed":
-        return "This run could not go on"
+        return _("This run could not go on")
     if result.status == "queued":
-        return "Waiting for a free worker"
+        return _("Waiting for a free worker")
     gone = result.sparsity.get("achieved") or 0.0
-    what = f"{percent(gone)} of the {result.unit or 'weights'} gone"
+    what = _(
+        "{gone} of the {units} gone", gone=percent(gone), units=_(result.unit or mark("weights"))
+    )
     if not result.dense or not result.recovered or result.status != "finished":
-        return "Cancelled before the end" if result.status == "cancelled" else _going(result, what)
+        return (
+            _("Cancelled before the end") if result.status == "cancelled" else _going(result, what)
+        )
     before, after = _score(result.dense), _score(result.recovered)
     if round(before, 3) == round(after, 3):
-        return f"{what}, accuracy still {accuracy(after)}"
-    return f"{what}, accuracy {100 * before:.1f} → {accuracy(after)}"
+        return _("{what}, accuracy still {after}", what=what, after=accuracy(after))
+    return _(
+        "{what}, accuracy {before:.1f} → {after}",
+        what=what, before=100 * before, after=accuracy(after),
+    )  # fmt: skip
 
 
 def _going(result: Result, what: str) -> str:
     if not result.masks:
-        return "Training the dense model first"
+        return _("Training the dense model first")
     phase = result.epochs[-1].phase if result.epochs else ""
-    return f"{what}, training on" if phase == "train" else f"{what}, recovering"
+    return (
+        _("{what}, training on", what=what)
+        if phase == "train"
+        else _("{what}, recovering", what=what)
+    )
 
 
 def _score(values: Any) -> float:
@@ -53,18 +65,21 @@ def verdict(result: Result) -> str:
         return _of_examples(lost)
     if "pruned" in _stages(result) and _score(result.pruned) < _score(result.recovered) - 0.02:
         fell = accuracy(_score(result.pruned))
-        return f"Right after the cut it was {fell}; training what was left brought the rest back."
+        return _(
+            "Right after the cut it was {fell}; training what was left brought the rest back.",
+            fell=fell,
+        )
     if lost <= 0.005:
-        return "What was removed was hardly needed."
+        return _("What was removed was hardly needed.")
     if lost < 0.05:
-        return "A small price. Look at the trade-off for where it becomes a large one."
-    return "Too much was removed, or the wrong parts. Try less sparsity or another method."
+        return _("A small price. Look at the trade-off for where it becomes a large one.")
+    return _("Too much was removed, or the wrong parts. Try less sparsity or another method.")
 
 
 def _of_examples(lost: float) -> str:
     if lost <= 0.005:
-        return "What went was hardly needed. Whether it was well chosen, random examples tell."
-    return "Something was needed of what went. Would random examples have done as well?"
+        return _("What went was hardly needed. Whether it was well chosen, random examples tell.")
+    return _("Something was needed of what went. Would random examples have done as well?")
 
 
 def _stages(result: Result) -> list[str]:
@@ -74,10 +89,11 @@ def _stages(result: Result) -> list[str]:
 def progress(result: Result) -> str:
     """Where a run is, for the line at its progress bar."""
     if not result.epochs:
-        return "Preparing data and model" if result.status == "running" else "In the queue"
+        return _("Preparing data and model") if result.status == "running" else _("In the queue")
     last = result.epochs[-1]
-    phase = PHASES.get(last.phase, last.phase.capitalize())
-    return f"{phase} · epoch {last.epoch} of {last.epochs}"
+    phase = _(PHASES.get(last.phase, last.phase.capitalize()))
+    epoch, epochs = last.epoch, last.epochs
+    return _("{phase} · epoch {epoch} of {epochs}", phase=phase, epoch=epoch, epochs=epochs)
 
 
 def python(spec: RunSpec, call: str) -> str:

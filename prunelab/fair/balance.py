@@ -7,6 +7,8 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from prunelab.speech import _
+
 CONFIDENCE = 0.95
 FINEST = 0.005  # of sparsity; finer steps say nothing
 Lost = Callable[[float], Mapping[int, float]]
@@ -32,13 +34,17 @@ class Balance(NamedTuple):
 
     def __str__(self) -> str:
         if not self.sparsity:
-            return f"No sparsity that was tried loses at most {100 * self.tolerated:g} points."
+            return _(
+                "No sparsity that was tried loses at most {tolerated:g} points.",
+                tolerated=100 * self.tolerated,
+            )
         found = next(t for t in self.tries if t.sparsity == self.sparsity)
-        return (
-            f"{100 * self.sparsity:.1f} % can go: {100 * found.lost:+.2f} points lost, the mean "
-            f"of {found.seeds} seeds, at most {100 * found.most:.2f} with "
-            f"{100 * self.confidence:g} % confidence."
-        )
+        return _(
+            "{sparsity:.1f} % can go: {lost:+.2f} points lost, the mean of {seeds} "
+            "seeds, at most {most:.2f} with {confidence:g} % confidence.",
+            sparsity=100 * self.sparsity, lost=100 * found.lost, seeds=found.seeds,
+            most=100 * found.most, confidence=100 * self.confidence,
+        )  # fmt: skip
 
 
 def balance(
@@ -72,7 +78,7 @@ def balance(
     tries = {s: tried(s, lost(s), tolerated, confidence) for s in (low, high)}
     if tries[low].holds and not tries[high].holds:
         ends = (low, high)
-        for _ in range(steps):
+        for _step in range(steps):
             middle = round(1 - math.sqrt((1 - ends[0]) * (1 - ends[1])), 4)
             if min(middle - ends[0], ends[1] - middle) < FINEST / 2:
                 break

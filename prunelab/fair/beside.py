@@ -8,6 +8,7 @@ from typing import Any
 from prunelab.catalogue import fits, fits_data, with_baselines
 from prunelab.controls import controls
 from prunelab.fair.case import Case, Entry, Said, many
+from prunelab.speech import _
 
 PAIRS = 3
 SUBJECTS = (
@@ -22,10 +23,10 @@ def dense(case: Case) -> Said:
     """Every run has the numbers of its own dense model."""
     bare = [e for e in case.entries if "accuracy" not in e.result.dense]
     if not bare:
-        return Said(True, "Every run measured its own dense model.")
+        return Said(True, _("Every run measured its own dense model."))
     fresh = [replace(e.spec, sparsity=0.0, layers={}) for e in bare]
-    said = f"{many(bare)} without the accuracy of the dense model."
-    return Said(False, said, "Run the dense model with the same seeds.", case.absent(fresh))
+    said = _("{runs} without the accuracy of the dense model.", runs=many(bare))
+    return Said(False, said, _("Run the dense model with the same seeds."), case.absent(fresh))
 
 
 def random(case: Case) -> Said:
@@ -35,11 +36,11 @@ def random(case: Case) -> Said:
         e for e in case.own if not e.random and (e.subject, e.at, e.baseline) not in have
     ]  # fmt: skip
     if not lack:
-        return Said(True, "Random pruning stands beside every method.")
+        return Said(True, _("Random pruning stands beside every method."))
     wanted = with_baselines([e.spec for e in lack], case.known)
     names = ", ".join(sorted({e.spec.method for e in lack}))
-    said = f"Nothing shows whether {names} does better than chance."
-    return Said(False, said, "Add random pruning at the same sparsities.", case.absent(wanted))
+    said = _("Nothing shows whether {names} does better than chance.", names=names)
+    return Said(False, said, _("Add random pruning at the same sparsities."), case.absent(wanted))
 
 
 def magnitude(case: Case) -> Said:
@@ -56,10 +57,10 @@ def magnitude(case: Case) -> Said:
             if (e.subject, e.at, name, scope or "global") not in have
         ]
     if not wanted:
-        return Said(True, "The simplest score stands beside the others.")
+        return Said(True, _("The simplest score stands beside the others."))
     names = sorted({f"{s.method} {s.scope}".strip() for s in wanted})
-    said = f"The simplest scores are not all there: {', '.join(names)}."
-    return Said(False, said, "Add them; they are hard to beat.", case.absent(wanted))
+    said = _("The simplest scores are not all there: {names}.", names=", ".join(names))
+    return Said(False, said, _("Add them; they are hard to beat."), case.absent(wanted))
 
 
 def scratch(case: Case) -> Said:
@@ -74,11 +75,11 @@ def scratch(case: Case) -> Said:
         and (e.subject, e.at, e.spec.seed, e.spec.method, control.recover) not in have
     ]
     if not any(e.structured for e in case.pruned):
-        return Said(True, "No method here makes a smaller architecture.")
+        return Said(True, _("No method here makes a smaller architecture."))
     if not wanted:
-        return Said(True, "Each small architecture was trained from scratch too.")
-    said = "The small network may be all that matters, not what it inherits."
-    todo = "Train each from scratch: for as many epochs, and for as many multiply-adds."
+        return Said(True, _("Each small architecture was trained from scratch too."))
+    said = _("The small network may be all that matters, not what it inherits.")
+    todo = _("Train each from scratch: for as many epochs, and for as many multiply-adds.")
     return Said(False, said, todo, case.absent(wanted))
 
 
@@ -88,13 +89,13 @@ def as_long(case: Case) -> Said:
     have = {(e.subject, e.spec.seed) for e in case.entries if not e.at}
     lack = [e for e in nets if (e.subject, e.spec.seed) not in have]
     if not lack:
-        return Said(True, "The dense model had as much training, or none is needed.")
+        return Said(True, _("The dense model had as much training, or none is needed."))
     longest: dict[tuple[str, int], Entry] = {}
     for e in sorted(lack, key=lambda e: e.budget):
         longest[e.subject, e.spec.seed] = e
     wanted = [controls(e.spec)["dense, trained as long"] for e in longest.values()]
-    said = "Pruned models train longer than the dense one they are compared with."
-    return Said(False, said, "Train the dense model as long.", case.absent(wanted))
+    said = _("Pruned models train longer than the dense one they are compared with.")
+    return Said(False, said, _("Train the dense model as long."), case.absent(wanted))
 
 
 def subjects(case: Case) -> Said:
@@ -102,7 +103,7 @@ def subjects(case: Case) -> Said:
     groups = case.by(lambda e: (e.spec.data, e.spec.model))
     real = [pair for pair in groups if pair[0] not in TOYS]
     if len(groups) >= PAIRS and real:
-        return Said(True, f"{len(groups)} pairs of data and model.")
+        return Said(True, _("{n} pairs of data and model.", n=len(groups)))
     first = next(iter(groups.values()))
     more = [
         (data, model)
@@ -120,10 +121,15 @@ def subjects(case: Case) -> Said:
         for data, model in more[: max(1, PAIRS - len(groups))]
         for e in first
     ]
-    names = " and ".join(f"{model} on {data}" for data, model in groups)
-    toys = "" if real else "; such small data are a demonstration, no evidence"
-    todo = "Claim it for these alone, or repeat it on others."
-    return Said(False, f"Only {names}{toys}.", todo, case.absent(wanted))
+    pairs = [_("{model} on {data}", model=model, data=data) for data, model in groups]
+    said = _("Only {pairs}.", pairs=_(" and ").join(pairs))
+    if not real:
+        said = _(
+            "Only {pairs}; such small data are a demonstration, no evidence.",
+            pairs=_(" and ").join(pairs),
+        )
+    todo = _("Claim it for these alone, or repeat it on others.")
+    return Said(False, said, todo, case.absent(wanted))
 
 
 def _fits(case: Case, entry: Entry, data: str, model: str) -> bool:

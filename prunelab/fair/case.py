@@ -11,6 +11,7 @@ from prunelab.catalogue import unit_of
 from prunelab.events import Result
 from prunelab.figures.means import points
 from prunelab.spec import RunSpec
+from prunelab.speech import _
 
 CONTROLS = ("reinit", "shuffle", "scratch-e", "scratch-b")
 K = TypeVar("K")
@@ -122,4 +123,4 @@ def many(runs: Sized) -> str:
     >>> many([1, 2])
     '2 runs are'
     """
-    return "One run is" if len(runs) == 1 else f"{len(runs)} runs are"
+    return _("One run is") if len(runs) == 1 else _("{n} runs are", n=len(runs))

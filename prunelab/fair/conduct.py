@@ -8,6 +8,7 @@ from typing import Any
 
 from prunelab.fair.case import Case, Entry, Said, many
 from prunelab.spec import RunSpec
+from prunelab.speech import _
 
 SEEDS = 3
 POINTS = 5
@@ -22,7 +23,7 @@ def start(case: Case) -> Said:
     odd: list[Entry] = []
     fixed: list[RunSpec] = []
     for group in case.by(lambda e: (e.subject, e.spec.seed)).values():
-        usual, _ = Counter(e.spec.dense_key for e in group).most_common(1)[0]
+        usual, _times = Counter(e.spec.dense_key for e in group).most_common(1)[0]
         like = next(e.spec for e in group if e.spec.dense_key == usual)
         for entry in group:
             if entry.spec.dense_key != usual:
@@ -33,11 +34,15 @@ def start(case: Case) -> Said:
     data = {s: {e.result.manifest.get("data") for e in group} for s, group in splits.items()}
     if odd:
         keys = tuple(e.key for e in odd)
-        said = f"{many(odd)} trained the dense model in another way than the others."
-        return Said(False, said, "Run them from the model of the others.", case.absent(fixed), keys)
+        said = _("{runs} trained the dense model in another way than the others.", runs=many(odd))
+        return Said(
+            False, said, _("Run them from the model of the others."), case.absent(fixed), keys
+        )
     if any(len(found) > 1 for found in data.values()):
-        return Said(False, "The data or their split changed between the runs.", "Run all again.")
-    return Said(True, "For each seed one dense model and one split serve all methods.")
+        return Said(
+            False, _("The data or their split changed between the runs."), _("Run all again.")
+        )
+    return Said(True, _("For each seed one dense model and one split serve all methods."))
 
 
 def seeds(case: Case) -> Said:
@@ -51,17 +56,19 @@ def seeds(case: Case) -> Said:
             free = [s for s in range(SEEDS + max(there) + 1) if s not in there]
             wanted += [replace(group[0].spec, seed=s) for s in free[: SEEDS - len(there)]]
     if not few:
-        return Said(True, f"Every point has {SEEDS} seeds or more.")
-    have = "One point has" if few == 1 else f"{few} points have"
-    said = f"{have} fewer than {SEEDS} seeds: luck and merit look the same."
-    return Said(False, said, "Add seeds.", case.absent(wanted))
+        return Said(True, _("Every point has {seeds} seeds or more.", seeds=SEEDS))
+    have = _("One point has") if few == 1 else _("{n} points have", n=few)
+    said = _(
+        "{have} fewer than {seeds} seeds: luck and merit look the same.", have=have, seeds=SEEDS
+    )
+    return Said(False, said, _("Add seeds."), case.absent(wanted))
 
 
 def points(case: Case) -> Said:
     """Five sparsities on every line."""
     wanted: list[RunSpec] = []
     short = []
-    for (_, series), group in case.by(lambda e: (e.subject, e.series)).items():
+    for (_key, series), group in case.by(lambda e: (e.subject, e.series)).items():
         there = {e.at for e in group}
         if len(there) < POINTS:
             short.append(series)
@@ -70,18 +77,21 @@ def points(case: Case) -> Said:
             for stop in more[: POINTS - len(there)]:
                 wanted += [replace(e.spec, sparsity=stop) for e in group if not e.spec.layers]
     if not short:
-        return Said(True, f"Every line has {POINTS} sparsities or more.")
-    said = f"{', '.join(dict.fromkeys(short))}: fewer than {POINTS} sparsities."
-    return Said(False, said, "Add sparsities, also where it breaks.", case.absent(wanted))
+        return Said(True, _("Every line has {n} sparsities or more.", n=POINTS))
+    said = _(
+        "{lines}: fewer than {n} sparsities.",
+        lines=", ".join(dict.fromkeys(short)), n=POINTS,
+    )  # fmt: skip
+    return Said(False, said, _("Add sparsities, also where it breaks."), case.absent(wanted))
 
 
 def compute(case: Case) -> Said:
     """Parameters and multiply-adds (splits passed, for trees); speed is never derived from them."""
     bare = [e for e in case.pruned if not _sized(e)]
     if not bare:
-        return Said(True, "Parameters, bytes and multiply-adds (or splits passed) are there.")
-    said = f"{many(bare)} without both size and compute."
-    return Said(False, said, "Run again with this version, which measures both.")
+        return Said(True, _("Parameters, bytes and multiply-adds (or splits passed) are there."))
+    said = _("{runs} without both size and compute.", runs=many(bare))
+    return Said(False, said, _("Run again with this version, which measures both."))
 
 
 def _sized(entry: Entry) -> bool:
@@ -103,12 +113,12 @@ def budget(case: Case) -> Said:
             if e.budget < most and (spec := _longer(case, e, most)) is not None
         }
     if not shorter:
-        return Said(True, "At each sparsity all methods train equally long after pruning.")
+        return Said(True, _("At each sparsity all methods train equally long after pruning."))
     names = ", ".join(dict.fromkeys(e.series for e in shorter))
-    said = f"{names}: fewer epochs after pruning than the others."
-    todo = "Run with the budget of the longest."
+    said = _("{names}: fewer epochs after pruning than the others.", names=names)
+    todo = _("Run with the budget of the longest.")
     if len(longer) < len(shorter):
-        todo = "Set epochs by hand where a method trains in rounds or prunes while it trains."
+        todo = _("Set epochs by hand where a method trains in rounds or prunes while it trains.")
     return Said(False, said, todo, case.absent(longer.values()), tuple(longer))
 
 
@@ -126,9 +136,9 @@ def test(case: Case) -> Said:
     """What chose is not what is reported."""
     bare = [e for e in case.entries if not _validated(e)]
     if not bare:
-        return Said(True, "Every run has numbers of validation data, and of test data once.")
-    said = f"{many(bare)} with test data alone: what was chosen was chosen by them."
-    return Said(False, said, "Run again; choose by validation data.")
+        return Said(True, _("Every run has numbers of validation data, and of test data once."))
+    said = _("{runs} with test data alone: what was chosen was chosen by them.", runs=many(bare))
+    return Said(False, said, _("Run again; choose by validation data."))
 
 
 def _validated(entry: Entry) -> bool:
@@ -142,11 +152,11 @@ def achieved(case: Case) -> Said:
         got = [float(e.result.sparsity.get("achieved") or 0.0) for e in group]
         apart += max(got) - min(got) > SLACK
     if not apart:
-        return Said(True, "At each point all methods removed as much.")
-    said = (
-        f"At {'one point' if apart == 1 else f'{apart} points'} methods removed different shares."
-    )
-    return Said(False, said, "Compare over compression or parameters instead.")
+        return Said(True, _("At each point all methods removed as much."))
+    said = _("At {n} points methods removed different shares.", n=apart)
+    if apart == 1:
+        said = _("At one point methods removed different shares.")
+    return Said(False, said, _("Compare over compression or parameters instead."))
 
 
 def pairs(case: Case) -> Said:
@@ -160,14 +170,16 @@ def pairs(case: Case) -> Said:
                 like = next(iter(chance.values())).spec
                 wanted += [replace(like, seed=s) for s in sorted(mine - set(chance))]
     if not wanted:
-        return Said(True, "Methods can be compared seed by seed.")
-    said = "Methods and random pruning ran with different seeds."
-    return Said(False, said, "Run random pruning with the same seeds.", case.absent(wanted))
+        return Said(True, _("Methods can be compared seed by seed."))
+    said = _("Methods and random pruning ran with different seeds.")
+    return Said(False, said, _("Run random pruning with the same seeds."), case.absent(wanted))
 
 
 def raw(case: Case) -> Said:
     """Every run names what it was made with, so that anyone can make it again."""
     bare = [e for e in case.entries if not {"seed", "data"} <= set(e.result.manifest)]
     if not bare:
-        return Said(True, "Each run names its seed, data and versions; all can be downloaded.")
-    return Said(False, f"{many(bare)} without seed, data or versions.", "Run again.")
+        return Said(True, _("Each run names its seed, data and versions; all can be downloaded."))
+    return Said(
+        False, _("{runs} without seed, data or versions.", runs=many(bare)), _("Run again.")
+    )

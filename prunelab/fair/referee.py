@@ -11,6 +11,7 @@ from prunelab.events import Result
 from prunelab.fair import beside, conduct
 from prunelab.fair.case import Case, Said
 from prunelab.spec import RunSpec
+from prunelab.speech import _, mark
 
 BLALOCK = "Blalock et al. 2020, arXiv:2003.03033"
 LIU = "Liu et al. 2019, arXiv:1810.05270"
@@ -29,26 +30,29 @@ class Rule(NamedTuple):
 
 
 RULES = (
-    Rule("dense", "The dense model is measured too", BLALOCK, MUST, beside.dense),
-    Rule("start", "All methods start from the same model and data", BLALOCK, MUST, conduct.start),
-    Rule("random", "Random pruning is among the methods", BLALOCK, MUST, beside.random),
-    Rule("seeds", "At least three seeds, so that there is a spread", BLALOCK, MUST, conduct.seeds),
-    Rule("points", "At least five operating points", BLALOCK, MUST, conduct.points),
-    Rule("budget", "Equal training after pruning", f"{BLALOCK}; {LIU}", MUST, conduct.budget),
-    Rule("test", "Validation data choose, test data are touched once", BLALOCK, MUST, conduct.test),
-    Rule("compute", "Both size and compute are reported", BLALOCK, MUST, conduct.compute),
-    Rule("magnitude", "Plain magnitude is among the methods", BLALOCK, SHOULD, beside.magnitude),
-    Rule("scratch", "Small architectures train from scratch too", LIU, SHOULD, beside.scratch),
-    Rule(
-        "trained as long", "The dense model trained as long is there", LIU, SHOULD, beside.as_long
-    ),
-    Rule("sparsity", "Methods reach the same sparsity", BLALOCK, SHOULD, conduct.achieved),
-    Rule(
-        "pairs", "Methods share seeds, so that they can be tested",
-        "Demšar 2006, JMLR 7", SHOULD, conduct.pairs,
-    ),
-    Rule("subjects", "Three pairs of data and model or more", BLALOCK, SHOULD, beside.subjects),
-    Rule("raw", "Every number can be made again", BLALOCK, SHOULD, conduct.raw),
+    Rule("dense", mark("The dense model is measured too"), BLALOCK, MUST, beside.dense),
+    Rule("start", mark("All methods start from the same model and data"),
+         BLALOCK, MUST, conduct.start),
+    Rule("random", mark("Random pruning is among the methods"), BLALOCK, MUST, beside.random),
+    Rule("seeds", mark("At least three seeds, so that there is a spread"),
+         BLALOCK, MUST, conduct.seeds),
+    Rule("points", mark("At least five operating points"), BLALOCK, MUST, conduct.points),
+    Rule("budget", mark("Equal training after pruning"), f"{BLALOCK}; {LIU}", MUST, conduct.budget),
+    Rule("test", mark("Validation data choose, test data are touched once"),
+         BLALOCK, MUST, conduct.test),
+    Rule("compute", mark("Both size and compute are reported"), BLALOCK, MUST, conduct.compute),
+    Rule("magnitude", mark("Plain magnitude is among the methods"),
+         BLALOCK, SHOULD, beside.magnitude),
+    Rule("scratch", mark("Small architectures train from scratch too"),
+         LIU, SHOULD, beside.scratch),
+    Rule("trained as long", mark("The dense model trained as long is there"),
+         LIU, SHOULD, beside.as_long),
+    Rule("sparsity", mark("Methods reach the same sparsity"), BLALOCK, SHOULD, conduct.achieved),
+    Rule("pairs", mark("Methods share seeds, so that they can be tested"),
+         "Demšar 2006, JMLR 7", SHOULD, conduct.pairs),
+    Rule("subjects", mark("Three pairs of data and model or more"),
+         BLALOCK, SHOULD, beside.subjects),
+    Rule("raw", mark("Every number can be made again"), BLALOCK, SHOULD, conduct.raw),
 )  # fmt: skip
 
 
@@ -94,7 +98,10 @@ class Judgement(NamedTuple):
 
     def __str__(self) -> str:
         kept = sum(f.holds for f in self.findings)
-        lines = [f"Grade {self.grade}: {kept} of {len(self.findings)} rules kept"]
+        every = len(self.findings)
+        lines = [
+            _("Grade {grade}: {kept} of {all} rules kept", grade=self.grade, kept=kept, all=every)
+        ]
         for finding in self.broken:
             lines.append(f"- {finding.title}: {finding.said} {finding.todo}".rstrip())
             lines.append(f"  ({finding.source})")
@@ -118,4 +125,4 @@ def referee(results: Iterable[Result], known: Mapping[str, Any]) -> Judgement:
 
 
 def _found(rule: Rule, said: Said) -> Finding:
-    return Finding(rule.name, rule.title, rule.source, rule.weight == MUST, *said)
+    return Finding(rule.name, _(rule.title), rule.source, rule.weight == MUST, *said)

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from prunelab.fair.balance import Balance, Try
 from prunelab.figures.look import PALETTES, Picture, Theme, layout, percent
+from prunelab.speech import _
 
 TICKS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 0.875, 0.938, 0.969, 0.99)
 CAP = 8  # times what is tolerated; what loses more stands at the upper edge
@@ -20,7 +21,7 @@ def balance(found: Balance, *, theme: Theme = "light") -> Picture:
     """Points lost at each sparsity that was tried, with the end of the interval that decides."""
     p, figure = PALETTES[theme], go.Figure()
     top = 100 * CAP * found.tolerated
-    for holds, colour, name in ((True, p.accent, "holds"), (False, p.warn, "too much")):
+    for holds, colour, name in ((True, p.accent, "holds"), (False, p.warn, _("too much"))):
         mine = [t for t in found.tries if t.holds == holds and 100 * t.lost < top]
         _dots(
             figure, mine, name, {"size": 11, "color": colour, "symbol": "circle" if holds else "x"}
@@ -29,8 +30,9 @@ def balance(found: Balance, *, theme: Theme = "light") -> Picture:
     figure.add_trace(
         go.Scatter(
             x=[_place(t.sparsity) for t in beyond], y=[top] * len(beyond), mode="markers+text",
-            name="far too much", marker={"size": 13, "color": p.warn, "symbol": "triangle-up"},
-            text=[f"{100 * t.lost:.0f} points" for t in beyond], textposition="bottom left",
+            name=_("far too much"), marker={"size": 13, "color": p.warn, "symbol": "triangle-up"},
+            text=[_("{lost:.0f} points", lost=100 * t.lost) for t in beyond],
+            textposition="bottom left",
             textfont={"color": p.muted}, customdata=[percent(t.sparsity) for t in beyond],
             hovertemplate="%{customdata} removed: %{text} lost<extra></extra>",
         )
@@ -40,21 +42,21 @@ def balance(found: Balance, *, theme: Theme = "light") -> Picture:
         annotation_text=f"tolerated: {100 * found.tolerated:g}", annotation_position="top left",
         annotation_font_color=p.ink,
     )  # fmt: skip
-    title = "Nothing that was tried holds"
+    title = _("Nothing that was tried holds")
     if found.sparsity:
-        title = f"The balance: {percent(found.sparsity)} can go"
+        title = _("The balance: {sparsity} can go", sparsity=percent(found.sparsity))
         _line(figure, found, theme)
     layout(figure, title, theme=theme, height=420)
     ends = [_place(t.sparsity) for t in found.tries] or [1.0]
     ticks = [s for s in TICKS if min(ends) - 0.2 <= _place(s) <= max(ends) + 0.2]
     figure.update_xaxes(
-        title_text="sparsity (each even step halves what is left)",
+        title_text=_("sparsity (each even step halves what is left)"),
         tickvals=[_place(s) for s in ticks], ticktext=[percent(s) for s in ticks],
         range=[min(ends) - 0.3, max(ends) + 0.3],
     )  # fmt: skip
     lowest = min([0.0, *(100 * t.lost for t in found.tries)])
     figure.update_yaxes(
-        title_text="points of validation accuracy lost; whisker: at most",
+        title_text=_("points of validation accuracy lost; whisker: at most"),
         range=[lowest - 0.06 * top, 1.06 * top],
     )  # fmt: skip
     return Picture(title, figure, f"Dots. {title}.", pd.DataFrame(found.tries))

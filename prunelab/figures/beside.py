@@ -22,11 +22,12 @@ from prunelab.figures.look import (
     strokes,
 )
 from prunelab.spec import RunSpec
+from prunelab.speech import _, mark
 
 Measure = Literal["numbers", "bytes"]
 AXES = {
-    "numbers": "numbers to store: nodes, or weights that are not zero",
-    "bytes": "bytes, zipped",
+    "numbers": mark("numbers to store: nodes, or weights that are not zero"),
+    "bytes": mark("bytes, zipped"),
 }
 
 
@@ -80,12 +81,12 @@ def beside(
         figure.add_trace(_dots(family, mine, styles[family], measure))
     title = _title(found, measure)
     layout(figure, title, theme=theme, height=480)
-    figure.update_xaxes(type="log", title_text=AXES[measure], exponentformat="SI", dtick=1)
-    figure.update_yaxes(title_text="test accuracy", tickformat=".0%")
+    figure.update_xaxes(type="log", title_text=_(AXES[measure]), exponentformat="SI", dtick=1)
+    figure.update_yaxes(title_text=_("test accuracy"), tickformat=".0%")
     figure.update_layout(margin_t=90, hovermode="closest")
     figure.update_xaxes(showgrid=True, gridcolor=PALETTES[theme].grid)
     table = pd.DataFrame(found).drop(columns="key")
-    return Picture(title, figure, f"Scatter plot. {title}.", table)
+    return Picture(title, figure, _("Scatter plot. {title}.", title=title), table)
 
 
 def _means(family: str, mine: Sequence[Stored], style: Stroke) -> go.Scatter:
@@ -118,4 +119,7 @@ def _title(found: Sequence[Stored], measure: Measure) -> str:
     top = max(one.accuracy for one in found)
     near = min((o for o in found if o.accuracy >= top - 0.01), key=lambda one: one.size)
     amount = f"{count(near.size)} numbers" if measure == "numbers" else size(near.size)
-    return f"{amount} are enough for {accuracy(near.accuracy)}: {near.family.split(',')[0]}"
+    return _(
+        "{amount} are enough for {accuracy}: {family}",
+        amount=amount, accuracy=accuracy(near.accuracy), family=near.family.split(",")[0],
+    )  # fmt: skip

@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from prunelab.figures.look import DASHES, MARKERS, PALETTES, Picture, Theme, layout, percent
+from prunelab.speech import _
 
 if TYPE_CHECKING:
     from prunelab.crossing import BreakEven
@@ -33,17 +34,20 @@ def breakeven(
             _line(figure, table[table["form"] == form], place, number, theme)
     _guess(figure, guess, place, theme)
     inputs, outputs, batch = found.layer
-    title = f"A layer of {inputs} × {outputs}, {batch} examples at once: " + (
-        "from which sparsity on are sparse rows faster?" if hidden else _finding(found)
-    )
+    title = _(
+        "A layer of {inputs} × {outputs}, {batch} examples at once: ",
+        inputs=inputs,
+        outputs=outputs,
+        batch=batch,
+    ) + (_("from which sparsity on are sparse rows faster?") if hidden else _finding(found))
     layout(figure, title, theme=theme, height=470)
     figure.update_layout(margin={"t": 110, "r": 30})
     figure.update_xaxes(
-        title_text="weights removed", tickvals=list(place.values()),
+        title_text=_("weights removed"), tickvals=list(place.values()),
         ticktext=[percent(s) for s in sparsities], range=[-0.3, len(place) - 0.7],
     )  # fmt: skip
     figure.update_yaxes(
-        title_text="ms for the batch; whisker: 95 % interval of the median", **_ticks(table)
+        title_text=_("ms for the batch; whisker: 95 % interval of the median"), **_ticks(table)
     )
     shown = table[table["form"] == DENSE] if hidden else table
     return Picture(title, figure, f"Lines. {title}.", shown.reset_index(drop=True))
@@ -108,33 +112,43 @@ def _guess(figure: go.Figure, guess: float | None, place: dict[float, int], them
     p: Any = PALETTES[theme]
     figure.add_vline(
         x=place[guess], line={"color": p.warn, "dash": "dot", "width": 2},
-        annotation_text="your guess", annotation_font_color=p.warn,
+        annotation_text=_("your guess"), annotation_font_color=p.warn,
     )  # fmt: skip
 
 
 def _finding(found: BreakEven) -> str:
     if ASKED not in found.forms:
-        return "sparse rows do not work here"
+        return _("sparse rows do not work here")
     slower, faster = found.crossing(ASKED)
     if faster is None:
-        return "sparse rows are never faster than dense"
+        return _("sparse rows are never faster than dense")
     if slower is None:
-        return f"sparse rows are faster from {percent(faster)} on, where it was first tried"
-    return f"sparse rows are faster from {percent(faster)} on, not yet at {percent(slower)}"
+        return _(
+            "sparse rows are faster from {faster} on, where it was first tried",
+            faster=percent(faster),
+        )
+    return _(
+        "sparse rows are faster from {faster} on, not yet at {slower}",
+        faster=percent(faster), slower=percent(slower),
+    )  # fmt: skip
 
 
 def judged(found: BreakEven, guess: float) -> str:
     """What a guess was worth, in a sentence."""
     truth = found.crossing(ASKED).faster if ASKED in found.forms else None
     if truth is None:
-        end = "Right." if guess >= NEVER else "They never were."
-        return f"Sparse rows did not win at any sparsity that was tried. {end}"
+        end = "Right." if guess >= NEVER else _("They never were.")
+        return _("Sparse rows did not win at any sparsity that was tried. {end}", end=end)
     if guess == truth:
-        return f"You were right: from {percent(truth)} on."
+        return _("You were right: from {truth} on.", truth=percent(truth))
     if guess > truth:
-        said = "that they never win" if guess >= NEVER else percent(guess)
-        return f"You guessed {said}; they win earlier, from {percent(truth)} on."
-    return (
-        f"You guessed {percent(guess)}; they win only from {percent(truth)} on. Finding the next "
-        "weight that is not zero takes longer than multiplying by a few zeros."
-    )
+        said = _("that they never win") if guess >= NEVER else percent(guess)
+        return _(
+            "You guessed {said}; they win earlier, from {truth} on.",
+            said=said, truth=percent(truth),
+        )  # fmt: skip
+    return _(
+        "You guessed {guess}; they win only from {truth} on. Finding the next weight "
+        "that is not zero takes longer than multiplying by a few zeros.",
+        guess=percent(guess), truth=percent(truth),
+    )  # fmt: skip

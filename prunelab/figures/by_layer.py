@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from prunelab.events import Result
 from prunelab.figures.look import PALETTES, Picture, Theme, count, layout, percent, scale
+from prunelab.speech import _
 
 TEXT = 16  # rows up to which there is room for numbers in the cells
 WIDE = 8  # columns up to which there is, also in a narrow window
@@ -101,7 +102,7 @@ def heatmap(result: Result, *, theme: Theme = "light") -> Picture:
     )
     figure.update_layout(dragmode=False, margin={"r": 110})
     _mark_collapsed(figure, found, theme)
-    return Picture(title, figure, f"Heat map. {title}.", _grid_table(found))
+    return Picture(title, figure, _("Heat map. {title}.", title=title), _grid_table(found))
 
 
 def _height(rows: int) -> int:
@@ -110,18 +111,19 @@ def _height(rows: int) -> int:
 
 def _title(found: Grid) -> str:
     if found.collapsed:
-        return f"{', '.join(found.collapsed)} lost everything: no signal can pass"
+        return _("{layers} lost everything: no signal can pass", layers=", ".join(found.collapsed))
     if found.levels and found.layers[0].startswith("depth"):
         left = len(found.layers) - len(found.gone)
-        return f"The tree was {len(found.layers)} splits deep, {left} are left"
+        return _("The tree was {n} splits deep, {left} are left", n=len(found.layers), left=left)
     last = [row[-1] for row in found.sparsity]
     most, least = last.index(max(last)), last.index(min(last))
     if max(last) - min(last) < 0.005:
-        return f"Every layer gives the same share: {percent(max(last))}"
-    return (
-        f"{found.layers[most]} gives most ({percent(last[most])}), "
-        f"{found.layers[least]} least ({percent(last[least])})"
-    )
+        return _("Every layer gives the same share: {share}", share=percent(max(last)))
+    return _(
+        "{first} gives most ({most}), {last} least ({least})",
+        first=found.layers[most], most=percent(last[most]), last=found.layers[least],
+        least=percent(last[least]),
+    )  # fmt: skip
 
 
 def _cells(found: Grid, theme: Theme) -> go.Heatmap:
@@ -222,7 +224,8 @@ def layers(result: Result, *, theme: Theme = "light") -> Picture:
     layout(figure, title, theme=theme, height=130 + 40 * max(2, len(table)))
     figure.update_layout(barmode="stack", bargap=0.35)
     figure.update_xaxes(
-        title_text=f"share of the layer's {result.unit or 'weights'}", tickformat=".0%"
+        title_text=_("share of the layer's {units}", units=_(result.unit or "weights")),
+        tickformat=".0%",
     )
     figure.update_yaxes(autorange="reversed", showgrid=False)
     return Picture(title, figure, f"Bars. {title}.", table)

@@ -10,6 +10,7 @@ import pandas as pd
 from prunelab.events import Result
 from prunelab.figures.effort import effort
 from prunelab.figures.look import SPACE, count, percent, size
+from prunelab.speech import _
 
 Lamp = Literal["grey", "green", "amber"]
 Values = Mapping[str, Any]
@@ -148,14 +149,14 @@ def speed(result: Result) -> Speed:
     """
     told = [
         _faster(result.dense.get(name), result.recovered.get(name), words)
-        for name, words in (("single_ms", "one example"), ("latency_ms", "a batch"))
+        for name, words in (("single_ms", _("one example")), ("latency_ms", "a batch"))
     ]
     said = [t for t in told if t]
     if not said:
-        return Speed("grey", "No speed was timed yet, so none is claimed.")
+        return Speed("grey", _("No speed was timed yet, so none is claimed."))
     clear = [t for t in said if t.lamp != "grey"]
     if not clear:
-        return Speed("grey", "No difference in time that can be measured.")
+        return Speed("grey", _("No difference in time that can be measured."))
     lamp: Lamp = "green" if all(t.lamp == "green" for t in clear) else "amber"
     return Speed(lamp, "Timed: " + "; ".join(t.words for t in said) + ".")
 
@@ -165,7 +166,7 @@ def _faster(before: Values | None, after: Values | None, what: str) -> Speed | N
         return None
     times = before["median"] / after["median"]
     if after["high"] < before["low"]:
-        return Speed("green", f"{times:.2f} times as fast for {what}")
+        return Speed("green", _("{times:.2f} times as fast for {what}", times=times, what=what))
     if after["low"] > before["high"]:
-        return Speed("amber", f"{1 / times:.2f} times as slow for {what}")
-    return Speed("grey", f"no difference for {what}")
+        return Speed("amber", _("{times:.2f} times as slow for {what}", times=1 / times, what=what))
+    return Speed("grey", _("no difference for {what}", what=what))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from prunelab.figures.look import PALETTES, Picture, Theme, count, layout, percent
 from prunelab.harmless import label
+from prunelab.speech import _
 
 BINS = 50
 MOST = 6000  # dots of the map; more would be a blot, and slow
@@ -93,7 +94,7 @@ def spread(found: Chosen, *, theme: Theme = "light") -> Picture:
     if found.wrong.any():
         figure.add_trace(
             go.Scatter(
-                x=centres, y=counts["wrong"], mode="lines", name="with a wrong label",
+                x=centres, y=counts["wrong"], mode="lines", name=_("with a wrong label"),
                 line={"color": p.warn, "width": 2, "shape": "hvh"},
                 hovertemplate="score ≈ %{x:.3g}<br>%{y:,} wrong labels<extra></extra>",
             )
@@ -101,26 +102,29 @@ def spread(found: Chosen, *, theme: Theme = "light") -> Picture:
     title = _spread_title(found)
     layout(figure, title, theme=theme)
     figure.update_layout(barmode="stack", bargap=0.02)
-    figure.update_xaxes(title_text="score of the method: the highest stay")
-    figure.update_yaxes(title_text="examples")
+    figure.update_xaxes(title_text=_("score of the method: the highest stay"))
+    figure.update_yaxes(title_text=_("examples"))
     table = pd.DataFrame({"score": centres, **counts})
     return Picture(title, figure, f"Histogram. {title}.", table)
 
 
 def _spread_title(found: Chosen) -> str:
     total = len(found.row)
-    title = f"{count(found.kept.sum())} of {count(total)} examples stay"
+    title = _("{n} of {all} examples stay", n=count(found.kept.sum()), all=count(total))
     if found.wrong.any():
         among = found.wrong[found.kept].mean() if found.kept.any() else 0.0
-        return f"{title}; {percent(float(among))} of them have a wrong label"
+        return _(
+            "{title}; {share} of them have a wrong label", title=title, share=percent(float(among))
+        )
     shares = _shares(found)
     most, least = int(shares.argmax()), int(shares.argmin())
     if shares[most] - shares[least] < 0.02:
-        return f"{title}, the same share of every class"
-    return (
-        f"{title}: {percent(float(shares[most]))} of class {label(found.classes[most])}, "
-        f"{percent(float(shares[least]))} of class {label(found.classes[least])}"
-    )
+        return _("{title}, the same share of every class", title=title)
+    return _(
+        "{title}: {most} of class {first}, {least} of class {last}",
+        title=title, most=percent(float(shares[most])), first=label(found.classes[most]),
+        least=percent(float(shares[least])), last=label(found.classes[least]),
+    )  # fmt: skip
 
 
 def _shares(found: Chosen) -> NDArray[np.float64]:
@@ -142,7 +146,8 @@ def places(found: Chosen, *, theme: Theme = "light") -> Picture:
         ("dropped", ~found.kept, {"color": p.muted, "size": 5, "opacity": 0.45, "symbol": "x-thin",
                                   "line": {"color": p.muted, "width": 1}}),
         ("kept", found.kept, {"color": p.accent, "size": 7, "opacity": 0.85}),
-        ("with a wrong label", found.wrong, {"color": p.warn, "size": 11, "symbol": "circle-open",
+        (_("with a wrong label"),
+        found.wrong, {"color": p.warn, "size": 11, "symbol": "circle-open",
                                              "line": {"width": 1.5}}),
     )  # fmt: skip
     for name, mask, marker in looks:
@@ -152,11 +157,15 @@ def places(found: Chosen, *, theme: Theme = "light") -> Picture:
     _name_classes(figure, found, theme)
     title = _places_title(found)
     layout(figure, title, theme=theme, height=560)
-    figure.update_xaxes(title_text="widest direction of the features", zeroline=False)
-    figure.update_yaxes(title_text="second widest", zeroline=False)
+    figure.update_xaxes(title_text=_("widest direction of the features"), zeroline=False)
+    figure.update_yaxes(title_text=_("second widest"), zeroline=False)
     table = pd.DataFrame({"class": found.classes, "share kept": _shares(found)})
-    shown = "" if len(drawn) == len(found.row) else f" {count(len(drawn))} of them are drawn."
-    return Picture(title, figure, f"Map of examples. {title}.{shown}", table)
+    shown = (
+        "" if len(drawn) == len(found.row) else _(" {n} of them are drawn.", n=count(len(drawn)))
+    )
+    return Picture(
+        title, figure, _("Map of examples. {title}.{shown}", title=title, shown=shown), table
+    )
 
 
 def _dots(found: Chosen, rows: NDArray[np.int64], name: str, marker: dict[str, Any]) -> Any:
@@ -189,15 +198,18 @@ def _name_classes(figure: go.Figure, found: Chosen, theme: Theme) -> None:
 def _places_title(found: Chosen) -> str:
     """Whether what stays lies at the core of its class or at the rim."""
     if found.kept.all():
-        return "All examples stay"
+        return _("All examples stay")
     far = np.empty(len(found.row))
     for number in np.unique(found.label):
         here = found.label == number
         far[here] = np.linalg.norm(found.place[here] - np.median(found.place[here], axis=0), axis=1)
     stay, go = float(far[found.kept].mean()), float(far[~found.kept].mean())
     if go == 0 or abs(stay / go - 1) < 0.05:
-        return "What stays lies as far from the middle of its class as what goes"
-    return f"What stays lies {stay / go:.1f} times as far from the middle of its class as what goes"
+        return _("What stays lies as far from the middle of its class as what goes")
+    return _(
+        "What stays lies {times:.1f} times as far from the middle of its class as what goes",
+        times=stay / go,
+    )
 
 
 def finding(found: Chosen, *, theme: Theme = "light") -> Picture:
@@ -219,20 +231,21 @@ def finding(found: Chosen, *, theme: Theme = "light") -> Picture:
     there = float(met[found.wrong.sum() - 1])
     step = max(1, len(order) // 400)
     figure = go.Figure()
-    figure.add_trace(_line([0, 1], [0, 1], p.muted, "drawn at random", "dash"))
+    figure.add_trace(_line([0, 1], [0, 1], p.muted, _("drawn at random"), "dash"))
     figure.add_trace(_line([0, share, 1], [0, 1, 1], p.faint, "perfect", "solid"))
-    figure.add_trace(_line(looked[::step], met[::step], p.accent, "by score", "solid"))
-    title = (
-        f"Looking at the {percent(share)} of {end} score finds {percent(there)} of the wrong "
-        f"labels (ROC-AUC {area:.3f})"
-    )
+    figure.add_trace(_line(looked[::step], met[::step], p.accent, _("by score"), "solid"))
+    title = _(
+        "Looking at the {share} of {end} score finds {there} of the wrong labels "
+        "(ROC-AUC {area:.3f})",
+        share=percent(share), end=end, there=percent(there), area=area,
+    )  # fmt: skip
     layout(figure, title, theme=theme)
-    figure.update_xaxes(title_text=f"share of the examples looked at, {end} score first",
+    figure.update_xaxes(title_text=_("share of the examples looked at, {end} score first", end=end),
                         tickformat=".0%", range=[0, 1])  # fmt: skip
-    figure.update_yaxes(title_text="share of the wrong labels found", tickformat=".0%",
+    figure.update_yaxes(title_text=_("share of the wrong labels found"), tickformat=".0%",
                         range=[0, 1.03])  # fmt: skip
     table = pd.DataFrame({"looked at": looked[::step], "found": met[::step]})
-    return Picture(title, figure, f"Line chart. {title}.", table)
+    return Picture(title, figure, _("Line chart. {title}.", title=title), table)
 
 
 def _line(x: Any, y: Any, colour: str, name: str, dash: str) -> Any:

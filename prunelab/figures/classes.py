@@ -14,6 +14,7 @@ from plotly.subplots import make_subplots
 from prunelab.events import Result
 from prunelab.figures.look import PALETTES, Picture, Theme, layout, scale
 from prunelab.harmless import label
+from prunelab.speech import _
 
 TEXT = 16  # so many classes leave room for numbers in the cells
 
@@ -76,22 +77,22 @@ def confusion(result: Result, classes: Sequence[str] = (), *, theme: Theme = "li
         )
     title = _title(found)
     layout(figure, title, theme=theme, height=440)
-    figure.update_xaxes(title_text="predicted", type="category", showgrid=False)
+    figure.update_xaxes(title_text=_("predicted"), type="category", showgrid=False)
     figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
-    figure.update_yaxes(title_text="true class", col=1)
+    figure.update_yaxes(title_text=_("true class"), col=1)
     figure.update_layout(margin={"t": 84})
-    return Picture(title, figure, f"Two confusion tables. {title}.", _table(found))
+    return Picture(title, figure, _("Two confusion tables. {title}.", title=title), _table(found))
 
 
 def _title(found: Confusion) -> str:
     before, after = found.recall(found.before), found.recall(found.after)
     worst = int(np.argmin(after - before))
     if after[worst] >= before[worst]:
-        return "No class pays for the pruning"
-    return (
-        f"Class {label(found.classes[worst])} pays most: "
-        f"{100 * before[worst]:.1f} → {100 * after[worst]:.1f}\u00a0% right"
-    )
+        return _("No class pays for the pruning")
+    return _(
+        "Class {label} pays most: {before:.1f} → {after:.1f}\u00a0% right",
+        label=label(found.classes[worst]), before=100 * before[worst], after=100 * after[worst],
+    )  # fmt: skip
 
 
 def _table(found: Confusion) -> pd.DataFrame:

@@ -25,6 +25,7 @@ from prunelab.figures.look import (
     scale,
     strokes,
 )
+from prunelab.speech import _, many
 
 
 class Stop(NamedTuple):
@@ -82,7 +83,7 @@ def compare(
     if y.startswith("accuracy"):
         figure.update_yaxes(tickformat=".1%")
     table = pd.DataFrame(found).rename(columns={"x": x, "y": y})
-    return Picture(title, figure, f"Scatter chart. {title}.", table)
+    return Picture(title, figure, _("Scatter chart. {title}.", title=title), table)
 
 
 def _log(found: Sequence[Stop]) -> dict[str, Any]:
@@ -99,8 +100,8 @@ def _front(figure: go.Figure, found: Sequence[Stop], x: Axis, theme: Theme) -> N
         go.Scatter(
             x=[s.x for s in best], y=[s.y for s in best], mode="lines+markers",
             line={"color": PALETTES[theme].faint, "width": 9, "shape": "vh" if x.more else "hv"},
-            marker={"size": 17, "color": PALETTES[theme].faint}, name="front: nothing beats these",
-            hoverinfo="skip",
+            marker={"size": 17, "color": PALETTES[theme].faint},
+            name=_("front: nothing beats these"), hoverinfo="skip",
         )
     )  # fmt: skip
 
@@ -124,7 +125,7 @@ def _line(
         )
     )  # fmt: skip
     several = max(s.seeds for s in mine) > 1
-    seeds = f"mean, sd of {max(s.seeds for s in mine)} seeds" if several else "one run"
+    seeds = _("mean, sd of {n} seeds", n=max(s.seeds for s in mine)) if several else _("one run")
     figure.add_trace(
         go.Scatter(
             x=[s.x for s in mine], y=[s.y for s in mine], mode="lines+markers",
@@ -156,13 +157,19 @@ def _title(found: Sequence[Stop], x: str) -> str:
     held = {s.series: sum(b.series == s.series for b in best) for s in best}
     first = max(held, key=held.__getitem__)
     if len(found) == 1:
-        return f"One point of {first}: comparing takes two"
+        return _("One point of {first}: comparing takes two", first=first)
     if len({s.series for s in found}) == 1:
-        return f"{first}: nothing beats {len(best)} of its {len(found)} points"
-    every = " all" if held[first] == len(best) else f" {held[first]} of"
-    chance = ", by chance alone" if is_baseline(first.split(" · ")[0]) else ""
-    noun = "place" if len(best) == 1 else "places"
-    return f"Over {x}, {first} holds{every} {len(best)} {noun} on the front{chance}"
+        told = {"first": first, "n": len(best), "all": len(found)}
+        return _("{first}: nothing beats {n} of its {all} points", **told)
+    n, own = len(best), held[first]
+    said = many(
+        "Over {x}, {first} holds all {n} place on the front",
+        "Over {x}, {first} holds all {n} places on the front", n, x=x, first=first,
+    ) if n == own else _(
+        "Over {x}, {first} holds {own} of {n} places on the front", x=x, first=first, own=own, n=n
+    )  # fmt: skip
+    by_chance = is_baseline(first.split(" · ")[0])
+    return _("{said}, by chance alone", said=said) if by_chance else said
 
 
 def gaps(found: Sequence[Compared], *, theme: Theme = "light") -> Picture:
@@ -198,13 +205,15 @@ def gaps(found: Sequence[Compared], *, theme: Theme = "light") -> Picture:
         )  # fmt: skip
     figure.add_vline(x=0, line={"color": p.ink, "width": 1.5})
     sure = sum(c.said in ("ahead", "behind") for c in shown)
-    title = f"{sure} of {len(shown)} differences to {other} are beyond chance"
+    of = {"sure": sure, "n": len(shown), "other": other}
+    title = _("{sure} of {n} differences to {other} are beyond chance", **of)
     asked = sorted({c.asked for c in shown})
     layout(figure, title, theme=theme, height=150 + 46 * len(asked))
-    figure.update_xaxes(title_text=f"points ahead of {other}; filled where beyond chance")
+    ahead = _("points ahead of {other}; filled where beyond chance", other=other)
+    figure.update_xaxes(title_text=ahead)
     figure.update_yaxes(
         tickvals=[_row(a, 0) for a in asked], ticktext=[percent(a) for a in asked],
-        title_text="sparsity",
+        title_text=_("sparsity"),
     )  # fmt: skip
     table = pd.DataFrame([{**c._asdict(), "said": c.said} for c in shown])
     return Picture(title, figure, f"Intervals. {title}.", table)
@@ -241,14 +250,14 @@ def damage(
             z=cells, x=names, y=list(lost), zmid=0, zmin=-most, zmax=most,
             colorscale=scale(PALETTES[theme].signed[::-1]), texttemplate="%{z:.1f}",
             hovertemplate="%{y}, class %{x}: %{z:.2f} points lost<extra></extra>",
-            colorbar={"title": "points lost"}, xgap=2, ygap=2,
+            colorbar={"title": _("points lost")}, xgap=2, ygap=2,
         )
     )  # fmt: skip
     layout(figure, title, theme=theme, height=150 + 42 * len(lost))
-    figure.update_xaxes(type="category", title_text="class", showgrid=False)
+    figure.update_xaxes(type="category", title_text=_("class"), showgrid=False)
     figure.update_yaxes(autorange="reversed", showgrid=False)
     table = pd.DataFrame(lost, index=names).rename_axis("class").reset_index()
-    return Picture(title, figure, f"Table of colours. {title}.", table)
+    return Picture(title, figure, _("Table of colours. {title}.", title=title), table)
 
 
 def losses(runs: Sequence[Result]) -> list[float]:
@@ -270,12 +279,12 @@ def _paid(lost: Mapping[str, Sequence[float]], names: Sequence[str]) -> str:
     series, values = max(real.items(), key=lambda item: max(item[1]))
     worst = max(range(len(values)), key=values.__getitem__)
     if values[worst] <= 0:
-        return "No class lost anything"
+        return _("No class lost anything")
     mean = statistics.fmean(values)
-    return (
-        f"{series}: class {names[worst]} lost {100 * values[worst]:.1f} points, "
-        f"the mean class {100 * mean:.1f}"
-    )
+    return _(
+        "{series}: class {worst} lost {lost:.1f} points, the mean class {mean:.1f}",
+        series=series, worst=names[worst], lost=100 * values[worst], mean=100 * mean,
+    )  # fmt: skip
 
 
 def agreement(
@@ -286,7 +295,7 @@ def agreement(
     Raises:
         ValueError: fewer than two masks.
     """
-    names = list(dict.fromkeys(a for a, _ in shares))
+    names = list(dict.fromkeys(a for a, _b in shares))
     if len(names) < 2:
         raise ValueError("Agreement needs the masks of two methods at one sparsity and seed.")
     cells = [[shares[a, b] for b in names] for a in names]
@@ -299,9 +308,12 @@ def agreement(
     )  # fmt: skip
     off = {pair: s for pair, s in shares.items() if pair[0] != pair[1]}
     a, b = max(off, key=off.__getitem__)
-    title = f"{a} and {b} agree most: {percent(off[a, b])}; by chance {percent(chance)}"
+    title = _(
+        "{a} and {b} agree most: {same}; by chance {chance}",
+        a=a, b=b, same=percent(off[a, b]), chance=percent(chance),
+    )  # fmt: skip
     layout(figure, title, theme=theme, height=170 + 44 * len(names))
     figure.update_yaxes(autorange="reversed", showgrid=False)
     figure.update_xaxes(showgrid=False)
     table = pd.DataFrame(cells, index=names, columns=names).reset_index(names="method")
-    return Picture(title, figure, f"Table of colours. {title}.", table)
+    return Picture(title, figure, _("Table of colours. {title}.", title=title), table)

@@ -24,6 +24,7 @@ from prunelab.figures.look import (
 )
 from prunelab.figures.means import Line, Point, lines, points
 from prunelab.figures.narrow import END
+from prunelab.speech import _
 
 LEAST = 1e-3  # of errors, where they are drawn along a logarithm
 
@@ -43,7 +44,12 @@ def tradeoff(
     title = _title(drawn, found)
     figure = ribbons(found, drawn, title, axes, theme=theme)
     _ring(figure, [p for p in found if p.key == highlight], theme, axes)
-    return Picture(title, figure, f"Line chart. {title}. {_note(drawn)}", _table(drawn))
+    return Picture(
+        title,
+        figure,
+        _("Line chart. {title}. {note}", title=title, note=_note(drawn)),
+        _table(drawn),
+    )
 
 
 class Axes(NamedTuple):
@@ -100,14 +106,14 @@ def _dense(figure: go.Figure, found: Sequence[Point], theme: Theme, axes: Axes) 
         figure.add_shape(type="rect", line_width=0, **band, **ends)
     at = axes.y(middle)
     figure.add_shape(type="line", y0=at, y1=at, line={"color": p.muted, "width": 1}, **ends)
-    spread = f" (sd of {len(scores)} seeds)" if len(scores) > 1 else ""
+    spread = _(" (sd of {n} seeds)", n=len(scores)) if len(scores) > 1 else ""
     figure.add_annotation(
         xref="x domain",
         x=0.0,
         y=axes.place(axes.height(middle)),
         yanchor="bottom",
         xanchor="left",
-        text=f"dense {accuracy(middle)}{spread}",
+        text=_("dense {middle}{spread}", middle=accuracy(middle), spread=spread),
         font_color=p.muted,
         showarrow=False,
     )
@@ -174,7 +180,10 @@ def _name_ends(
     for line in sorted(drawn, key=lambda one: -one.mean[-1]):
         level = min(axes.height(line.mean[-1]), level - room)
         seeds = max(line.seeds)
-        text = f'{line.series}<br><span style="font-size:11px">{_seeds(seeds)}</span>'
+        text = _(
+            '{series}<br><span style="font-size:11px">{seeds}</span>',
+            series=line.series, seeds=_seeds(seeds),
+        )  # fmt: skip
         figure.add_annotation(
             name=END,
             x=1,
@@ -190,7 +199,7 @@ def _name_ends(
 
 
 def _seeds(number: int) -> str:
-    return "one run" if number == 1 else f"mean, sd of {number} seeds"
+    return _("one run") if number == 1 else _("mean, sd of {n} seeds", n=number)
 
 
 def _ring(figure: go.Figure, here: Sequence[Point], theme: Theme, axes: Axes) -> None:
@@ -214,7 +223,7 @@ def _axes(figure: go.Figure, found: Sequence[Point], axes: Axes) -> None:
     low = min(p.accuracy for p in found)
     high = max([p.dense for p in found if p.dense == p.dense] + [p.accuracy for p in found])
     pad = max(0.01, (high - low) * 0.08)
-    figure.update_yaxes(title_text="accuracy", tickformat=".0%", range=[low - pad, high + pad])
+    figure.update_yaxes(title_text=_("accuracy"), tickformat=".0%", range=[low - pad, high + pad])
     if high - low < 0.05:
         figure.update_yaxes(tickformat=".1%")
     if axes.fine:
@@ -222,14 +231,14 @@ def _axes(figure: go.Figure, found: Sequence[Point], axes: Axes) -> None:
     if not axes.log:
         left = max(0.0, min([0.45, *(p.sparsity for p in found)]) - 0.03)
         figure.update_xaxes(
-            title_text="sparsity: share of units removed", tickformat=".0%", range=[left, 1.005]
+            title_text=_("sparsity: share of units removed"), tickformat=".0%", range=[left, 1.005]
         )
         return
     shares = [1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001]
     figure.update_xaxes(
         type="log",
         autorange="reversed",
-        title_text="share of units kept<br>(each step right halves or more)",
+        title_text=_("share of units kept<br>(each step right halves or more)"),
         tickvals=shares,
         ticktext=[percent(s) for s in shares],
     )
@@ -244,14 +253,14 @@ def _fine(figure: go.Figure, low: float, high: float) -> None:
         range=ends,
         tickvals=[1 - a for a in ticks],
         ticktext=[percent(a) for a in ticks],
-        title_text="accuracy (each step halves the errors or more)",
+        title_text=_("accuracy (each step halves the errors or more)"),
     )
 
 
 def _title(drawn: Sequence[Line], found: Sequence[Point]) -> str:
     """The comparison at the highest sparsity that two lines share, or the only line's end."""
     if len({p.subject for p in found}) > 1:
-        return f"{len(found)} runs on different models or data, each line for itself"
+        return _("{n} runs on different models or data, each line for itself", n=len(found))
     real = [line for line in drawn if not is_baseline(line.method)] or [*drawn]
     common = {p.asked for p in found if p.series == real[0].series}
     for line in drawn:
@@ -266,7 +275,10 @@ def _title(drawn: Sequence[Line], found: Sequence[Point]) -> str:
         }
         best, worst = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
         gap = 100 * (means[best] - means[worst])
-        return f"At {percent(at)} sparsity {best} is {gap:.1f} points above {worst}"
+        return _(
+            "At {at} sparsity {best} is {gap:.1f} points above {worst}",
+            at=percent(at), best=best, gap=gap, worst=worst,
+        )  # fmt: skip
     line = real[0]
     return f"{line.series} at {percent(line.sparsity[-1])} sparsity: {accuracy(line.mean[-1])}"
 

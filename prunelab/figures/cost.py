@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from prunelab.events import Result
 from prunelab.figures.look import PALETTES, Picture, Theme, count, layout
 from prunelab.figures.look import size as in_words
+from prunelab.speech import _
 
 FORMS = {
     "raw": "as saved",
@@ -55,17 +56,23 @@ def size(result: Result, *, theme: Theme = "light") -> Picture:
     title = _size_title(found, result.dense["bytes"], result.recovered["bytes"])
     figure = _bars(found, in_words, theme)
     layout(figure, title, theme=theme, height=150 + 46 * len(found.names))
-    figure.update_xaxes(title_text="bytes, measured", tickformat="~s", ticksuffix="B")
+    figure.update_xaxes(title_text=_("bytes, measured"), tickformat="~s", ticksuffix="B")
     return Picture(title, figure, f"Bars. {title}.", pd.DataFrame(found._asdict()))
 
 
 def _size_title(found: Bars, before: Mapping[str, float], after: Mapping[str, float]) -> str:
     shipped = after.get("shrunk", after["raw"])
     if shipped < 0.99 * before["raw"]:
-        return f"Removed for real: {in_words(before['raw'])} became {in_words(shipped)}"
+        return _(
+            "Removed for real: {before} became {after}",
+            before=in_words(before["raw"]), after=in_words(shipped),
+        )  # fmt: skip
     least = min(n for n in found.after if n is not None)
     form = found.names[found.after.index(least)]
-    return f"Zeros take space: {in_words(after['raw'])} as saved, {in_words(least)} {form}"
+    return _(
+        "Zeros take space: {saved} as saved, {least} {form}",
+        saved=in_words(after["raw"]), least=in_words(least), form=form,
+    )  # fmt: skip
 
 
 def macs_numbers(result: Result) -> Bars:
@@ -88,14 +95,18 @@ def macs(result: Result, *, theme: Theme = "light") -> Picture:
     counts = result.recovered["macs"]
     saved = counts["shipped"] < counts["dense"]
     title = (
-        f"{count(counts['dense'])} multiply-adds became {count(counts['shipped'])}"
+        _(
+            "{dense} multiply-adds became {shipped}",
+            dense=count(counts["dense"]),
+            shipped=count(counts["shipped"]),
+        )
         if saved
-        else "No multiply-add is saved unless the hardware skips zeros"
+        else _("No multiply-add is saved unless the hardware skips zeros")
     )
     figure = _bars(found, count, theme)
     layout(figure, title, theme=theme, height=130 + 40 * len(found.names))
     figure.update_layout(barmode="overlay", showlegend=False)
-    figure.update_xaxes(title_text="multiply-adds for one example", tickformat="~s")
+    figure.update_xaxes(title_text=_("multiply-adds for one example"), tickformat="~s")
     return Picture(title, figure, f"Bars. {title}.", pd.DataFrame(found._asdict()))
 
 
@@ -146,11 +157,11 @@ def time_numbers(result: Result) -> Times:
     before, after = result.dense.get("latency_ms"), result.recovered.get("latency_ms")
     if not before or not after:
         raise ValueError("Models are timed at the end of a run.")
-    verdict = "No difference in time that can be measured"
+    verdict = _("No difference in time that can be measured")
     if after["high"] < before["low"]:
-        verdict = f"{before['median'] / after['median']:.2f} times as fast, timed"
+        verdict = _("{times:.2f} times as fast, timed", times=before["median"] / after["median"])
     elif after["low"] > before["high"]:
-        verdict = f"{after['median'] / before['median']:.2f} times as slow, timed"
+        verdict = _("{times:.2f} times as slow, timed", times=after["median"] / before["median"])
     pairs = [(before[k], after[k]) for k in ("median", "low", "high")]
     return Times(pairs[0], pairs[1], pairs[2], verdict)
 
@@ -181,7 +192,11 @@ def latency(result: Result, *, theme: Theme = "light") -> Picture:
     layout(figure, found.verdict, theme=theme, height=210)
     batch, threads = settings.get("batch", "?"), settings.get("threads", "?")
     figure.update_xaxes(
-        title_text=f"ms for a batch of {batch}, {threads} thread(s); whisker = 95\u00a0% interval",
+        title_text=_(
+            "ms for a batch of {batch}, {threads} thread(s); whisker = 95\u00a0% interval",
+            batch=batch,
+            threads=threads,
+        ),
         rangemode="tozero",
     )
     figure.update_yaxes(autorange="reversed", showgrid=False)

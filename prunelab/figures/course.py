@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from prunelab.events import Epoch, Result
 from prunelab.figures.look import PALETTES, Picture, Theme, accuracy, layout, percent
+from prunelab.speech import _
 
 PHASE = "train"
 
@@ -47,16 +48,19 @@ def course(result: Result, epoch: int | None = None, *, theme: Theme = "light") 
             )
         )  # fmt: skip
     figure.add_vline(x=at, line={"color": p.ink, "width": 1.5})
-    gone = f" with {percent(here.sparsity)} gone" if here.sparsity else ", nothing gone yet"
-    title = f"Epoch {at}: {accuracy(here.accuracy)} right on validation{gone}"
+    gone = f" with {percent(here.sparsity)} gone" if here.sparsity else _(", nothing gone yet")
+    title = _(
+        "Epoch {at}: {accuracy} right on validation{gone}",
+        at=at, accuracy=accuracy(here.accuracy), gone=gone,
+    )  # fmt: skip
     if at == 0:
-        title = "Before the first step"
+        title = _("Before the first step")
     layout(figure, title, theme=theme, height=260)
     figure.update_layout(showlegend=True, margin={"t": 70})
-    figure.update_xaxes(title_text="epoch", range=[0, max(x[-1], at, here.epochs)])
+    figure.update_xaxes(title_text=_("epoch"), range=[0, max(x[-1], at, here.epochs)])
     figure.update_yaxes(tickformat=".0%", range=[0, 1.02])
     table = pd.DataFrame(
         {"epoch": x, "accuracy": [e.accuracy for e in found],
          "sparsity": [e.sparsity for e in found], "zeros kept": [e.zeros_kept for e in found]}
     )  # fmt: skip
-    return Picture(title, figure, f"Line chart. {title}.", table)
+    return Picture(title, figure, _("Line chart. {title}.", title=title), table)

@@ -10,6 +10,7 @@ from plotly.subplots import make_subplots
 
 from prunelab.events import Result
 from prunelab.figures.look import FONT, PALETTES, Palette, Picture, Theme, accuracy, layout, percent
+from prunelab.speech import _
 
 DOTS = 40  # epochs up to which each has a dot
 
@@ -47,7 +48,7 @@ def curve_numbers(result: Result) -> Curve:
 
 def _title(found: Curve) -> str:
     if not found.epoch:
-        return "The first epoch is on its way"
+        return _("The first epoch is on its way")
     words = f"Epoch {found.epoch[-1]} of {found.planned}: validation {accuracy(found.accuracy[-1])}"
     return words + (f" with {percent(found.sparsity[-1])} gone" if found.sparsity[-1] else "")
 
@@ -60,8 +61,8 @@ def curve(result: Result, *, theme: Theme = "light") -> Picture:
     hover = "epoch %{x}: %{y:.1%} right<extra></extra>"
     figure.add_trace(_pen(found, found.accuracy, "accuracy", p.accent, hover), row=1, col=1)
     for values, name, colour in (
-        (found.loss, "training loss", p.faint),
-        (found.validation_loss, "validation loss", p.ink),
+        (found.loss, _("training loss"), p.faint),
+        (found.validation_loss, _("validation loss"), p.ink),
     ):
         hover = f"epoch %{{x}}: {name} %{{y:.3f}}<extra></extra>"
         figure.add_trace(_pen(found, values, name, colour, hover), row=2, col=1)
@@ -74,12 +75,12 @@ def curve(result: Result, *, theme: Theme = "light") -> Picture:
         )  # fmt: skip
     title = _title(found)
     layout(figure, title, theme=theme, height=420)
-    figure.update_yaxes(title_text="accuracy", tickformat=".0%", row=1)
-    figure.update_yaxes(title_text="loss in nats", rangemode="tozero", row=2)
-    figure.update_xaxes(title_text="epoch", row=2)
+    figure.update_yaxes(title_text=_("accuracy"), tickformat=".0%", row=1)
+    figure.update_yaxes(title_text=_("loss in nats"), rangemode="tozero", row=2)
+    figure.update_xaxes(title_text=_("epoch"), row=2)
     figure.update_layout(showlegend=True, margin={"t": 92}, legend={"y": 1.06})
     table = pd.DataFrame(found._asdict(), columns=[*Curve._fields[:6]])
-    return Picture(title, figure, f"Line chart. {title}.", table)
+    return Picture(title, figure, _("Line chart. {title}.", title=title), table)
 
 
 def _pen(found: Curve, values: list[float], name: str, colour: str, hover: str) -> go.Scatter:
@@ -126,8 +127,8 @@ def _series(found: Curve, p: Palette) -> list[dict[str, Any]]:
     lower = {"xAxisIndex": 1, "yAxisIndex": 1}
     drawn: tuple[tuple[str, list[float], str, dict[str, Any]], ...] = (
         ("accuracy", right, p.accent, {"markLine": phases}),
-        ("training loss", [round(v, 4) for v in found.loss], p.faint, lower),
-        ("validation loss", [round(v, 4) for v in found.validation_loss], p.ink, lower),
+        (_("training loss"), [round(v, 4) for v in found.loss], p.faint, lower),
+        (_("validation loss"), [round(v, 4) for v in found.validation_loss], p.ink, lower),
     )
     return [
         {
@@ -146,7 +147,7 @@ def _series(found: Curve, p: Palette) -> list[dict[str, Any]]:
 def _scale(p: Palette, place: int) -> dict[str, Any]:
     return {
         "gridIndex": place,
-        "name": ("accuracy in %", "loss in nats")[place],
+        "name": (_("accuracy in %"), _("loss in nats"))[place],
         "nameTextStyle": {"align": "left", "color": p.muted},
         "scale": place == 0,
         "splitNumber": 3,

@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 from prunelab.figures.look import PALETTES, Picture, Theme, layout, percent, strokes
 from prunelab.scissors import ALL, METHODS, Scissors
+from prunelab.speech import _
 
 
 def cut(found: Scissors, place: str = ALL, *, theme: Theme = "light") -> Picture:
@@ -28,20 +29,24 @@ def cut(found: Scissors, place: str = ALL, *, theme: Theme = "light") -> Picture
             hovertemplate="%{x:.1%} gone, %{y:.1%} right",
         )  # fmt: skip
     figure.add_hline(y=found.dense, line={"color": p.muted, "width": 1, "dash": "dot"})
-    figure.update_xaxes(title_text=f"Gone of {_what(place)}", tickformat=".0%", range=[0, 1])
-    figure.update_yaxes(title_text="Validation accuracy", tickformat=".0%", range=[0, 1.02])
+    figure.update_xaxes(
+        title_text=_("Gone of {what}", what=_what(place)), tickformat=".0%", range=[0, 1]
+    )
+    figure.update_yaxes(title_text=_("Validation accuracy"), tickformat=".0%", range=[0, 1.02])
     title = cut_title(found, place)
-    return Picture(title, layout(figure, title, theme=theme), f"Two curves. {title}", table)
+    return Picture(
+        title, layout(figure, title, theme=theme), _("Two curves. {title}", title=title), table
+    )
 
 
 def cut_title(found: Scissors, place: str = ALL) -> str:
     """How far one may cut for a point, and how far at random."""
     most, random = (percent(found.most(place, method)) for method in METHODS)
-    return (
-        f"{most} of {_what(place)} can be cut before more than a point is lost; "
-        f"at random it is {random}"
-    )
+    return _(
+        "{most} of {what} can be cut before more than a point is lost; at random it is {random}",
+        most=most, what=_what(place), random=random,
+    )  # fmt: skip
 
 
 def _what(place: str) -> str:
-    return "all weights" if place == ALL else place
+    return _("all weights") if place == ALL else place

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from prunelab.events import Frame, Result
 from prunelab.packing import unpack_mask
+from prunelab.speech import _, mark
 
 Mask = NDArray[np.bool_]
-NONE = (
-    "This run has no stills. They are kept while a method prunes as it trains, by this version of "
-    "PruneLab: run it again to see them."
+NONE = mark(
+    "This run has no stills. They are kept while a method prunes as it trains, by this "
+    "version of PruneLab: run it again to see them."
 )
 
 
@@ -41,7 +42,7 @@ def stills(result: Result) -> Sequence[Frame]:
         ValueError: it has none.
     """
     if not result.frames:
-        raise ValueError(NONE)
+        raise ValueError(_(NONE))
     return result.frames
 
 

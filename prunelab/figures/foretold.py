@@ -20,6 +20,7 @@ from prunelab.figures.look import (
     strokes,
 )
 from prunelab.figures.narrow import END
+from prunelab.speech import _
 
 if TYPE_CHECKING:
     from prunelab.foresight import Cliff, Forecast
@@ -42,9 +43,10 @@ def exact(share: float) -> str:
 def where(cliff: Cliff) -> str:
     """A cliff in words: the first sparsity that breaks, or what was tried in vain."""
     if cliff.broken is None:
-        return f"none up to {exact(cliff.whole)}"
+        return _("none up to {sparsity}", sparsity=exact(cliff.whole))
     if cliff.broken - cliff.whole > 0.1 * (1 - cliff.whole):
-        return f"between {exact(cliff.whole)} and {exact(cliff.broken)}"
+        low, high = exact(cliff.whole), exact(cliff.broken)
+        return _("between {low} and {high}", low=low, high=high)
     return exact(cliff.broken)
 
 
@@ -54,14 +56,20 @@ def verdict(found: Forecast, way: str = OWN) -> str:
     order = sorted(cliffs, key=lambda m: cliffs[m].broken or 2.0)
     first, last = order[0], order[-1]
     if cliffs[first].broken is None:
-        return f"No path is lost up to {exact(cliffs[first].whole)} sparsity"
-    words = f"{first} breaks at {where(cliffs[first])}".replace("at between", "between")
+        return _("No path is lost up to {sparsity} sparsity", sparsity=exact(cliffs[first].whole))
+    words = _("{first} breaks at {where}", first=first, where=where(cliffs[first])).replace(
+        "at between", "between"
+    )
     if len(order) == 1:
         return f"{words}: {cliffs[first].why}"
     end = where(cliffs[last])
     if cliffs[last].broken is None:
-        return f"{words}, {last} not before {exact(cliffs[last].whole)}"
-    return f"{words}, {last} at {end}".replace("at between", "between")
+        return _(
+            "{words}, {last} not before {sparsity}",
+            words=words, last=last, sparsity=exact(cliffs[last].whole),
+        )  # fmt: skip
+    said = _("{words}, {last} at {end}", words=words, last=last, end=end)
+    return said.replace("at between", "between")
 
 
 def paths(found: Forecast, *, way: str = OWN, theme: Theme = "light") -> Picture:
@@ -79,18 +87,18 @@ def paths(found: Forecast, *, way: str = OWN, theme: Theme = "light") -> Picture
     figure.update_layout(showlegend=False, margin={"r": 190})
     figure.update_yaxes(
         type="log",
-        title_text="paths still open, as a share",
+        title_text=_("paths still open, as a share"),
         dtick=1,
         exponentformat="power",
     )
     _sparsities(figure, found.sparsities)
     _names(figure, found, ends, styles, way)
-    return Picture(title, figure, f"Line chart. {title}.", rows.drop(columns="way"))
+    return Picture(title, figure, _("Line chart. {title}.", title=title), rows.drop(columns="way"))
 
 
 def _line(name: str, rows: pd.DataFrame, style: Stroke) -> go.Scatter:
     told = [
-        (exact(r["sparsity"]), count(r["paths"]), r["why"] or "every output has a path")
+        (exact(r["sparsity"]), count(r["paths"]), r["why"] or _("every output has a path"))
         for r in rows.to_dict("records")
     ]
     return go.Scatter(
@@ -136,7 +144,7 @@ def _names(
     way: str,
 ) -> None:
     """Names beside the plot with their cliffs, moved apart where they would overlap."""
-    lowest = min(math.log10(end) for _, end in ends)
+    lowest = min(math.log10(end) for _start, end in ends)
     room, level = max(0.4, -lowest * 0.15), math.inf
     for name, end in sorted(ends, key=lambda e: -e[1]):
         level = min(math.log10(end), level - room)
@@ -144,8 +152,10 @@ def _names(
             name=END, x=1, xref="paper", y=level, xanchor="left", xshift=8, showarrow=False,
             align="left",
             font_color=styles[name].colour,
-            text=f'{name}<br><span style="font-size:11px">'
-            f"cliff {where(found.cliff(name, way))}</span>",
+            text=_(
+                '{name}<br><span style="font-size:11px">cliff {where}</span>',
+                name=name, where=where(found.cliff(name, way)),
+            ),
         )  # fmt: skip
 
 
@@ -154,7 +164,7 @@ def _sparsities(figure: go.Figure, tried: list[float]) -> None:
     figure.update_xaxes(
         type="log",
         autorange="reversed",
-        title_text="sparsity (a tenth is left at each line)" if few != tried else "sparsity",
+        title_text=_("sparsity (a tenth is left at each line)") if few != tried else _("sparsity"),
         tickvals=[1 - s for s in few],
         ticktext=[exact(s) for s in few],
         tickangle=0,
@@ -167,7 +177,7 @@ def survivors(found: Forecast, *, way: str = OWN, theme: Theme = "light") -> Pic
     rows = rows[rows["way"] == way]
     order = [(m, layer) for m in found.methods for layer in found.layers]
     grid = rows.pivot_table("live", ["method", "layer"], "sparsity").reindex(order)
-    shares = grid.div([found.layers[layer] for _, layer in order], axis=0)
+    shares = grid.div([found.layers[layer] for _at, layer in order], axis=0)
     p, few = PALETTES[theme], len(order) <= TEXT
     faded = [
         [min(1.0, -math.log10(v) / DECADES) if v > 0 else 1.0 for v in row]
@@ -187,15 +197,15 @@ def survivors(found: Forecast, *, way: str = OWN, theme: Theme = "light") -> Pic
     title = _thinnest(found, rows)
     layout(figure, title, theme=theme, height=130 + (26 if few else 15) * len(order))
     figure.update_yaxes(autorange="reversed", showgrid=False, type="category")
-    figure.update_xaxes(title_text="sparsity", showgrid=False, tickangle=-40, type="category")
+    figure.update_xaxes(title_text=_("sparsity"), showgrid=False, tickangle=-40, type="category")
     figure.update_layout(dragmode=False, margin={"r": 110})
     table = rows.drop(columns="way").reset_index(drop=True)
-    return Picture(title, figure, f"Heat map. {title}.", table)
+    return Picture(title, figure, _("Heat map. {title}.", title=title), table)
 
 
 def _bar(p: Palette) -> dict[str, Any]:
     return {
-        "title": {"text": "on a path", "side": "top", "font": {"color": p.muted, "size": 13}},
+        "title": {"text": _("on a path"), "side": "top", "font": {"color": p.muted, "size": 13}},
         "tickvals": [0, 0.25, 0.5, 0.75, 1],
         "ticktext": ["all", "10\u00a0%", "1\u00a0%", "0.1\u00a0%", "less"],
         "tickfont": {"color": p.muted},
@@ -212,6 +222,12 @@ def _thinnest(found: Forecast, rows: pd.DataFrame) -> str:
     """Which layer is the first without a path, over all methods."""
     dead = rows[rows["live"] == 0].sort_values("sparsity", kind="stable")
     if dead.empty:
-        return f"Every layer keeps a path up to {exact(max(found.sparsities))} sparsity"
+        return _(
+            "Every layer keeps a path up to {sparsity} sparsity",
+            sparsity=exact(max(found.sparsities)),
+        )
     first = dict(dead.to_dict("records")[0])
-    return f"{first['method']} is the first with a dead layer: {exact(first['sparsity'])} sparsity"
+    return _(
+        "{method} is the first with a dead layer: {sparsity} sparsity",
+        method=first["method"], sparsity=exact(first["sparsity"]),
+    )  # fmt: skip

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from prunelab.figures.gallery import sheet, short, spread_out
 from prunelab.figures.look import PALETTES, Picture, Theme, count, layout, percent, scale
 from prunelab.harmless import label
+from prunelab.speech import _
 
 MOST = 18  # pictures
 ROWS, COLUMNS = 15, 6  # of a table
@@ -97,21 +98,22 @@ def forgotten(
             f"{name} at {percent(at)} forgets {count(len(found))} of {count(total)} test examples; "
             "these runs were made before rows of numbers were kept. Run them again to see which."
         )
-    runs = f"most of {seeds} runs" if seeds > 1 else "one run"
-    title = (
-        f"{name} at {percent(at)}: {count(len(found))} of {count(total)} test {kind} that the "
-        f"dense model knew are forgotten by {runs}"
-    )
+    runs = _("most of {seeds} runs", seeds=seeds) if seeds > 1 else _("one run")
+    title = _(
+        "{name} at {at}: {n} of {total} test {kind} that the dense model knew are "
+        "forgotten by {runs}",
+        name=name, at=percent(at), n=count(len(found)), total=count(total), kind=kind, runs=runs,
+    )  # fmt: skip
     table = forgotten_table(found, classes)
     if kind == "images":
         figure = _pictures(shown[:MOST], kept, classes, title, theme)
-        return Picture(title, figure, f"Pictures of test images. {title}.", table)
+        return Picture(title, figure, _("Pictures of test images. {title}.", title=title), table)
     about = line[at][0]
     figure = _rows(shown[:ROWS], kept, about, classes, title, theme)
     numbers = [[float(v) for v in kept[o.example]] if o.example in kept else [] for o in found]
     columns = pd.DataFrame(numbers, columns=list(map(str, about["features"])))
     whole = pd.concat([table, columns.add_prefix("value of ")], axis=1)
-    return Picture(title, figure, f"Table of colours. {title}.", whole)
+    return Picture(title, figure, _("Table of colours. {title}.", title=title), whole)
 
 
 def _kept(runs: Sequence[Answers], places: str, what: str) -> dict[int, NDArray[Any]]:
@@ -168,12 +170,15 @@ def _rows(
     layout(figure, title, theme=theme, height=230 + 34 * len(shown))
     figure.update_xaxes(
         type="category", showgrid=False,
-        title_text="colour: deviations from the mean of the training data,"
-        f"<br>brown {FAR} below, blue {FAR} above",
+        title_text=_(
+            "colour: deviations from the mean of the training data,<br>brown {far} below, blue "
+            "{far} above",
+            far=FAR,
+        ),
     )  # fmt: skip
     figure.update_yaxes(
         type="category", autorange="reversed", showgrid=False,
-        title_text="test row: true class → taken for",
+        title_text=_("test row: true class → taken for"),
     )  # fmt: skip
     return figure
 

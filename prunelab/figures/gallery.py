@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from prunelab.figures.chosen import Chosen, rows_of
 from prunelab.figures.look import PALETTES, Picture, Theme, count, layout
 from prunelab.harmless import label
+from prunelab.speech import _
 
 Which = Literal["ends", "cut", "doubtful"]
 MOST, ACROSS = 24, 6
@@ -39,7 +40,7 @@ def gallery(
     rows = chosen_rows(found, which, kept=kept, of=of)[:MOST]
     side = "stay" if kept else "go"
     if not len(rows):
-        where = f" of class {label(of)}" if of else ""
+        where = _(" of class {label}", label=label(of)) if of else ""
         raise ValueError(f"No such example{where} is among those that {side}.")
     title = _title(found, which, rows, kept=kept, of=of)
     figure = _draw(found, rows, theme)
@@ -51,7 +52,9 @@ def gallery(
             "model says": names[found.said[rows]], "score": found.score[rows],
         }
     )  # fmt: skip
-    return Picture(title, figure, f"Pictures of {len(rows)} examples. {title}.", table)
+    return Picture(
+        title, figure, _("Pictures of {n} examples. {title}.", n=len(rows), title=title), table
+    )
 
 
 def chosen_rows(
@@ -85,9 +88,9 @@ def _title(found: Chosen, which: Which, rows: NDArray[np.int64], *, kept: bool, 
     side = "stay" if kept else "go"
     total = int((found.kept == kept).sum())
     words = {
-        "ends": "highest score" if kept else "lowest score",
-        "cut": "just above the cut" if kept else "just below the cut",
-        "doubtful": "the labels the model doubts most",
+        "ends": _("highest score") if kept else _("lowest score"),
+        "cut": _("just above the cut") if kept else _("just below the cut"),
+        "doubtful": _("the labels the model doubts most"),
     }[which]
     where = f", class {label(of)}" if of else ""
     return f"{count(total)} {side}: {words}{where}"

@@ -12,6 +12,7 @@ from plotly.subplots import make_subplots
 
 from prunelab.events import Histogram, Result
 from prunelab.figures.look import PALETTES, Palette, Picture, Theme, count, layout, percent
+from prunelab.speech import _
 
 MAGNITUDE = "|w|"  # a score that is the weight's own size also cuts the axis of the weights
 FEW = 5  # counts up to which every whole number has its line
@@ -131,12 +132,17 @@ def _title(chosen: list[Bins], noun: str) -> str:
     gone = 1 - sum(sum(b.kept) for b in chosen) / units if units else 0.0
     where = chosen[0].layer if len(chosen) == 1 else "Altogether"
     if gone == 0:
-        return f"{where}: {count(units)} {noun} before pruning"
+        return _(
+            "{where}: {units} {noun} before pruning", where=where, units=count(units), noun=noun
+        )
     title = f"{where}: {percent(gone)} of {count(units)} {noun} gone"
     if len(chosen) > MOST:
-        title += f" (the first {MOST} of {len(chosen)} drawn)"
+        title += _(" (the first {most} of {n} drawn)", most=MOST, n=len(chosen))
     if len(chosen) == 1 and chosen[0].threshold is not None:
-        title += f", the cut is at {chosen[0].cut} = {chosen[0].threshold:.3g}"
+        title += _(
+            ", the cut is at {cut} = {threshold:.3g}",
+            cut=chosen[0].cut, threshold=chosen[0].threshold,
+        )  # fmt: skip
     return title
 
 
@@ -184,7 +190,7 @@ def _traces(one: Bins, noun: str, p: Palette, *, legend: bool) -> list[Any]:
                 x=one.after_x,
                 y=one.after,
                 mode="lines",
-                name="after recovery",
+                name=_("after recovery"),
                 legendgroup="after",
                 showlegend=legend,
                 line={"color": p.ink, "width": 1.5, "shape": "hvh"},

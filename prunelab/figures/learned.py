@@ -22,6 +22,7 @@ from prunelab.figures.look import (
     percent,
 )
 from prunelab.figures.means import Line, lines, points
+from prunelab.speech import _, many
 
 FEWER, REPEATED, SCORING = "fewer examples", "repeated", "score "
 
@@ -44,7 +45,7 @@ def learned(results: Iterable[Result], *, steps: bool = True, theme: Theme = "li
     stops = sorted({p.asked for p in found})
     left = min(stops) - 0.04 * (1 - min(stops)) - 0.01
     figure.update_xaxes(
-        title_text="share of the examples kept", tickvals=stops,
+        title_text=_("share of the examples kept"), tickvals=stops,
         ticktext=[percent(round(1 - s, 4)) for s in stops], range=[left, 1.005],
     )  # fmt: skip
     figure.update_layout(height=480)
@@ -54,7 +55,7 @@ def learned(results: Iterable[Result], *, steps: bool = True, theme: Theme = "li
         for line in drawn
         for s, m, sd, n in zip(line.sparsity, line.mean, line.spread, line.seeds, strict=True)
     )  # fmt: skip
-    return Picture(title, figure, f"Line chart. {title}.", table)
+    return Picture(title, figure, _("Line chart. {title}.", title=title), table)
 
 
 def _learned_title(drawn: list[Line]) -> str:
@@ -67,7 +68,7 @@ def _learned_title(drawn: list[Line]) -> str:
     said = []
     for kept, ahead in sorted(_ahead(random, others).items()):
         said.append(f"{ahead or 'nobody'} at {percent(kept)}")
-    return "Ahead of random by more than the spread: " + ", ".join(said)
+    return _("Ahead of random by more than the spread: ") + ", ".join(said)
 
 
 def _ahead(random: Line, others: list[Line]) -> dict[float, str]:
@@ -127,8 +128,8 @@ def work(result: Result, *, theme: Theme = "light") -> Picture:
     found = work_numbers(result)
     p = PALETTES[theme]
     bars = (
-        ("training on all", found.everything, 0),
-        ("choosing, then training<br>on what stays", found.fewer, found.choosing),
+        (_("training on all"), found.everything, 0),
+        (_("choosing, then training<br>on what stays"), found.fewer, found.choosing),
     )
     figure = go.Figure()
     for name, values, colour in (
@@ -145,22 +146,27 @@ def work(result: Result, *, theme: Theme = "light") -> Picture:
     layout(figure, title, theme=theme, height=250)
     figure.update_layout(barmode="stack")
     figure.update_yaxes(autorange="reversed")
-    figure.update_xaxes(title_text="examples shown to the network, each time counted")
+    figure.update_xaxes(title_text=_("examples shown to the network, each time counted"))
     table = pd.DataFrame(
         {"part": ["training on all", "choosing", "training on what stays"],
          "examples shown": [found.everything, found.choosing, found.fewer]}
     )  # fmt: skip
-    return Picture(title, figure, f"Bar chart. {title}.", table)
+    return Picture(title, figure, _("Bar chart. {title}.", title=title), table)
 
 
 def _work_title(found: Work) -> str:
     share = percent(found.saved / found.everything)
     if not found.choosing:
-        return f"Each training is {share} shorter; choosing took no training of its own"
+        return _(
+            "Each training is {share} shorter; choosing took no training of its own", share=share
+        )
     if not found.saved:
-        return "Nothing was removed, so nothing is saved"
+        return _("Nothing was removed, so nothing is saved")
     times = -(-found.choosing // found.saved)
-    return (
-        f"Each training is {share} shorter; choosing took {count(found.choosing)} examples shown, "
-        f"paid back after {count(times)} training{'s' if times > 1 else ''}"
-    )
+    return many(
+        "Each training is {share} shorter; choosing took {shown} examples shown, "
+        "paid back after {n} training",
+        "Each training is {share} shorter; choosing took {shown} examples shown, "
+        "paid back after {n} trainings",
+        times, share=share, shown=count(found.choosing), n=count(times),
+    )  # fmt: skip

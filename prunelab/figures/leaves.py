@@ -20,6 +20,7 @@ from prunelab.figures.look import (
     doublings,
     layout,
 )
+from prunelab.speech import _
 from prunelab.treelab import CrossValidated, Grown, best, one_se
 from prunelab.treelab.steps import at_alpha, steps
 
@@ -61,10 +62,15 @@ def scores_title(found: Scores) -> str:
     """What the curves say."""
     top, full = found.validation[found.best], found.validation[0]
     leaves = found.leaves[found.best]
-    named = f"{count(leaves)} of {count(found.leaves[0])} leaves do best on validation rows"
+    named = _(
+        "{n} of {all} leaves do best on validation rows",
+        n=count(leaves), all=count(found.leaves[0]),
+    )  # fmt: skip
     if leaves == found.leaves[0]:
-        return f"The full tree does best on validation rows: {accuracy(full)}"
-    return f"{named}: {accuracy(top)}, the full tree {accuracy(full)}"
+        return _("The full tree does best on validation rows: {full}", full=accuracy(full))
+    return _(
+        "{named}: {top}, the full tree {full}", named=named, top=accuracy(top), full=accuracy(full)
+    )
 
 
 def scores_table(found: Scores) -> pd.DataFrame:
@@ -86,9 +92,11 @@ def leaf_curve(found: Scores, *, theme: Theme = "light", here: int | None = None
                 showlegend=False,
             )
         )  # fmt: skip
-        figure.add_trace(_line(leaves, mean, f"mean of {FOLDS} folds, band: sd", p.muted, "dash"))
-    figure.add_trace(_line(found.leaves, found.train, "training rows", p.methods[1], "dot"))
-    figure.add_trace(_line(found.leaves, found.validation, "validation rows", p.accent, "solid"))
+        figure.add_trace(
+            _line(leaves, mean, _("mean of {folds} folds, band: sd", folds=FOLDS), p.muted, "dash")
+        )
+    figure.add_trace(_line(found.leaves, found.train, _("training rows"), p.methods[1], "dot"))
+    figure.add_trace(_line(found.leaves, found.validation, _("validation rows"), p.accent, "solid"))
     for place, word in ((found.best, "best"), (found.one_se, "1-SE")):
         figure.add_trace(
             go.Scatter(
@@ -102,10 +110,12 @@ def leaf_curve(found: Scores, *, theme: Theme = "light", here: int | None = None
         figure.add_vline(x=here, line={"color": p.ink, "width": 1.5})
     title = scores_title(found)
     layout(figure, title, theme=theme, height=400)
-    figure.update_xaxes(type="log", title_text="leaves", tickvals=doublings(float(found.leaves[0])))
-    figure.update_yaxes(title_text="accuracy", tickformat=".0%")
+    figure.update_xaxes(
+        type="log", title_text=_("leaves"), tickvals=doublings(float(found.leaves[0]))
+    )
+    figure.update_yaxes(title_text=_("accuracy"), tickformat=".0%")
     figure.update_layout(margin_t=90)
-    return Picture(title, figure, f"Line chart. {title}.", scores_table(found))
+    return Picture(title, figure, _("Line chart. {title}.", title=title), scores_table(found))
 
 
 FOLDS = 5
@@ -129,8 +139,8 @@ def live_leaves(found: Scores, *, theme: Theme = "light") -> dict[str, Any]:
     """The same curves as ECharts options; a page draws over them where its slider is."""
     p, within = PALETTES[theme], frame(found)
     series = [
-        _pen("training rows", found.leaves, found.train, p.methods[1], "dotted"),
-        _pen("validation rows", found.leaves, found.validation, p.accent, "solid"),
+        _pen(_("training rows"), found.leaves, found.train, p.methods[1], "dotted"),
+        _pen(_("validation rows"), found.leaves, found.validation, p.accent, "solid"),
     ]
     if found.cv:
         series.insert(0, _pen("cross-validation", *found.cv[:2], p.muted, "dashed"))

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from prunelab.figures.look import PALETTES, Picture, Theme, count, layout, percent, scale
+from prunelab.speech import _
 
 CELLS = 256
 CLICKS = 40  # places along each side that take a click
@@ -74,7 +75,8 @@ def weights(
     p = PALETTES[theme]
     limit = float(np.nanmax(np.abs(found.values))) if found.kept else 1.0
     shape = " × ".join(str(n) for n in np.shape(weight))
-    title = f"{layer}: {count(found.kept)} of {count(found.of)} weights remain"
+    kept, of = count(found.kept), count(found.of)
+    title = _("{layer}: {kept} of {of} weights remain", layer=layer, kept=kept, of=of)
     if found.kept < found.of:
         title += f" ({percent(1 - found.kept / found.of)} gone)"
     figure = go.Figure(
@@ -97,18 +99,20 @@ def weights(
         _frame(figure, rows, columns, p.accent)
     layout(figure, title, theme=theme, height=420)
     figure.update_layout(plot_bgcolor=p.grid, dragmode=False, showlegend=False)
-    each = "" if found.block == (1, 1) else f"; a cell is {found.block[0]} × {found.block[1]}"
+    high, wide = found.block
+    each = _("; a cell is {rows} × {columns}", rows=high, columns=wide) if high * wide > 1 else ""
     axis = {"showgrid": False, "zeroline": False}
     ends = [n * step - step / 2 for n, step in zip(found.values.shape, found.block, strict=True)]
     figure.update_xaxes(
-        title_text=f"input (shape {shape}{each})", range=[-found.block[1] / 2, ends[1]], **axis
-    )
-    figure.update_yaxes(title_text="output", range=[ends[0], -found.block[0] / 2], **axis)
+        title_text=_("input (shape {shape}{each})", shape=shape, each=each),
+        range=[-wide / 2, ends[1]], **axis,
+    )  # fmt: skip
+    figure.update_yaxes(title_text=_("output"), range=[ends[0], -found.block[0] / 2], **axis)
     alive = ~np.isnan(found.values)
     table = pd.DataFrame(
         {"output": np.arange(len(alive)) * found.block[0], "cells alive": alive.sum(1)}
     )
-    return Picture(title, figure, f"Image of the weights. {title}.", table)
+    return Picture(title, figure, _("Image of the weights. {title}.", title=title), table)
 
 
 def closer(
@@ -155,16 +159,16 @@ def closer(
     )  # fmt: skip
     row, column = marked
     _frame(figure, slice(row, row + 1), slice(column, column + 1), p.accent)
-    title = (
-        f"{count(int(stays.sum()))} of these {count(stays.size)} weights of {layer} stay; "
-        "the pale ones go"
-    )
+    title = _(
+        "{n} of these {all} weights of {layer} stay; the pale ones go",
+        n=count(int(stays.sum())), all=count(stays.size), layer=layer,
+    )  # fmt: skip
     layout(figure, title, theme=theme, height=360)
     figure.update_layout(plot_bgcolor=p.paper, dragmode=False)
     axis = {"showgrid": False, "zeroline": False}
-    figure.update_xaxes(title_text="input", range=[x[0] - 0.5, x[-1] + 0.5], **axis)
-    figure.update_yaxes(title_text="output", range=[y[-1] + 0.5, y[0] - 0.5], **axis)
-    return Picture(title, figure, f"Weights one by one. {title}.", table)
+    figure.update_xaxes(title_text=_("input"), range=[x[0] - 0.5, x[-1] + 0.5], **axis)
+    figure.update_yaxes(title_text=_("output"), range=[y[-1] + 0.5, y[0] - 0.5], **axis)
+    return Picture(title, figure, _("Weights one by one. {title}.", title=title), table)
 
 
 def _places(found: Image) -> go.Scatter:
@@ -172,7 +176,7 @@ def _places(found: Image) -> go.Scatter:
     high, wide = found.values.shape
     at = [(r, c) for r in _spread(high) for c in _spread(wide)]
     return go.Scatter(
-        x=[c * found.block[1] for _, c in at], y=[r * found.block[0] for r, _ in at],
+        x=[c * found.block[1] for _row, c in at], y=[r * found.block[0] for r, _column in at],
         mode="markers", marker={"size": 20, "opacity": 0, "symbol": "square"}, showlegend=False,
         hovertemplate="near output %{y}, input %{x}<br>click to look closer<extra></extra>",
     )  # fmt: skip

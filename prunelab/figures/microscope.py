@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from prunelab.figures.look import PALETTES, Picture, Theme, layout, percent, scale
 from prunelab.microscope import Slide
+from prunelab.speech import _, many
 
 
 def slide(seen: Slide, *, theme: Theme = "light") -> Picture:
@@ -31,13 +32,15 @@ def slide(seen: Slide, *, theme: Theme = "light") -> Picture:
         hovertemplate="woke: row %{y}, column %{x}<extra></extra>",
     )  # fmt: skip
     woke, gone = int(seen.woken.sum()), int((~seen.mask).sum())
-    title = f"{woke} of {gone} pruned weights are no longer zero"
+    title = _("{woke} of {gone} pruned weights are no longer zero", woke=woke, gone=gone)
     layout(figure, title, theme=theme, height=330)
     high, wide = seen.weight.shape
     figure.update_xaxes(visible=False, fixedrange=True, range=[-0.5, wide - 0.5])
     figure.update_yaxes(visible=False, fixedrange=True, range=[high - 0.5, -0.5])
     figure.update_layout(margin={"l": 4, "b": 8}, dragmode=False)
-    return Picture(title, figure, f"A heatmap of weights. {title}.", pd.DataFrame(seen.weight))
+    return Picture(
+        title, figure, _("A heatmap of weights. {title}.", title=title), pd.DataFrame(seen.weight)
+    )
 
 
 def strip(seen: Slide, *, theme: Theme = "light") -> Picture:
@@ -51,10 +54,12 @@ def strip(seen: Slide, *, theme: Theme = "light") -> Picture:
             hovertemplate="step %{x}: %{y:.1%}<extra></extra>",
         )
     )  # fmt: skip
-    many = "1 step" if seen.steps == 1 else f"{seen.steps} steps"
-    title = f"{percent(seen.zeros[-1])} of the zeros left after {many}"
+    steps_ = many("{n} step", "{n} steps", seen.steps)
+    title = _(
+        "{share} of the zeros left after {steps}", share=percent(seen.zeros[-1]), steps=steps_
+    )
     layout(figure, title, theme=theme, height=240)
-    figure.update_yaxes(title_text="zeros left", tickformat=".0%", range=[-0.03, 1.05])
-    figure.update_xaxes(title_text="optimiser steps", range=[-0.5, max(10, len(steps)) + 0.5])
+    figure.update_yaxes(title_text=_("zeros left"), tickformat=".0%", range=[-0.03, 1.05])
+    figure.update_xaxes(title_text=_("optimiser steps"), range=[-0.5, max(10, len(steps)) + 0.5])
     table = pd.DataFrame({"step": steps, "zeros left": list(seen.zeros)})
     return Picture(title, figure, f"A line. {title}.", table)

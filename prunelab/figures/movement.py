@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from prunelab.events import Moved, Result
 from prunelab.figures.look import PALETTES, Picture, Theme, layout, percent
 from prunelab.packing import unpack_values
+from prunelab.speech import _, mark
 
 WAYS = {
     "away": "away from zero",
@@ -19,9 +20,10 @@ WAYS = {
     "across": "past zero to the other sign",
 }
 SIDES = ("kept", "removed")
-UNMOVED = (
-    "There is nothing to compare. Either the run is not done, or its method starts sparse (RigL, "
-    "SET, static): weights that come in later begin at zero and have no before."
+UNMOVED = mark(
+    "There is nothing to compare. Either the run is not done, or its method starts "
+    "sparse (RigL, SET, static): weights that come in later begin at zero and have no "
+    "before."
 )
 
 
@@ -61,16 +63,16 @@ def movement(result: Result, layer: str = "", *, theme: Theme = "light") -> Pict
     table = movement_numbers(result, layer)
     title = _title(table)
     layout(figure, title, theme=theme, height=520)
-    before = "trained weight before" if moved.before == "trained" else "first value"
+    before = _("trained weight before") if moved.before == "trained" else _("first value")
     figure.update_layout(showlegend=True, margin={"t": 70})
     figure.update_xaxes(title_text=before, range=[-reach, reach], zeroline=True)
-    figure.update_yaxes(title_text="weight at the end of training", range=[-reach, reach])
-    return Picture(title, figure, f"Scatter plot. {title}.", table)
+    figure.update_yaxes(title_text=_("weight at the end of training"), range=[-reach, reach])
+    return Picture(title, figure, _("Scatter plot. {title}.", title=title), table)
 
 
 def _moved(result: Result) -> Moved:
     if result.moved is None:
-        raise ValueError(UNMOVED)
+        raise ValueError(_(UNMOVED))
     return result.moved
 
 
@@ -101,12 +103,12 @@ def _name_places(figure: go.Figure, reach: float, theme: Theme) -> None:
     """What a place in the picture means: both ways of going away, and past zero."""
     p = PALETTES[theme]
     for x, y, text in (
-        (0.35, 0.93, "away from zero"),
-        (-0.35, -0.93, "away from zero"),
-        (0.78, 0.12, "towards zero"),
-        (-0.78, -0.12, "towards zero"),
-        (0.7, -0.7, "past zero"),
-        (-0.7, 0.7, "past zero"),
+        (0.35, 0.93, _("away from zero")),
+        (-0.35, -0.93, _("away from zero")),
+        (0.78, 0.12, _("towards zero")),
+        (-0.78, -0.12, _("towards zero")),
+        (0.7, -0.7, _("past zero")),
+        (-0.7, 0.7, _("past zero")),
     ):
         figure.add_annotation(
             x=x * reach, y=y * reach, text=text, showarrow=False, font={"color": p.muted},
@@ -118,8 +120,9 @@ def _title(table: pd.DataFrame) -> str:
     shares = dict(zip(table["went"], table["share kept"], strict=True))
     away, toward = shares[WAYS["away"]], shares[WAYS["toward"]]
     if np.isnan(away) or np.isnan(toward):
-        return "All weights went one way"
-    return (
-        f"Of the weights that went away from zero {percent(away)} stayed, "
-        f"of those that went towards it {percent(toward)}"
-    )
+        return _("All weights went one way")
+    return _(
+        "Of the weights that went away from zero {away} stayed, of those that went "
+        "towards it {toward}",
+        away=percent(away), toward=percent(toward),
+    )  # fmt: skip

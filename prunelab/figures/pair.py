@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from prunelab.figures.look import PALETTES, Picture, Theme, accuracy, count, layout, percent
 from prunelab.figures.plane import drawn
 from prunelab.pair import LEFT, Pair
+from prunelab.speech import _
 from prunelab.treelab import Grown, Steps, at_leaves
 
 
@@ -59,7 +60,7 @@ def answered(
     figure = drawn(tree, cells, title, theme)
     shares = np.bincount(cells.ravel(), minlength=len(tree.classes)) / cells.size
     table = pd.DataFrame({"class": tree.classes, "share of the plane": shares})
-    return Picture(title, figure, f"Decision boundary. {title}.", table)
+    return Picture(title, figure, _("Decision boundary. {title}.", title=title), table)
 
 
 def both(pair: Sequence[Line], stop: int, *, theme: Theme = "light") -> Picture:
@@ -67,7 +68,7 @@ def both(pair: Sequence[Line], stop: int, *, theme: Theme = "light") -> Picture:
     p, figure = PALETTES[theme], go.Figure()
     for line, colour, mark in zip(pair, p.methods, ("square", "circle"), strict=False):
         for part, dash in (("validation", "solid"), ("train", "dot")):
-            rows = "new rows" if part == "validation" else "training rows"
+            rows = _("new rows") if part == "validation" else _("training rows")
             figure.add_scatter(
                 x=LEFT, y=getattr(line, part), mode="lines", name=f"{line.name}, {rows}",
                 line={"color": colour, "dash": dash, "width": 2.4 if dash == "solid" else 1.4},
@@ -83,17 +84,18 @@ def both(pair: Sequence[Line], stop: int, *, theme: Theme = "light") -> Picture:
         )  # fmt: skip
     figure.add_vline(x=LEFT[stop], line={"color": p.ink, "width": 1.5, "dash": "dash"})
     a, b = (percent(LEFT[line.smallest]) for line in pair)
-    title = (
-        f"The tree is as good as at its best with {a} of its leaves, the network with {b} of its "
-        "weights"
-    )
+    title = _(
+        "The tree is as good as at its best with {a} of its leaves, the network with "
+        "{b} of its weights",
+        a=a, b=b,
+    )  # fmt: skip
     layout(figure, title, theme=theme, height=400)
     ticks = [1.0, 0.5, 0.25, 0.12, 0.05, 0.02, 0.01]
     figure.update_xaxes(
-        type="log", autorange="reversed", title_text="how much is left", tickvals=ticks,
+        type="log", autorange="reversed", title_text=_("how much is left"), tickvals=ticks,
         ticktext=[percent(t) for t in ticks],
     )  # fmt: skip
-    figure.update_yaxes(title_text="accuracy", tickformat=".0%")
+    figure.update_yaxes(title_text=_("accuracy"), tickformat=".0%")
     figure.update_layout(margin_t=96)
     table = pd.DataFrame(
         [
@@ -102,4 +104,4 @@ def both(pair: Sequence[Line], stop: int, *, theme: Theme = "light") -> Picture:
             for left, units, t, v in zip(LEFT, line.units, line.train, line.validation, strict=True)
         ]
     )
-    return Picture(title, figure, f"Line chart. {title}.", table)
+    return Picture(title, figure, _("Line chart. {title}.", title=title), table)

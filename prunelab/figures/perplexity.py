@@ -22,6 +22,7 @@ from prunelab.figures.look import (
     strokes,
 )
 from prunelab.figures.narrow import END
+from prunelab.speech import _
 from prunelab.talk import Mlp
 
 ROOM = 0.135  # of the height, between two names
@@ -77,8 +78,8 @@ def perplexity(
     _names(figure, drawn, styles)
     layout(figure, title, theme=theme, height=440)
     values = [value for course in drawn for value in course.mean] + [dense]
-    figure.update_yaxes(type="log", title_text="test perplexity", **_ticks(values))
-    figure.update_xaxes(title_text="share removed", tickformat=".0%", rangemode="tozero")
+    figure.update_yaxes(type="log", title_text=_("test perplexity"), **_ticks(values))
+    figure.update_xaxes(title_text=_("share removed"), tickformat=".0%", rangemode="tozero")
     figure.update_layout(showlegend=False, margin_r=190, hovermode="closest")
     table = pd.DataFrame(
         {"method": c.method, "removed": at, "perplexity": mean, "sd": sd if n > 1 else None,
@@ -86,7 +87,9 @@ def perplexity(
         for c in drawn
         for at, mean, sd, n in zip(c.removed, c.mean, c.spread, c.runs, strict=True)
     )  # fmt: skip
-    return Picture(title, figure, f"Line chart. {title}. Dense {dense:.2f}.", table)
+    return Picture(
+        title, figure, _("Line chart. {title}. Dense {dense:.2f}.", title=title, dense=dense), table
+    )
 
 
 def _title(drawn: Sequence[Course]) -> str:
@@ -101,7 +104,7 @@ def _title(drawn: Sequence[Course]) -> str:
     apart = second.mean[-1] - best.mean[-1] > second.spread[-1] + best.spread[-1]
     worst = there[-1]
     so = f"{second.method} {second.mean[-1]:.2f}"
-    so += "" if apart else ", no more apart than chance makes them"
+    so += "" if apart else _(", no more apart than chance makes them")
     return f"{said}; {so}" + (f"; {worst.method} {worst.mean[-1]:.2f}" if len(there) > 2 else "")
 
 
@@ -111,7 +114,7 @@ def _dense(figure: go.Figure, value: float, theme: Theme) -> None:
     figure.add_shape(type="line", y0=value, y1=value, line={"color": muted, "width": 1}, **ends)
     figure.add_annotation(
         xref="x domain", x=0, y=math.log10(value), xanchor="left", yanchor="top",
-        text=f"dense {value:.2f}", font_color=muted, showarrow=False,
+        text=_("dense {value:.2f}", value=value), font_color=muted, showarrow=False,
     )  # fmt: skip
 
 
@@ -127,7 +130,8 @@ def _line(figure: go.Figure, course: Course, style: Stroke) -> None:
             )
         )  # fmt: skip
     said = [
-        f"{percent(at)} removed → {m:.3f}" + (f" ± {s:.3f} (sd of {n})" if n > 1 else "")
+        f"{percent(at)} removed → {m:.3f}"
+        + (_(" ± {s:.3f} (sd of {n})", s=s, n=n) if n > 1 else "")
         for at, m, s, n in zip(x, course.mean, course.spread, course.runs, strict=True)
     ]
     figure.add_trace(
@@ -161,11 +165,14 @@ def _names(figure: go.Figure, drawn: Sequence[Course], styles: dict[str, Stroke]
     for course in drawn:
         level = max(ends[course.method], level + room)
         runs = max(course.runs)
-        said = "one run" if runs == 1 else f"mean, sd of {runs} seeds"
+        said = _("one run") if runs == 1 else _("mean, sd of {runs} seeds", runs=runs)
         figure.add_annotation(
             name=END, x=1, xref="paper", y=level, xanchor="left", xshift=8, align="left",
             showarrow=False,
-            text=f'{course.method}<br><span style="font-size:11px">{said}</span>',
+            text=_(
+                '{method}<br><span style="font-size:11px">{said}</span>',
+                method=course.method, said=said,
+            ),
             font_color=styles[course.method].colour,
         )  # fmt: skip
 
@@ -215,7 +222,7 @@ def neurons(mlps: Sequence[Mlp], *, theme: Theme = "light") -> Picture:
             xref="paper", yref="paper", x=0, y=top - 0.06 * each, xanchor="left",
             yanchor="bottom", text=f"{mlp.name}", font_color=p.muted, showarrow=False,
         )  # fmt: skip
-    figure.update_xaxes(range=[0.4, widest + 0.6], title_text="neurons of a layer, by score",
+    figure.update_xaxes(range=[0.4, widest + 0.6], title_text=_("neurons of a layer, by score"),
                         anchor=f"y{len(mlps)}" if len(mlps) > 1 else "y")  # fmt: skip
     figure.update_layout(showlegend=False, bargap=0)
     table = pd.DataFrame(
@@ -223,7 +230,7 @@ def neurons(mlps: Sequence[Mlp], *, theme: Theme = "light") -> Picture:
         for mlp, (order, height, kept) in zip(mlps, rows, strict=True)
         for place, (neuron, value, stays) in enumerate(zip(order, height, kept, strict=True), 1)
     )
-    return Picture(title, figure, f"Bar chart. {title}.", table)
+    return Picture(title, figure, _("Bar chart. {title}.", title=title), table)
 
 
 def _row(mlp: Mlp) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -243,12 +250,12 @@ def _stay(mlps: Sequence[Mlp]) -> str:
     whole = all(set(np.unique(m.kept)) <= {0.0, 1.0} for m in mlps)
     if not whole:
         share = float(np.mean([m.kept.mean() for m in mlps]))
-        return f"{percent(share)} of the weights that make neurons stay"
+        return _("{share} of the weights that make neurons stay", share=percent(share))
     left = [int(m.kept.sum()) for m in mlps]
     if max(left) - min(left) <= 1:  # the same share, but for rounding
         share = sum(left) / sum(len(m.kept) for m in mlps)
-        return f"{percent(share)} of the neurons stay in every block"
-    return "Neurons that stay, block by block: " + ", ".join(map(str, left))
+        return _("{share} of the neurons stay in every block", share=percent(share))
+    return _("Neurons that stay, block by block: ") + ", ".join(map(str, left))
 
 
 def alike(dense: str, pruned: str) -> int:

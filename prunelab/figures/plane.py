@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from prunelab.figures.look import MARKERS, PALETTES, Picture, Theme, accuracy, layout, scale
+from prunelab.speech import _
 from prunelab.treelab import Grown, Seen
 
 TEXT = 16  # so many classes leave room for numbers in the cells
@@ -31,15 +32,20 @@ def plane_title(tree: Grown, found: Seen) -> str:
     cells = answers(tree, found)
     turns = int((cells[:, 1:] != cells[:, :-1]).sum() + (cells[1:] != cells[:-1]).sum())
     if turns == 0:
-        return f"One answer everywhere: {tree.classes[int(cells[0, 0])]}"
-    return f"{found.leaves} rectangles, {accuracy(found.validation)} of validation rows right"
+        return _("One answer everywhere: {label}", label=tree.classes[int(cells[0, 0])])
+    return _(
+        "{leaves} rectangles, {accuracy} of validation rows right",
+        leaves=found.leaves, accuracy=accuracy(found.validation),
+    )  # fmt: skip
 
 
 def boundary(tree: Grown, found: Seen, *, theme: Theme = "light") -> Picture:
     """What the subtree answers everywhere, with examples of both parts over it."""
     title = plane_title(tree, found)
     figure = drawn(tree, answers(tree, found), title, theme)
-    return Picture(title, figure, f"Decision boundary. {title}.", plane_table(tree, found))
+    return Picture(
+        title, figure, _("Decision boundary. {title}.", title=title), plane_table(tree, found)
+    )
 
 
 def drawn(tree: Grown, cells: NDArray[Any], title: str, theme: Theme) -> go.Figure:
@@ -89,11 +95,14 @@ def taken_title(classes: tuple[str, ...], table: NDArray[np.int64]) -> str:
     """Which mistake is made most."""
     wrong = table - np.diag(np.diag(table))
     if not wrong.sum():
-        return "Every validation row is right"
+        return _("Every validation row is right")
     true, told = np.unravel_index(int(wrong.argmax()), wrong.shape)
     times = int(wrong[true, told])
     often = f"{times} times" if times > 1 else "once"
-    return f"Most often {classes[true]} is taken for {classes[told]}: {often}"
+    return _(
+        "Most often {true} is taken for {told}: {often}",
+        true=classes[true], told=classes[told], often=often,
+    )  # fmt: skip
 
 
 def taken_for(
@@ -112,9 +121,11 @@ def taken_for(
     )  # fmt: skip
     title = taken_title(classes, table)
     layout(figure, title, theme=theme, height=400)
-    figure.update_xaxes(title_text="answer", type="category", showgrid=False)
-    figure.update_yaxes(title_text="true class", type="category", autorange="reversed")
-    return Picture(title, figure, f"Confusion table. {title}.", taken_table(classes, table))
+    figure.update_xaxes(title_text=_("answer"), type="category", showgrid=False)
+    figure.update_yaxes(title_text=_("true class"), type="category", autorange="reversed")
+    return Picture(
+        title, figure, _("Confusion table. {title}.", title=title), taken_table(classes, table)
+    )
 
 
 def taken_table(classes: tuple[str, ...], table: NDArray[np.int64]) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from prunelab.figures.comparison import Axes, ribbons
 from prunelab.figures.look import PALETTES, Picture, Theme, accuracy, layout, percent
 from prunelab.figures.means import Point, lines
 from prunelab.lottery import TICKET, Arrival, Margin, judge, margins
+from prunelab.speech import _
 
 MEDAL = "🥇"
 
@@ -38,7 +39,7 @@ def race(arrived: Sequence[Arrival], *, theme: Theme = "light", even: bool = Fal
         for line in drawn
         for s, m, sd, n in zip(line.sparsity, line.mean, line.spread, line.seeds, strict=True)
     )
-    return Picture(title, figure, f"Line chart. {title}.", table)
+    return Picture(title, figure, _("Line chart. {title}.", title=title), table)
 
 
 def _point(a: Arrival) -> Point:
@@ -67,16 +68,19 @@ def verdict_title(arrived: Sequence[Arrival]) -> str:
     """Where somebody wins beyond chance; else that nobody does, or that it is too early."""
     verdicts = judge(arrived)
     if not verdicts:
-        return f"{len(arrived)} runs are in; a second lane makes it a race"
+        return _("{n} runs are in; a second lane makes it a race", n=len(arrived))
     won = [v for v in verdicts if v.medal]
     if won:
         last = won[-1]
-        more = f" and at {len(won) - 1} more" if len(won) > 1 else ""
-        return f"{MEDAL} {last.leader} wins at {percent(last.sparsity)} sparsity{more}"
+        more = _(" and at {n} more", n=len(won) - 1) if len(won) > 1 else ""
+        return _(
+            "{medal} {leader} wins at {sparsity} sparsity{more}",
+            medal=MEDAL, leader=last.leader, sparsity=percent(last.sparsity), more=more,
+        )  # fmt: skip
     seeds = min(v.margins[0].seeds for v in verdicts)
     if seeds < 2:
-        return "One seed tells nothing about luck: run more"
-    return f"With {seeds} seeds no lane is ahead of all others beyond chance"
+        return _("One seed tells nothing about luck: run more")
+    return _("With {seeds} seeds no lane is ahead of all others beyond chance", seeds=seeds)
 
 
 def medal_table(arrived: Sequence[Arrival]) -> pd.DataFrame:
@@ -122,7 +126,9 @@ def ahead(
     figure = _intervals(here, theme)
     layout(figure, title, theme=theme, height=130 + 44 * max(3, len(here)))
     figure.update_layout(showlegend=False)
-    figure.update_xaxes(title_text="points of accuracy ahead (behind, left of 0)", zeroline=False)
+    figure.update_xaxes(
+        title_text=_("points of accuracy ahead (behind, left of 0)"), zeroline=False
+    )
     figure.update_yaxes(showgrid=False)
     table = pd.DataFrame(here, columns=Margin._fields)
     return Picture(title, figure, f"Intervals. {title}.", table)
@@ -149,10 +155,11 @@ def _intervals(here: Sequence[Margin], theme: Theme) -> go.Figure:
 def _ahead_title(here: Sequence[Margin], lane: str, at: float) -> str:
     beaten = [m.behind for m in here if m.apart]
     lost = [m.behind for m in here if m.high < 0]
-    words = (
-        f"At {percent(at)} the {lane} is ahead of {', '.join(beaten) or 'no lane'} beyond chance"
-    )
-    return words + (f" and behind {', '.join(lost)}" if lost else "")
+    words = _(
+        "At {at} the {lane} is ahead of {others} beyond chance",
+        at=percent(at), lane=_(lane), others=", ".join(map(_, beaten)) or _("no lane"),
+    )  # fmt: skip
+    return words + (_(" and behind {lost}", lost=", ".join(lost)) if lost else "")
 
 
 def lane_table(arrived: Sequence[Arrival]) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from prunelab.events import Result
 from prunelab.figures.look import PALETTES, Picture, Theme, accuracy, layout, percent
+from prunelab.speech import _
 
 
 def rethinking(
@@ -52,7 +53,9 @@ def rethinking(
     layout(figure, title, theme=theme, height=130 + 40 * len(rows))
     seeds = max(map(len, rows.values()))
     figure.update_xaxes(
-        title_text=f"accuracy on test data; diamond: mean, whisker: sd of {seeds} seeds",
+        title_text=_(
+            "accuracy on test data; diamond: mean, whisker: sd of {seeds} seeds", seeds=seeds
+        ),
         tickformat=".0%",
     )  # fmt: skip
     figure.update_yaxes(autorange="reversed", type="category", showgrid=True)
@@ -78,4 +81,7 @@ def _title(name: str, sparsity: float, rows: Mapping[str, Sequence[float]]) -> s
     if not small:
         return mine
     best = max(small, key=small.__getitem__)
-    return f"{mine}; the best of its small controls, {best}, {accuracy(small[best])}"
+    return _(
+        "{mine}; the best of its small controls, {best}, {accuracy}",
+        mine=mine, best=best, accuracy=accuracy(small[best]),
+    )  # fmt: skip

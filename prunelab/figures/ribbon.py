@@ -20,6 +20,7 @@ from prunelab.figures.look import (
     percent,
     strokes,
 )
+from prunelab.speech import _, many
 
 if TYPE_CHECKING:
     from prunelab.foresight import Forecast
@@ -90,7 +91,13 @@ def _labels(
     few = len(units) <= 8
     pairs = [*zip(rows.to_dict("records"), units, strict=True)]
     told = [
-        f"{count(r['live'])} of {count(of)} on a path, {count(r['kept'])} kept" for r, of in pairs
+        _(
+            "{live} of {of} on a path, {kept} kept",
+            live=count(r["live"]),
+            of=count(of),
+            kept=count(r["kept"]),
+        )
+        for r, of in pairs
     ]
     short = [_left(r["kept"], r["live"], of) for r, of in pairs]
     colours = [p.ink if live else p.warn for live in rows["live"]]
@@ -112,7 +119,7 @@ def _labels(
 
 def _left(kept: int, live: int, of: int) -> str:
     if not live:
-        return "✕ no path" if kept else "✕ nothing left"
+        return _("✕ no path") if kept else _("✕ nothing left")
     return f"{count(live)} · {percent(live / of)}"
 
 
@@ -120,15 +127,18 @@ def _state(found: Forecast, name: str, way: str, sparsity: float) -> str:
     rows = found.paths
     row = rows[(rows["method"] == name) & (rows["way"] == way) & (rows["sparsity"] == sparsity)]
     why = str(row["why"].iloc[0])
-    return f"✕ {why}" if why else "every output has a path"
+    return f"✕ {why}" if why else _("every output has a path")
 
 
 def _ribbon_title(found: Forecast, names: list[str], way: str, sparsity: float) -> str:
     whole = [n for n in names if "✕" not in _state(found, n, way, sparsity)]
     at = f"At {exact(sparsity)} sparsity"
     if len(whole) == len(names):
-        return f"{at} every output can still be reached"
+        return _("{at} every output can still be reached", at=at)
     if not whole:
-        return f"{at} each of these networks is broken"
+        return _("{at} each of these networks is broken", at=at)
     listed = " and ".join(filter(None, (", ".join(whole[:-1]), whole[-1])))
-    return f"{at} only {listed} still reach{'es' * (len(whole) == 1)} every output"
+    return many(
+        "{at} only {methods} still reaches every output",
+        "{at} only {methods} still reach every output", len(whole), at=at, methods=listed,
+    )  # fmt: skip

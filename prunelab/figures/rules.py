@@ -21,6 +21,7 @@ from prunelab.figures.look import (
     layout,
     strokes,
 )
+from prunelab.speech import _, many
 from prunelab.treelab import Compared
 
 
@@ -44,7 +45,10 @@ def rules(
     layout(figure, title, theme=theme, height=520)
     _axes(figure, found, names, noun)
     figure.update_layout(hovermode="closest", margin_t=100, legend={"y": 1.01})
-    alt = f"Line chart of {len(names)} {noun}s. {title}. Means of {found.scores.shape[1]} splits."
+    alt = _(
+        "Line chart of {n} {noun}s. {title}. Means of {splits} splits.",
+        n=len(names), noun=noun, title=title, splits=found.scores.shape[1],
+    )  # fmt: skip
     return Picture(title, figure, alt, rules_table(found, names))
 
 
@@ -56,11 +60,11 @@ def _axes(figure: go.Figure, found: Compared, names: Sequence[str], noun: str) -
     low, high = float(np.nanmin(late)), float(np.nanmax(late))
     pad = 0.12 * (high - low) + 0.01
     figure.update_xaxes(
-        type="log", title_text="leaves (doubling)", tickvals=doublings(most),
+        type="log", title_text=_("leaves (doubling)"), tickvals=doublings(most),
         range=[np.log10(min(2, most)) - 0.03, np.log10(most) + 0.03],
     )  # fmt: skip
     figure.update_yaxes(
-        title_text=f"accuracy on rows no {noun} has seen", tickformat=".0%",
+        title_text=_("accuracy on rows no {noun} has seen", noun=_(noun)), tickformat=".0%",
         range=[low - pad, high + pad],
     )  # fmt: skip
 
@@ -100,14 +104,19 @@ def _best_rule(found: Compared, names: Sequence[str], noun: str) -> str:
     peaks: Mapping[str, tuple[float, float, int]] = {n: _peak(found, n) for n in names}
     real = [n for n in names if not is_baseline(n)]
     if not real:
-        return f"Cuts at random: what every {noun} has to beat"
+        return _("Cuts at random: what every {noun} has to beat", noun=_(noun))
     top = max(real, key=lambda n: peaks[n][0])
     mean, sd, leaves = peaks[top]
     near = sum(peaks[n][0] >= mean - sd for n in real) - 1
     if near:
-        many = f"{near} other {noun}s are" if near > 1 else f"1 other {noun} is"
-        return f"{top} peaks at {accuracy(mean)} with {leaves} leaves; {many} within its sd"
-    return f"{top} is ahead: {accuracy(mean)} with {leaves} leaves"
+        return many(
+            "{top} peaks at {mean} with {leaves} leaves; {n} other {noun} is within its sd",
+            "{top} peaks at {mean} with {leaves} leaves; {n} other {noun}s are within its sd",
+            near, top=top, mean=accuracy(mean), leaves=leaves, noun=_(noun),
+        )  # fmt: skip
+    return _(
+        "{top} is ahead: {mean} with {leaves} leaves", top=top, mean=accuracy(mean), leaves=leaves
+    )
 
 
 def _peak(found: Compared, name: str) -> tuple[float, float, int]:

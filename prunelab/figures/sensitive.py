@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from prunelab.figures.look import PALETTES, Picture, Theme, accuracy, layout, percent, scale
+from prunelab.speech import _
 
 TEXT = 16  # rows up to which there is room for numbers in the cells
 
@@ -28,7 +29,10 @@ def sensitive(
     middle = min(sparsities, key=lambda s: abs(s - 0.5))
     lost = {n: dense - accuracies[n][middle] for n in layers}
     worst, best = max(lost, key=lost.__getitem__), min(lost, key=lost.__getitem__)
-    title = f"At {percent(middle)}, {worst} costs most accuracy and {best} least"
+    title = _(
+        "At {middle}, {worst} costs most accuracy and {best} least",
+        middle=percent(middle), worst=worst, best=best,
+    )  # fmt: skip
     figure = go.Figure(
         go.Heatmap(
             z=[[accuracies[n][s] for s in sparsities] for n in layers],
@@ -51,10 +55,12 @@ def sensitive(
     )
     layout(figure, title, theme=theme, height=110 + 30 * len(layers))
     figure.update_xaxes(
-        title_text="share of the layer that goes, alone", showgrid=False, type="category"
+        title_text=_("share of the layer that goes, alone"), showgrid=False, type="category"
     )
     figure.update_yaxes(autorange="reversed", showgrid=False)
-    alt = f"Accuracy with one layer pruned at a time, dense {accuracy(dense)}. " + "; ".join(
+    alt = _(
+        "Accuracy with one layer pruned at a time, dense {dense}. ", dense=accuracy(dense)
+    ) + "; ".join(
         f"{n}: {accuracy(accuracies[n][sparsities[-1]])} at {percent(sparsities[-1])}"
         for n in layers
     )

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from prunelab.figures.look import PALETTES, Picture, Theme, layout
 from prunelab.prediction import STOPS, Question, distance, reading
+from prunelab.speech import _
 
 
 def sketched(sketch: Sequence[float], question: Question, *, theme: Theme = "light") -> Picture:
@@ -25,10 +26,10 @@ def sketched(sketch: Sequence[float], question: Question, *, theme: Theme = "lig
         x=question.sparsity, y=question.mean, name="truth", line={"color": p.methods[0]}
     )
     figure.add_scatter(x=STOPS, y=sketch, name="sketch", line={"color": p.muted, "dash": "dash"})
-    figure.update_xaxes(title_text="Sparsity", tickformat=".0%")
-    figure.update_yaxes(title_text="Accuracy", tickformat=".0%", range=[0, 1.02])
+    figure.update_xaxes(title_text=_("Sparsity"), tickformat=".0%")
+    figure.update_yaxes(title_text=_("Accuracy"), tickformat=".0%", range=[0, 1.02])
     found = reading(sketch, question)
-    title = f"{off:.1f} points off. {found.words}"
+    title = _("{off:.1f} points off. {words}", off=off, words=found.words)
     truth = dict(zip(question.stops, question.truth, strict=True))
     table = pd.DataFrame(
         {
@@ -37,4 +38,6 @@ def sketched(sketch: Sequence[float], question: Question, *, theme: Theme = "lig
             "truth": [truth.get(i) for i in range(len(STOPS))],
         }
     )
-    return Picture(title, layout(figure, title, theme=theme), f"Two curves. {title}", table)
+    return Picture(
+        title, layout(figure, title, theme=theme), _("Two curves. {title}", title=title), table
+    )

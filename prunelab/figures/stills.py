@@ -14,6 +14,7 @@ from prunelab.events import Frame, Result
 from prunelab.figures import film
 from prunelab.figures.look import PALETTES, Picture, Theme, count, layout, percent
 from prunelab.figures.matrix import CELLS
+from prunelab.speech import _
 
 GONE, WENT, STAYED, CAME = range(4)
 BINS = 60
@@ -47,14 +48,23 @@ def cells(
         figure.add_trace(go.Scatter(x=[None], y=[None], mode="markers", name=name, marker=marker))
     counts = [int((states == state).sum()) for state in range(4)]
     there = counts[STAYED] + counts[CAME]
-    title = f"{layer}: {count(there)} of {count(now.size)} weights at epoch {frame.epoch}"
+    title = _(
+        "{layer}: {there} of {size} weights at epoch {epoch}",
+        layer=layer, there=count(there), size=count(now.size), epoch=frame.epoch,
+    )  # fmt: skip
     layout(figure, title, theme=theme, height=360)
-    each = "" if block == (1, 1) else f"; a cell is {block[0]} × {block[1]}"
+    each = (
+        ""
+        if block == (1, 1)
+        else _("; a cell is {rows} × {columns}", rows=block[0], columns=block[1])
+    )
     figure.update_layout(showlegend=True, margin={"t": 70})
-    figure.update_xaxes(title_text=f"input{each}", showgrid=False, zeroline=False)
-    figure.update_yaxes(title_text="neuron", autorange="reversed", showgrid=False, zeroline=False)
+    figure.update_xaxes(title_text=_("input{each}", each=each), showgrid=False, zeroline=False)
+    figure.update_yaxes(
+        title_text=_("neuron"), autorange="reversed", showgrid=False, zeroline=False
+    )
     table = pd.DataFrame({"weights": STATES, "count": counts})
-    return Picture(title, figure, f"Image of the mask. {title}.", table)
+    return Picture(title, figure, _("Image of the mask. {title}.", title=title), table)
 
 
 def _states(before: film.Mask, now: film.Mask) -> NDArray[np.int8]:
@@ -110,8 +120,8 @@ def values(
     title = f"{layer}: {count(left)} weights, from {rows[0]['low']:.2f} to {rows[0]['high']:.2f}"
     layout(figure, title, theme=theme, height=320)
     figure.update_layout(bargap=0, showlegend=True, margin={"t": 70})
-    figure.update_xaxes(title_text="weight", range=[-1.02 * reach, 1.02 * reach])
-    figure.update_yaxes(title_text="weights", tickformat=",")
+    figure.update_xaxes(title_text=_("weight"), range=[-1.02 * reach, 1.02 * reach])
+    figure.update_yaxes(title_text=_("weights"), tickformat=",")
     table = pd.DataFrame({"around": middle, "start": start, f"epoch {frame.epoch}": now})
     return Picture(title, figure, f"Histogram. {title}.", table.round(3))
 
@@ -131,7 +141,7 @@ def gates(
     if row is None:
         raise ValueError(f"There is no layer {layer!r} with gates.")
     p = PALETTES[theme]
-    _, middle, width, counts = _bins(row)
+    _edges, middle, width, counts = _bins(row)
     above = middle > about["threshold"]
     shut = above if about["shut"] == "above" else ~above
     figure = go.Figure(
@@ -143,16 +153,20 @@ def gates(
     line = {"color": p.ink, "dash": "dash", "width": 1.5}
     figure.add_vline(x=about["threshold"], line=line)
     figure.add_annotation(
-        x=about["threshold"], y=1, yref="y domain", text=f"threshold {about['threshold']:.2g}",
+        x=about["threshold"], y=1, yref="y domain",
+        text=_("threshold {threshold:.2g}", threshold=about["threshold"]),
         showarrow=False, xanchor="left", yanchor="top", xshift=6, font_color=p.ink,
     )  # fmt: skip
     there = film.mask(frame, layer)
     share = 1 - there.mean() if there.size else 0.0
-    title = f"{layer}: {percent(float(share))} of the gates are shut at epoch {frame.epoch}"
+    title = _(
+        "{layer}: {share} of the gates are shut at epoch {epoch}",
+        layer=layer, share=percent(float(share)), epoch=frame.epoch,
+    )  # fmt: skip
     layout(figure, title, theme=theme, height=340)
     figure.update_layout(barmode="overlay", bargap=0, showlegend=True, margin={"t": 70})
     figure.update_xaxes(title_text=about["label"])
-    figure.update_yaxes(title_text="weights", tickformat=",")
+    figure.update_yaxes(title_text=_("weights"), tickformat=",")
     return Picture(title, figure, f"Histogram. {title}.", _table(row))
 
 
@@ -178,12 +192,12 @@ def _bins(
 
 def _rebinned(row: Mapping[str, Any], edges: NDArray[Any]) -> NDArray[Any]:
     """The counts in other bins, each old one spread evenly, so that two stills can be compared."""
-    own, _, _, counts = _bins(row)
+    own, _low, _high, counts = _bins(row)
     below = np.interp(edges, own, np.concatenate([[0], np.cumsum(counts)]))
     spread: NDArray[Any] = np.diff(below)
     return spread
 
 
 def _table(row: Mapping[str, Any]) -> pd.DataFrame:
-    edges, _, _, counts = _bins(row)
+    edges, _low, _high, counts = _bins(row)
     return pd.DataFrame({"from": edges[:-1], "to": edges[1:], "weights": counts})

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from prunelab.figures.look import PALETTES, Picture, Theme, count, layout, percent, scale
+from prunelab.speech import _
 
 ACROSS, MOST = 8, 48  # pictures in a row, and in all
 GAP_X, GAP_Y = 1.15, 1.45  # from one picture to the next, with the words below
@@ -29,10 +30,13 @@ def network(layers: pd.DataFrame, *, theme: Theme = "light") -> Picture:
         raise ValueError("No layer of this network multiplies anything.")
     p, after, before = PALETTES[theme], table["macs"].sum(), table["macs_before"].sum()
     saved = (table["macs_before"] - table["macs"]).to_numpy()
-    title = f"No multiply-add is saved: {count(before)} for one example"
+    title = _("No multiply-add is saved: {before} for one example", before=count(before))
     if after < before:
         most = table["layer"][int(saved.argmax())]
-        title = f"{count(before)} multiply-adds become {count(after)}; {most} saves most"
+        title = _(
+            "{before} multiply-adds become {after}; {most} saves most",
+            before=count(before), after=count(after), most=most,
+        )  # fmt: skip
     figure = go.Figure()
     for axis, what, words in (("y", "outputs", "outputs"), ("y2", "macs", "multiply-adds")):
         for name, column, colour in (
@@ -55,7 +59,7 @@ def network(layers: pd.DataFrame, *, theme: Theme = "light") -> Picture:
                 "title_font": {"color": p.muted, "size": 13}},
     )  # fmt: skip
     figure.update_xaxes(showgrid=False, anchor="y2", tickangle=-35)
-    return Picture(title, figure, f"Bars, layer by layer. {title}.", table)
+    return Picture(title, figure, _("Bars, layer by layer. {title}.", title=title), table)
 
 
 def filters(
@@ -94,7 +98,7 @@ def filters(
     )  # fmt: skip
     _frame(figure, title, len(shown), theme)
     table = pd.DataFrame({"unit": shown, label or "score": scores[shown]})
-    return Picture(title, figure, f"Pictures of weights. {title}.", table)
+    return Picture(title, figure, _("Pictures of weights. {title}.", title=title), table)
 
 
 def feature_maps(
@@ -107,14 +111,16 @@ def feature_maps(
 ) -> Picture:
     """What filters answer to one example, with the rank of each map: HRank made visible."""
     high, low = int(np.argmax(ranks)), int(np.argmin(ranks))
-    title = f"{layer}: filter {units[high]} answers with rank {ranks[high]}, "
-    title += f"filter {units[low]} with rank {ranks[low]}"
+    title = _(
+        "{layer}: filter {high} answers with rank {most}, filter {low} with rank {least}",
+        layer=layer, high=units[high], most=ranks[high], low=units[low], least=ranks[low],
+    )  # fmt: skip
     if ranks[high] == ranks[low]:
-        title = f"{layer}: all these maps have rank {ranks[high]}"
+        title = _("{layer}: all these maps have rank {rank}", layer=layer, rank=ranks[high])
     figure = _mosaic(maps.astype(float), [f"rank {r}" for r in ranks], theme, signed=False)
     _frame(figure, title, len(units), theme)
     table = pd.DataFrame({"filter": units, "rank": ranks})
-    return Picture(title, figure, f"Feature maps. {title}.", table)
+    return Picture(title, figure, _("Feature maps. {title}.", title=title), table)
 
 
 def spectrum(
@@ -148,16 +154,16 @@ def spectrum(
     figure.add_hline(y=line, line={"color": p.muted, "dash": "dash", "width": 1})
     figure.add_annotation(
         x=0, xref="paper", y=math.log10(line), yanchor="top", showarrow=False, xanchor="left",
-        text=" below: counts as zero", font_color=p.muted,
+        text=_(" below: counts as zero"), font_color=p.muted,
     )  # fmt: skip
-    title = "The rank counts the singular values above the line"
+    title = _("The rank counts the singular values above the line")
     layout(figure, title, theme=theme, height=420)
-    figure.update_xaxes(title_text="singular value, largest first", dtick=_step(sigma.shape[1]))
-    figure.update_yaxes(type="log", title_text="relative to the largest", exponentformat="power")
+    figure.update_xaxes(title_text=_("singular value, largest first"), dtick=_step(sigma.shape[1]))
+    figure.update_yaxes(type="log", title_text=_("relative to the largest"), exponentformat="power")
     table = pd.DataFrame(sigma, columns=[f"σ{i + 1}" for i in range(sigma.shape[1])])
     table.insert(0, "filter", units)
     table.insert(1, "rank", ranks)
-    return Picture(title, figure, f"Lines of singular values. {title}.", table)
+    return Picture(title, figure, _("Lines of singular values. {title}.", title=title), table)
 
 
 def ranks(
@@ -165,11 +171,14 @@ def ranks(
 ) -> Picture:
     """The mean rank of every filter of a layer, beside the effective rank."""
     p, order = PALETTES[theme], np.argsort(mean, kind="stable")
-    title = f"{layer}: mean ranks from {mean.min():.1f} to {mean.max():.1f}"
+    title = _(
+        "{layer}: mean ranks from {low:.1f} to {high:.1f}",
+        layer=layer, low=mean.min(), high=mean.max(),
+    )  # fmt: skip
     figure = go.Figure()
     for name, values, colour, symbol in (
-        ("numerical rank (HRank)", mean, p.accent, "circle"),
-        ("effective rank", effective, p.methods[1], "diamond"),
+        (_("numerical rank (HRank)"), mean, p.accent, "circle"),
+        (_("effective rank"), effective, p.methods[1], "diamond"),
     ):
         figure.add_trace(
             go.Scatter(
@@ -179,9 +188,10 @@ def ranks(
             )
         )  # fmt: skip
     layout(figure, title, theme=theme, height=340)
-    figure.update_xaxes(title_text="filters, by their rank", showticklabels=False, showgrid=False,
+    figure.update_xaxes(title_text=_("filters, by their rank"),
+    showticklabels=False, showgrid=False,
                         zeroline=False)  # fmt: skip
-    figure.update_yaxes(title_text="mean over examples", rangemode="tozero")
+    figure.update_yaxes(title_text=_("mean over examples"), rangemode="tozero")
     table = pd.DataFrame({"filter": order, "rank": mean[order], "effective": effective[order]})
     return Picture(title, figure, f"Dots. {title}.", table)
 
@@ -194,8 +204,11 @@ def given_up(keep: Mapping[str, int], sizes: Mapping[str, int], noun: str, macs:
     """
     gone = 1 - sum(keep.values()) / sum(sizes.values())
     if not gone:
-        return f"All {noun} are there: drag a bar"
-    return f"Without {percent(gone)} of the {noun}, {percent(macs)} of the multiply-adds go"
+        return _("All {units} are there: drag a bar", units=_(noun))
+    return _(
+        "Without {gone} of the {units}, {macs} of the multiply-adds go",
+        gone=percent(gone), units=_(noun), macs=percent(macs),
+    )  # fmt: skip
 
 
 def _mosaic(

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from prunelab.events import Result
 from prunelab.figures.look import PALETTES, Picture, Theme, accuracy, layout, percent, scale
 from prunelab.spec import RunSpec
+from prunelab.speech import _
 
 POINT = 0.01  # of accuracy: what one may lose
 
@@ -76,11 +77,11 @@ def together(
     layout(figure, title, theme=theme, height=130 + 62 * len(rows))
     ticks = {"showgrid": False, "zeroline": False, "fixedrange": True}
     figure.update_xaxes(
-        title_text="weights removed", tickvals=[*range(len(columns))],
+        title_text=_("weights removed"), tickvals=[*range(len(columns))],
         ticktext=[percent(c) for c in columns], range=[-0.5, len(columns) - 0.5], **ticks,
     )  # fmt: skip
     figure.update_yaxes(
-        title_text="examples kept", tickvals=[*range(len(rows))],
+        title_text=_("examples kept"), tickvals=[*range(len(rows))],
         ticktext=[percent(r) for r in rows], range=[len(rows) - 0.5, -0.5], **ticks,
     )  # fmt: skip
     figure.update_layout(dragmode=False, margin={"r": 20})
@@ -90,7 +91,7 @@ def together(
             type="rect", x0=at["x"] - 0.47, x1=at["x"] + 0.47, y0=at["y"] - 0.44,
             y1=at["y"] + 0.44, line={"color": PALETTES[theme].warn, "width": 3},
         )  # fmt: skip
-    return Picture(title, figure, f"Heat map. {title}.", _table(plane))
+    return Picture(title, figure, _("Heat map. {title}.", title=title), _table(plane))
 
 
 def _colours(
@@ -161,13 +162,18 @@ def _title(plane: Sequence[Cell]) -> str:
     whole, best = _whole(plane), _smallest(plane)
     if whole is None or best is None:
         done = sum(bool(c.found) for c in plane)
-        return f"{done} of {len(plane)} cells are there; that of everything is still missing"
+        return _(
+            "{done} of {all} cells are there; that of everything is still missing",
+            done=done, all=len(plane),
+        )  # fmt: skip
     if best == whole:
-        return f"Whatever goes costs more than a point of {accuracy(whole.mean)}"
-    return (
-        f"{percent(best.kept)} of the examples and {percent(1 - best.sparsity)} of the weights "
-        f"still tell {accuracy(best.mean)} right, all of both {accuracy(whole.mean)}"
-    )
+        return _("Whatever goes costs more than a point of {mean}", mean=accuracy(whole.mean))
+    return _(
+        "{kept} of the examples and {sparsity} of the weights still tell {mean} "
+        "right, all of both {whole}",
+        kept=percent(best.kept), sparsity=percent(1 - best.sparsity), mean=accuracy(best.mean),
+        whole=accuracy(whole.mean),
+    )  # fmt: skip
 
 
 def _table(plane: Sequence[Cell]) -> pd.DataFrame:

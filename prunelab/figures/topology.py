@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from prunelab.events import Result
 from prunelab.figures import film
 from prunelab.figures.look import PALETTES, Picture, Theme, count, layout, scale
+from prunelab.speech import _
 
 ROWS = 40  # classes of connections in a picture
 
@@ -37,7 +38,10 @@ def pixels(result: Result, epoch: int | None = None, *, theme: Theme = "light") 
     most = max(int(film.pixel_counts(f).max(initial=0)) for f in result.frames)
     read, of = int((counts > 0).sum()), counts.size
     what = _inputs(frame)
-    title = f"{count(read)} of {count(of)} {what} are read at epoch {frame.epoch}"
+    title = _(
+        "{read} of {of} {what} are read at epoch {epoch}",
+        read=count(read), of=count(of), what=what, epoch=frame.epoch,
+    )  # fmt: skip
     figure = go.Figure([_squares(counts, most, theme), *_unread(counts, theme)])
     wide = counts.shape[0] == 1
     layout(figure, title, theme=theme, height=180 if wide else 360)
@@ -56,7 +60,7 @@ def pixels(result: Result, epoch: int | None = None, *, theme: Theme = "light") 
 def _inputs(frame: Any) -> str:
     if film.is_image(frame):
         return "pixels"
-    return "places of the kernel" if len(frame.layers[0]["shape"]) > 2 else "inputs"
+    return _("places of the kernel") if len(frame.layers[0]["shape"]) > 2 else "inputs"
 
 
 def _squares(counts: NDArray[np.int64], most: int, theme: Theme) -> go.Heatmap:
@@ -70,7 +74,7 @@ def _squares(counts: NDArray[np.int64], most: int, theme: Theme) -> go.Heatmap:
         ygap=1,
         hovertemplate="row %{y}, column %{x}: %{z} connections<extra></extra>",
         colorbar={
-            "title": {"text": "read by", "side": "top", "font": {"color": p.muted, "size": 13}},
+            "title": {"text": _("read by"), "side": "top", "font": {"color": p.muted, "size": 13}},
             "tickfont": {"color": p.muted},
             "thickness": 12,
             "outlinewidth": 0,
@@ -132,11 +136,15 @@ def degrees(
     )  # fmt: skip
     who = "inputs" if out else "neurons"
     alone = int((film.fan(film.mask(frame, layer), out=out) == 0).sum())
-    title = f"{layer}: {found.mean[place]:.1f} connections on average"
-    title += f", {count(alone)} {who} have none" if alone else f", no {who} without"
+    title = _("{layer}: {mean:.1f} connections on average", layer=layer, mean=found.mean[place])
+    title += (
+        _(", {alone} {who} have none", alone=count(alone), who=who)
+        if alone
+        else f", no {who} without"
+    )
     layout(figure, title, theme=theme, height=320)
     figure.update_layout(bargap=0.05, showlegend=True, margin={"t": 70})
-    figure.update_xaxes(title_text=f"connections of one of the {who}")
+    figure.update_xaxes(title_text=_("connections of one of the {who}", who=who))
     figure.update_yaxes(title_text=who, range=[0, 1.05 * max(1, int(found.counts.max()))])
     table = pd.DataFrame({"connections": found.edges, "start": start, f"epoch {frame.epoch}": now})
     return Picture(title, figure, f"Bars. {title}.", table)
@@ -185,20 +193,23 @@ def topology(
     title = _spread(result, layer, who, out)
     layout(figure, title, theme=theme, height=380)
     figure.update_layout(showlegend=True, margin={"t": 70})
-    figure.update_xaxes(title_text="epoch", showgrid=False)
-    figure.update_yaxes(title_text=f"connections of one of the {who}", showgrid=False)
+    figure.update_xaxes(title_text=_("epoch"), showgrid=False)
+    figure.update_yaxes(title_text=_("connections of one of the {who}", who=who), showgrid=False)
     table = pd.DataFrame(found.counts, columns=[f"epoch {e}" for e in found.epochs])
     table.insert(0, "connections", found.edges)
-    return Picture(title, figure, f"Heat map. {title}.", table)
+    return Picture(title, figure, _("Heat map. {title}.", title=title), table)
 
 
 def _spread(result: Result, layer: str, who: str, out: bool) -> str:
     first, last = (film.fan(film.mask(result.frames[i], layer), out=out) for i in (0, -1))
     if (first == last).all():
-        return f"{layer}: the connections of the {who} never change"
-    most = f"the best connected of the {who} went from {count(first.max())} to {count(last.max())}"
+        return _("{layer}: the connections of the {who} never change", layer=layer, who=who)
+    most = _(
+        "the best connected of the {who} went from {before} to {after}",
+        who=who, before=count(first.max()), after=count(last.max()),
+    )  # fmt: skip
     alone = int((last == 0).sum())
-    return f"{layer}: {most}" + (f", {count(alone)} have none left" if alone else "")
+    return f"{layer}: {most}" + (_(", {alone} have none left", alone=count(alone)) if alone else "")
 
 
 def turnover(result: Result, *, theme: Theme = "light") -> Picture:
@@ -219,8 +230,8 @@ def turnover(result: Result, *, theme: Theme = "light") -> Picture:
     title = _came_and_went(found)
     layout(figure, title, theme=theme, height=300)
     figure.update_layout(barmode="relative", bargap=0.15, showlegend=True, margin={"t": 70})
-    figure.update_xaxes(title_text="epoch")
-    figure.update_yaxes(title_text="connections", tickformat=",d")
+    figure.update_xaxes(title_text=_("epoch"))
+    figure.update_yaxes(title_text=_("connections"), tickformat=",d")
     table = pd.DataFrame(found, columns=film.Turnover._fields)
     return Picture(title, figure, f"Bars. {title}.", table)
 
@@ -229,7 +240,12 @@ def _came_and_went(found: list[film.Turnover]) -> str:
     came, went = sum(t.grown for t in found), sum(t.dropped for t in found)
     if not came:
         return (
-            f"{count(went)} connections went, none came back" if went else "The mask never changes"
+            _("{went} connections went, none came back", went=count(went))
+            if went
+            else _("The mask never changes")
         )
     each = came / max(1, found[-1].alive)
-    return f"{count(went)} connections went, {count(came)} came: {each:.1f} for each that is left"
+    return _(
+        "{went} connections went, {came} came: {each:.1f} for each that is left",
+        went=count(went), came=count(came), each=each,
+    )  # fmt: skip

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from prunelab.figures.look import PALETTES, Picture, Theme, layout
+from prunelab.speech import _
 
 MOST = 1500  # nodes; the deepest are left out of a larger picture
 
@@ -104,12 +105,14 @@ def tree(
     layout(figure, title, theme=theme, height=440)
     figure.update_xaxes(visible=False)
     figure.update_yaxes(
-        title_text="depth", autorange="reversed", dtick=1, showgrid=False, zeroline=False
+        title_text=_("depth"), autorange="reversed", dtick=1, showgrid=False, zeroline=False
     )
     if found.depth.max() > 12:
         figure.update_yaxes(dtick=2)
     figure.update_layout(showlegend=not found.kept.all(), margin_b=20)
-    return Picture(title, figure, f"Drawing of a decision tree. {title}.", _table(found, arrays))
+    return Picture(
+        title, figure, _("Drawing of a decision tree. {title}.", title=title), _table(found, arrays)
+    )
 
 
 def _title(found: Nodes) -> str:
@@ -117,8 +120,14 @@ def _title(found: Nodes) -> str:
     leaves = int(found.leaf.sum())
     deep = int(found.depth[found.kept].max())
     if left == total:
-        return f"The whole tree: {total} nodes, {leaves} leaves, {deep} deep"
-    return f"{left} of {total} nodes stay: {leaves} leaves, {deep} deep"
+        return _(
+            "The whole tree: {total} nodes, {leaves} leaves, {deep} deep",
+            total=total, leaves=leaves, deep=deep,
+        )  # fmt: skip
+    return _(
+        "{left} of {total} nodes stay: {leaves} leaves, {deep} deep",
+        left=left, total=total, leaves=leaves, deep=deep,
+    )  # fmt: skip
 
 
 def _edges(found: Nodes, chosen: NDArray[np.int64], colour: str) -> go.Scatter:

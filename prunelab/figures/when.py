@@ -13,6 +13,7 @@ from plotly.subplots import make_subplots
 from prunelab.events import Epoch, Result
 from prunelab.figures.look import PALETTES, Picture, Theme, accuracy, layout, percent
 from prunelab.spec import RunSpec
+from prunelab.speech import _
 from prunelab.timing import WAYS, Timing, course, timing
 
 SYMBOLS = ("circle", "square", "diamond", "cross")
@@ -71,7 +72,7 @@ def when(results: Iterable[Result], *, theme: Theme = "light") -> Picture:
     dense = [score for cost in found for score in cost.dense]
     figure.add_hline(y=statistics.fmean(dense), line={"color": p.muted, "width": 1, "dash": "dot"})
     figure.add_annotation(
-        xref="x domain", x=0, y=statistics.fmean(dense), text="dense, trained as long",
+        xref="x domain", x=0, y=statistics.fmean(dense), text=_("dense, trained as long"),
         showarrow=False, xanchor="left", yanchor="bottom", font_color=p.muted,
     )  # fmt: skip
     for way in ways:
@@ -81,14 +82,16 @@ def when(results: Iterable[Result], *, theme: Theme = "light") -> Picture:
     title = _title(found)
     layout(figure, title, theme=theme, height=420)
     figure.update_xaxes(
-        title_text="share of training done when pruning begins", tickformat=".0%",
+        title_text=_("share of training done when pruning begins"), tickformat=".0%",
         range=[-0.04, 1.04],
     )  # fmt: skip
-    figure.update_yaxes(title_text="test accuracy", tickformat=".0%")
+    figure.update_yaxes(title_text=_("test accuracy"), tickformat=".0%")
     figure.update_layout(hovermode="closest", legend={"y": 1.02})
     seeds = max(len(cost.scores) for cost in found)
-    note = f"Mean and sd of {seeds} seeds." if seeds > 1 else "One run each."
-    return Picture(title, figure, f"Line chart. {title}. {note}", _table(found))
+    note = _("Mean and sd of {seeds} seeds.", seeds=seeds) if seeds > 1 else _("One run each.")
+    return Picture(
+        title, figure, _("Line chart. {title}. {note}", title=title, note=note), _table(found)
+    )
 
 
 def _line(way: str, mine: Sequence[Cost], colour: str) -> list[go.Scatter]:
@@ -108,7 +111,8 @@ def _line(way: str, mine: Sequence[Cost], colour: str) -> list[go.Scatter]:
     drawn.append(
         go.Scatter(
             x=x, y=mean, mode="lines+markers", customdata=told,
-            name=f"{way} (sd of {seeds} seeds)" if seeds > 1 else f"{way} (one run)",
+            name=_("{way} (sd of {seeds} seeds)", way=way, seeds=seeds)
+            if seeds > 1 else _("{way} (one run)", way=way),
             line={"color": colour, "width": 2.2, "dash": DASHES[place]},
             marker={"symbol": SYMBOLS[place], "size": 9},
             hovertemplate=f"<b>{way}</b> from %{{x:.0%}} on<br>%{{customdata[1]}} ± "
@@ -123,17 +127,24 @@ def _title(found: Sequence[Cost]) -> str:
     if best is worst:
         return f"{_words(best.timing)}: {accuracy(best.mean)}"
     gap = 100 * (best.mean - worst.mean)
-    return f"{_words(best.timing)} is {gap:.1f} points above {_words(worst.timing, middle=True)}"
+    return _(
+        "{best} is {gap:.1f} points above {worst}",
+        best=_words(best.timing), gap=gap, worst=_words(worst.timing, middle=True),
+    )  # fmt: skip
 
 
 def _words(when: Timing, *, middle: bool = False) -> str:
-    share = f"{percent(when.moment)} of training"
+    share = _("{moment} of training", moment=percent(when.moment))
     if when.way == "at once":
         at = {0.0: "before training", 1.0: "after training"}.get(when.moment, f"at {share}")
-        text = f"cutting at once {at}"
+        text = _("cutting at once {at}", at=at)
     else:
         way = {"in rounds": "rounds", "cubic": "a cubic curve"}.get(when.way, when.way)
-        text = f"{way} from the start" if when.moment == 0 else f"{way} from {share} on"
+        text = (
+            _("{way} from the start", way=way)
+            if when.moment == 0
+            else _("{way} from {share} on", way=way, share=share)
+        )
     return text if middle else text[0].upper() + text[1:]
 
 
@@ -178,18 +189,23 @@ def courses(
         pen = {"color": _shade(p.kept, place, len(stops))}
         shown = column == 1 or not any(c.timing == (ways[0], one.timing.moment) for c in drawn)
         _pair(figure, one, pen, column, shown=shown)
-    title = "Each line begins to prune at another moment of the same training"
+    title = _("Each line begins to prune at another moment of the same training")
     layout(figure, title, theme=theme, height=470)
     figure.update_annotations(font={"size": 14, "color": p.ink})
     figure.update_xaxes(tickformat=".0%", tickvals=[0.25, 0.5, 0.75], range=[-0.02, 1.02])
-    figure.update_xaxes(title_text="training done", row=2)
+    figure.update_xaxes(title_text=_("training done"), row=2)
     figure.update_yaxes(tickformat=".0%", range=[-0.03, 1.03])
-    figure.update_yaxes(title_text="removed", row=1, col=1)
-    figure.update_yaxes(title_text="validation accuracy", row=2, col=1)
+    figure.update_yaxes(title_text=_("removed"), row=1, col=1)
+    figure.update_yaxes(title_text=_("validation accuracy"), row=2, col=1)
     figure.update_layout(
-        legend={"y": 1.09, "title": {"text": "begins at ", "font_size": 13}}, margin={"t": 110}
+        legend={"y": 1.09, "title": {"text": _("begins at "), "font_size": 13}}, margin={"t": 110}
     )
-    return Picture(title, figure, f"Line charts. {title}: {', '.join(ways)}.", _steps(drawn))
+    return Picture(
+        title,
+        figure,
+        _("Line charts. {title}: {ways}.", title=title, ways=", ".join(ways)),
+        _steps(drawn),
+    )
 
 
 class Course(NamedTuple):

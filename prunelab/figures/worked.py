@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from prunelab.figures.look import PALETTES, Palette, Picture, Theme, layout, scale
+from prunelab.speech import _
 
 SIDE = 4  # cells: narrower matrices have cells of the same size
 CELL, HEAD = 44, 62  # pixels of a row, and of what is around four of them
@@ -34,7 +35,7 @@ def worked(name: str, steps: Sequence[Mapping[str, Any]], *, theme: Theme = "lig
     titles = [f"{place}. {step['title']}" for place, step in drawn]
     figure = make_subplots(lines, 2, subplot_titles=titles, vertical_spacing=0.28 / lines)
     p = PALETTES[theme]
-    for number, (_, step) in enumerate(drawn):
+    for number, (_place, step) in enumerate(drawn):
         row, col = number // 2 + 1, number % 2 + 1
         figure.add_trace(cells(step, p), row, col)
         for box in gone(step, p):
@@ -48,15 +49,18 @@ def worked(name: str, steps: Sequence[Mapping[str, Any]], *, theme: Theme = "lig
     figure.update_yaxes(visible=False, fixedrange=True)
     figure.update_annotations(font={"size": 14, "color": p.ink})
     figure.update_layout(margin={"l": 8, "r": 8, "b": 10}, dragmode=False)
-    return Picture(title, figure, f"Matrices of numbers. {title}.", _table(drawn))
+    return Picture(title, figure, _("Matrices of numbers. {title}.", title=title), _table(drawn))
 
 
 def _title(name: str, steps: Sequence[Mapping[str, Any]]) -> str:
     kept = next((np.array(s["kept"]) for s in steps if "kept" in s), None)
     if kept is None:
-        return f"{name} on a tiny model"
+        return _("{name} on a tiny model", name=name)
     noun = "filters" if kept.shape[1] == 1 else "weights"
-    return f"{name} keeps {kept.sum()} of the {kept.size} {noun} of this layer"
+    return _(
+        "{name} keeps {n} of the {all} {units} of this layer",
+        name=name, n=kept.sum(), all=kept.size, units=_(noun),
+    )  # fmt: skip
 
 
 def cells(step: Mapping[str, Any], p: Palette) -> go.Heatmap:
@@ -70,7 +74,7 @@ def cells(step: Mapping[str, Any], p: Palette) -> go.Heatmap:
     if not signed and values.min() < 0:  # scores below nought: their order is what counts
         shade = (values - values.min()) / ((values.max() - values.min()) or 1.0)
     colours = _soft(p, signed)
-    working = step.get("working") or [["" for _ in row] for row in values]
+    working = step.get("working") or [["" for _cell in row] for row in values]
     texts = [[_short(v) for v in row] for row in values]
     return go.Heatmap(
         z=np.where(kept, shade, np.nan),
@@ -124,7 +128,7 @@ def _table(drawn: Sequence[tuple[int, Mapping[str, Any]]]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {"step": step["title"], "row": i, "column": j, "value": value}
-            for _, step in drawn
+            for _place, step in drawn
             for i, row in enumerate(step["values"])
             for j, value in enumerate(row)
         ]

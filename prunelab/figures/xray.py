@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from prunelab.figures.look import PALETTES, Picture, Theme, layout, scale
 from prunelab.figures.worked import cells, gone
+from prunelab.speech import _
 
 
 def step(
@@ -36,8 +37,8 @@ def step(
     # Heat maps take no clicks, so invisible points above the cells do.
     drawn = figure.data[0]
     figure.add_scatter(
-        x=[j for _ in range(high) for j in range(wide)],
-        y=[i for i in range(high) for _ in range(wide)],
+        x=[j for _row in range(high) for j in range(wide)],
+        y=[i for i in range(high) for _column in range(wide)],
         mode="markers", marker={"size": 48, "opacity": 0, "symbol": "square"},
         customdata=[text for line in drawn.customdata for text in line], showlegend=False,
         hovertemplate="%{customdata}<extra></extra>",
@@ -54,7 +55,9 @@ def step(
             for j, value in enumerate(line)
         ]
     )
-    return Picture(made["title"], figure, f"A matrix of numbers: {made['title']}.", table)
+    return Picture(
+        made["title"], figure, _("A matrix of numbers: {title}.", title=made["title"]), table
+    )
 
 
 def agree(
@@ -70,7 +73,7 @@ def agree(
             hovertemplate="%{y} and %{x}: %{z:.0%} shared<extra></extra>",
         )
     )  # fmt: skip
-    title = f"What {len(names)} methods keep of this layer, and how much of it they share"
+    title = _("What {n} methods keep of this layer, and how much of it they share", n=len(names))
     layout(figure, title, theme=theme, height=max(360, 24 * len(names) + 170))
     figure.update_yaxes(autorange="reversed", showgrid=False)
     figure.update_xaxes(tickangle=-60, showgrid=False)
