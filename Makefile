@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 WORKERS ?= 2
 
-.PHONY: setup dev words app test slow lint notebooks pair docs reproduce bench site browser system clean reproductions screenshots
+.PHONY: setup dev words app test slow lint notebook notebooks pair docs reproduce bench site browser system clean reproductions screenshots
 
 setup: .venv/ready
 
@@ -40,6 +40,9 @@ lint: dev
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
+
+notebook: dev browser
+	$(RUN) notebooks/execute.py notebooks/01-first-steps.ipynb
 
 notebooks: dev browser
 	printf '%s\n' notebooks/*.ipynb | xargs -n 1 -P $(WORKERS) $(RUN) notebooks/execute.py

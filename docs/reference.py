@@ -59,7 +59,7 @@ def notebooks(folder: Path) -> None:
         "# Notebooks",
         "",
         "One story each: a question, a prediction, figures, an exercise with",
-        "its solution folded away. `make notebooks` runs them, two at a time; with",
+        "its solution folded away. `make notebook` runs the first, `make notebooks` all; with",
         "`PRUNELAB_FAST=1` they are shorter. Figures here are pictures; in Jupyter they move.",
     ]
     lines += ["", "```{toctree}", ":maxdepth: 1", "", *names, "```", ""]
