@@ -240,8 +240,15 @@ def _first_row(page):
     return box["x"] + 18, box["y"] + 52
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 800])
+@pytest.mark.parametrize(
+    ("width", "theme"),
+    [
+        (1440, "light"),
+        (800, "dark"),
+        pytest.param(1440, "dark", marks=pytest.mark.slow),
+        pytest.param(800, "light", marks=pytest.mark.slow),
+    ],
+)
 def test_every_page_fits_its_window_and_is_accessible(browser, server, width, theme, finished):
     views = (f"lab?run={finished}&view=Trade-off", WHY)
     with visit(browser, server, f"all-{width}-{theme}", width, theme) as page:
