@@ -33,7 +33,7 @@ FALSE = {  # what an exhibit claims of (printed, true) at the point it tells of
     "same_object": lambda printed, true: printed == 0 and true > 0.7,
     "scored_on_training": lambda printed, true: printed == 1 and true < 0.8,
     "tied_scores": lambda printed, true: true > printed + 0.2,
-    "norm_forgotten": lambda printed, true: true < printed - 0.2,
+    "norm_forgotten": lambda printed, true: true < printed - 0.1,
     "chosen_on_test": lambda printed, true: true < printed - 0.02,
     "old_momentum": lambda printed, true: printed > 0.89 and true < 0.1,
     "stacked_percent": lambda printed, true: printed == 0.5 and true > 0.93,
@@ -60,9 +60,10 @@ def test_a_mistake_is_what_the_museum_says_of_it(name):
     assert len(set(mine["options"])) == 4
     at = shown["at"]
     assert FALSE[name](shown["printed"][at], shown["true"][at])
+    # A training at a high rate enlarges the last digit, where another processor rounds otherwise.
+    close = 0.02 if name == "chosen_on_test" else 1e-6
     for line in ("printed", "true"):
-        # Another processor rounds otherwise: accuracies far down a curve differ most.
-        assert shown[line] == pytest.approx(shipped["shown"][line], rel=0.1, abs=0.2)
+        assert shown[line] == pytest.approx(shipped["shown"][line], rel=1e-4, abs=close)
 
 
 def test_the_shipped_museum_is_in_order():
