@@ -25,7 +25,9 @@ def app(*, port: int | None = None, headless: bool = False) -> int:
     if not APP.exists():
         raise SpecError(f"The app is not installed with the package: there is no {APP.name}.")
     found = engine.status(home()).alive
-    signal.signal(signal.SIGTERM, _interrupt)
+    # Python's own handler for SIGINT is missing where a shell started the app in the background.
+    for end in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(end, _interrupt)
     # Both take seconds on a new machine and neither is needed for the first page.
     threading.Thread(target=catalogue, daemon=True).start()
     engine.ensure(home())

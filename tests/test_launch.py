@@ -48,7 +48,7 @@ def test_the_app_answers_and_leaves_nothing_behind(home, stop):
         started = psutil.Process(app.pid).children(recursive=True)
         started.append(psutil.Process(engine.status(home).pid))
         app.send_signal(stop)
-        assert app.wait(240) == 0
+        assert app.wait(60) == 0
         within(200, lambda: not any(p.is_running() and p.status() != "zombie" for p in started))
         assert not engine.status(home).alive
     finally:
