@@ -7,7 +7,7 @@ from typing import Any
 
 from prunelab.catalogue import fits, fits_data, with_baselines
 from prunelab.controls import controls
-from prunelab.fair.case import Case, Entry, Said, many
+from prunelab.fair.case import Case, Entry, Said, are
 from prunelab.speech import _
 
 PAIRS = 3
@@ -25,7 +25,7 @@ def dense(case: Case) -> Said:
     if not bare:
         return Said(True, _("Every run measured its own dense model."))
     fresh = [replace(e.spec, sparsity=0.0, layers={}) for e in bare]
-    said = _("{runs} without the accuracy of the dense model.", runs=many(bare))
+    said = _("{runs} without the accuracy of the dense model.", runs=are(bare))
     return Said(False, said, _("Run the dense model with the same seeds."), case.absent(fresh))
 
 

@@ -11,7 +11,7 @@ from prunelab.catalogue import unit_of
 from prunelab.events import Result
 from prunelab.figures.means import points
 from prunelab.spec import RunSpec
-from prunelab.speech import _
+from prunelab.speech import many
 
 CONTROLS = ("reinit", "shuffle", "scratch-e", "scratch-b")
 K = TypeVar("K")
@@ -117,10 +117,10 @@ def _entry(point: Any, result: Result, known: Mapping[str, Any]) -> Entry:
     )
 
 
-def many(runs: Sized) -> str:
+def are(runs: Sized) -> str:
     """How many runs something is true of, as the start of a sentence.
 
-    >>> many([1, 2])
+    >>> are([1, 2])
     '2 runs are'
     """
-    return _("One run is") if len(runs) == 1 else _("{n} runs are", n=len(runs))
+    return many("One run is", "{n} runs are", len(runs))

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from prunelab.fair.case import Case, Entry, Said, many
+from prunelab.fair.case import Case, Entry, Said, are
 from prunelab.spec import RunSpec
 from prunelab.speech import _
 
@@ -34,7 +34,7 @@ def start(case: Case) -> Said:
     data = {s: {e.result.manifest.get("data") for e in group} for s, group in splits.items()}
     if odd:
         keys = tuple(e.key for e in odd)
-        said = _("{runs} trained the dense model in another way than the others.", runs=many(odd))
+        said = _("{runs} trained the dense model in another way than the others.", runs=are(odd))
         return Said(
             False, said, _("Run them from the model of the others."), case.absent(fixed), keys
         )
@@ -90,7 +90,7 @@ def compute(case: Case) -> Said:
     bare = [e for e in case.pruned if not _sized(e)]
     if not bare:
         return Said(True, _("Parameters, bytes and multiply-adds (or splits passed) are there."))
-    said = _("{runs} without both size and compute.", runs=many(bare))
+    said = _("{runs} without both size and compute.", runs=are(bare))
     return Said(False, said, _("Run again with this version, which measures both."))
 
 
@@ -137,7 +137,7 @@ def test(case: Case) -> Said:
     bare = [e for e in case.entries if not _validated(e)]
     if not bare:
         return Said(True, _("Every run has numbers of validation data, and of test data once."))
-    said = _("{runs} with test data alone: what was chosen was chosen by them.", runs=many(bare))
+    said = _("{runs} with test data alone: what was chosen was chosen by them.", runs=are(bare))
     return Said(False, said, _("Run again; choose by validation data."))
 
 
@@ -180,6 +180,4 @@ def raw(case: Case) -> Said:
     bare = [e for e in case.entries if not {"seed", "data"} <= set(e.result.manifest)]
     if not bare:
         return Said(True, _("Each run names its seed, data and versions; all can be downloaded."))
-    return Said(
-        False, _("{runs} without seed, data or versions.", runs=many(bare)), _("Run again.")
-    )
+    return Said(False, _("{runs} without seed, data or versions.", runs=are(bare)), _("Run again."))
