@@ -127,15 +127,17 @@ async def crowd(url: str, count: int, seconds: float, pages: Sequence[str] = PAG
     return [seen for group in groups for seen in group]
 
 
-def pages_of(seen: list[Seen]) -> list[list[str]]:
-    """Percentiles by page."""
+def shown(seen: list[Seen], how: str) -> str:
+    """What was done, the errors that pages showed, and percentiles by page."""
     rows = []
     for page in [*sorted({s.page for s in seen}), "all"]:
         times = sorted(1000 * s.seconds for s in seen if page in (s.page, "all"))
-        cuts = statistics.quantiles(times, n=20) if len(times) > 1 else times * 19
+        cuts = statistics.quantiles(times, n=20, method="inclusive") if times[1:] else times * 19
         numbers = (statistics.median(times), cuts[18], times[-1])
         rows.append([page, f"{len(times):,}", *(f"{number:,.0f}" for number in numbers)])
-    return rows
+    errors = ", ".join(sorted({s.error for s in seen if s.error})) or "none"
+    columns = ["page", "opened", "median ms", "95th percentile ms", "worst ms"]
+    return f"{how} Errors shown: {errors}.\n\n{table(columns, rows)}"
 
 
 def busy(home: Path, sessions: int, runs: int, seconds: float) -> str:
@@ -159,13 +161,13 @@ def busy(home: Path, sessions: int, runs: int, seconds: float) -> str:
             time.sleep(1)
         ends = {state: store.count(state=state) for state in ("finished", "failed")}
     store.close()
-    errors = sorted({s.error for s in seen if s.error})
-    return (
+    return shown(
+        seen,
         f"{sessions} sessions for {took:.0f} s, a page every {PAUSE:g} s each, beside {runs:,} "
         f"queued runs: {pace:.1f} of these finished a second, {ends['finished']:,} in the end, "
-        f"{ends['failed']} failed. Errors shown: {', '.join(errors) or 'none'}. Memory of the app "
-        f"{early >> 20} MB at first, {late >> 20} MB at the end.\n\n"
-    ) + table(["page", "opened", "median ms", "95th percentile ms", "worst ms"], pages_of(seen))
+        f"{ends['failed']} failed. Memory of the app {early >> 20} MB at first, {late >> 20} MB at "
+        "the end.",
+    )
 
 
 def beside(home: Path, sessions: int, seconds: float) -> str:
@@ -181,12 +183,11 @@ def beside(home: Path, sessions: int, seconds: float) -> str:
         took, state = time.perf_counter() - began, store.row(key).state
         engine.cancel(store, key)
     store.close()
-    errors = sorted({s.error for s in seen if s.error})
-    return (
+    return shown(
+        seen,
         f"{sessions} sessions for {took:.0f} s, a page every {PAUSE:g} s each, beside one run "
-        f"({LONG.model} on {LONG.data}, {state} at the end; load {load} when the sessions began). "
-        f"Errors shown: {', '.join(errors) or 'none'}.\n\n"
-    ) + table(["page", "opened", "median ms", "95th percentile ms", "worst ms"], pages_of(seen))
+        f"({LONG.model} on {LONG.data}, {state} at the end; load {load} when the sessions began).",
+    )
 
 
 def fill(store: Store, runs: int, events: int) -> None:
