@@ -30,7 +30,7 @@ FOREIGN = {
 }
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page != "xray"])  # that takes seconds
+@pytest.mark.parametrize("page", PAGES)
 def test_a_foreign_link_opens_the_page(page, store):  # noqa: F811
     assert len(show(page, **FOREIGN).title) == 1
 
