@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-CHUNK = 2**17  # numbers that are worked on at once: they fit a processor's cache
+CHUNK = 2**18  # numbers that are worked on at once: they fit a processor's cache
 EPS = torch.finfo(torch.float32).eps
 TINY = 1e-60  # of squares: below it the tolerance is no normal number in float32
 
@@ -28,8 +28,8 @@ class Band(NamedTuple):
 def numerical_rank(maps: Tensor) -> Tensor:
     """What ``torch.linalg.matrix_rank`` says of each (..., h, w), sooner.
 
-    In float64, the inertia of AAᵀ − τ² counts the singular values of A above τ. Where it is the
-    same at both ends of what rounding in float32 can make of the official tolerance, that is the
+    In float64, the eigenvalues of AAᵀ are the squares of A's singular values. Where as many are
+    above both ends of what rounding in float32 can make of the official tolerance, that is the
     rank. Those in doubt get their singular values, in their own dtype.
     """
     flat = maps.reshape(-1, *maps.shape[-2:])
@@ -56,12 +56,15 @@ def effective_rank(maps: Tensor) -> Tensor:
 def _ranks(maps: Tensor) -> Tensor:
     x = _wide(maps).double()
     gram = x @ x.mT
+    square = gram.diagonal(dim1=-2, dim2=-1)
+    if not square.isfinite().all():
+        official: Tensor = torch.linalg.matrix_rank(maps)  # it says what it thinks of that
+        return official
     band = _band(max(x.shape[-2:]), len(gram[0]))
-    live = gram.diagonal(dim1=-2, dim2=-1) > 0
-    rank = live.sum(-1)
-    rest = (~_independent(gram, live, band)).nonzero().flatten()
+    rank = (square > 0).sum(-1)
+    rest = (~_independent(gram, square, band)).nonzero().flatten()
     if len(rest):
-        rank[rest], sure = _inertia(gram[rest], band)
+        rank[rest], sure = _counted(gram[rest], band)
         doubt = rest[~sure]
         rank[doubt] = torch.linalg.matrix_rank(maps[doubt])
     return rank
@@ -71,9 +74,10 @@ def _wide(maps: Tensor) -> Tensor:
     """The maps or their transposes, with at most as many rows, or of as many fewer not zero."""
     if maps.shape[-2] != maps.shape[-1]:
         return maps if maps.shape[-2] < maps.shape[-1] else maps.mT
-    there = maps != 0
-    tall = there.any(-1).sum(-1) > there.any(-2).sum(-1)
-    return torch.where(tall[:, None, None], maps.mT, maps)
+    size = maps.abs()
+    rows, columns = ((size.sum(d) != 0).sum(-1) for d in (-1, -2))
+    tall = (rows > columns).nonzero().flatten()
+    return maps.index_copy(0, tall, maps[tall].mT) if len(tall) else maps
 
 
 def _band(size: int, small: int) -> Band:
@@ -82,42 +86,23 @@ def _band(size: int, small: int) -> Band:
     return Band(low**2, high**2, 16 * small * torch.finfo(torch.float64).eps)
 
 
-def _independent(gram: Tensor, live: Tensor, band: Band) -> Tensor:
-    """Whether a Cholesky factor proves all live rows to be independent, with σ₁² at most Σσ²."""
-    square = gram.diagonal(dim1=-2, dim2=-1).sum(-1, keepdim=True)
-    level = torch.where(square > TINY, (band.high + band.rounding) * square, torch.inf)
+def _independent(gram: Tensor, square: Tensor, band: Band) -> Tensor:
+    """Whether a Cholesky factor proves all rows that are not zero to be independent.
+
+    σ₁² is at most Σσ², the sum of their squares.
+    """
+    whole = square.sum(-1, keepdim=True)
+    level = torch.where(whole > TINY, (band.high + band.rounding) * whole, torch.inf)
     shifted = gram.clone()
-    shifted.diagonal(dim1=-2, dim2=-1).add_(torch.where(live, -level, square.clamp_min(1.0)))
+    shifted.diagonal(dim1=-2, dim2=-1).add_(torch.where(square > 0, -level, whole.clamp_min(1.0)))
     sure: Tensor = torch.linalg.cholesky_ex(shifted).info == 0
     return sure
 
 
-def _inertia(gram: Tensor, band: Band) -> tuple[Tensor, Tensor]:
+def _counted(gram: Tensor, band: Band) -> tuple[Tensor, Tensor]:
     """How many eigenvalues are above the tolerance, and where that is certain."""
-    square = gram.diagonal(dim1=-2, dim2=-1).sum(-1)
-    below, above = _largest(gram)
-    low = band.low * below - band.rounding * square
-    high = band.high * above + band.rounding * square
-    both = torch.cat([gram, gram])
-    both.diagonal(dim1=-2, dim2=-1).sub_(torch.cat([low, high])[:, None])
-    factors, exchanges, _ = torch.linalg.ldl_factor_ex(both)
-    single = exchanges > 0  # else half of a block of two, which has one positive eigenvalue
-    positive = single & (factors.diagonal(dim1=-2, dim2=-1) > 0)
-    least, most = (positive.sum(-1) + (~single).sum(-1) // 2).view(2, -1).flip(0)
-    return least, (least == most) & (low > 0) & (square > TINY)
-
-
-def _largest(gram: Tensor) -> tuple[Tensor, Tensor]:
-    """The largest eigenvalue from below and above, after two steps of the power method.
-
-    By their residual, one eigenvalue is near the quotient; that it is the largest is certain once
-    its square is more than half of all squares.
-    """
-    one = gram @ gram.sum(-1, keepdim=True)
-    two = gram @ one
-    length = (one * one).sum((-2, -1))
-    quotient = (one * two).sum((-2, -1)) / length
-    off = ((two * two).sum((-2, -1)) / length - quotient**2).clamp_min(0).sqrt()
-    squares = torch.linalg.vector_norm(gram, dim=(-2, -1))
-    dominant = quotient - off > squares / 2**0.5
-    return quotient, torch.where(dominant, torch.minimum(quotient + off, squares), squares)
+    found = torch.linalg.eigvalsh(gram)
+    largest, off = found[:, -1:], band.rounding * found.sum(-1, keepdim=True)
+    low = band.low * largest - off
+    least, most = (found > band.high * largest + off).sum(-1), (found > low).sum(-1)
+    return least, (least == most) & ((low > 0) & (largest > TINY)).squeeze(-1)
