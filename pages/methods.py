@@ -79,16 +79,14 @@ def _method(known: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> No
     st.header(name, anchor=False)
     st.markdown(_(entry["summary"]))
     nouns = _(" or ").join(_(known["units"][u]["noun"]) for u in entry["units"])
-    st.caption(_(
+    removes = _(
         "Removes {units} · {when} · {how}",
         units=nouns, when=_(WHEN[entry["when"]]),
         how=_(HOW.get(entry["schedule"], entry["schedule"])),
-    ))  # fmt: skip
+    )  # fmt: skip
     fitting = [m for m in known["models"] if not fits(known, name, m)]
-    st.caption(
-        _("Fits {n} of {all} models", n=len(fitting), all=len(known["models"])),
-        help=", ".join(fitting) or None,
-    )
+    fit = _("Fits {n} of {all} models", n=len(fitting), all=len(known["models"]))
+    st.caption(f"{removes}  \n{fit}", help=", ".join(fitting) or None)
     with _unfolds(_("How it works"), f"how-open-{name}") as opened:
         if opened:
             card.method(name, entry)
