@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import sentences
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_file
 from babel.messages.mofile import write_mo
@@ -37,6 +38,7 @@ from prunelab.speech import DOMAIN, FOLDER
 ROOT = Path(__file__).parents[1]
 TEMPLATE = FOLDER / f"{DOMAIN}.pot"
 KEYWORDS = {"_": None, "mark": None, "many": (1, 2)}
+DEVELOPERS = ("prunelab/checks.py", "prunelab/docs.py")  # read by nobody else
 WHEN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)  # always: a date is no change
 HEAD = "# What PruneLab says. `make words` writes this file; docs/translating.md tells how to."
 
@@ -50,6 +52,8 @@ def template() -> str:
         place = file.relative_to(ROOT).as_posix()
         for _line, text, comments, _context in extract_from_file("python", file, KEYWORDS):
             found.add(text, locations=[(place, 0)], auto_comments=comments)
+    for place, text in _sentences():
+        found.add(text, locations=[(place, 0)])
     for place, text in _data():
         if text.strip():
             found.add(text, locations=[(place, 0)])
@@ -62,6 +66,14 @@ def sources() -> list[Path]:
     """The files that say something."""
     files = sorted([*ROOT.glob("pages/**/*.py"), *ROOT.glob("prunelab/**/*.py")])
     return [f for f in files if "prunelab.speech import" in f.read_text("utf-8")]
+
+
+def _sentences() -> Iterator[tuple[str, str]]:
+    """What the library says before it is known who reads it."""
+    for file in sorted([*ROOT.glob("pages/**/*.py"), *ROOT.glob("prunelab/**/*.py")]):
+        place = file.relative_to(ROOT).as_posix()
+        if place not in DEVELOPERS:
+            yield from ((place, text) for text in sentences.templates(file.read_text("utf-8")))
 
 
 def _data() -> Iterator[tuple[str, str]]:

@@ -62,7 +62,7 @@ def _finished(result: Result, spec: RunSpec) -> None:
         st.info(_("This run removed no examples. Choose a method on the left, press Run."))
         return
     for warning in result.warnings:
-        st.caption(show.plain(warning))
+        st.caption(show.said(warning))
     _metrics(result)
     show.tabs(result, TABS)
 

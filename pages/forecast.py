@@ -110,7 +110,7 @@ def _body(found: Forecast, base: RunSpec) -> None:
     way = way if way in WAYS else OWN
     place.title(figures.verdict(found, way))
     for name, note in found.notes.items():
-        place.caption(f"{show.plain(name)}: {note}.")
+        place.caption(f"{show.plain(name)}: {show.said(note)}.")
     _ribbons(found, base, way)
     lines, layers = st.tabs([_("Paths"), _("Layers")])
     with lines:

@@ -48,7 +48,7 @@ def _finished(result: Result, spec: RunSpec) -> None:
     elif verdict := words.verdict(result):
         st.markdown(verdict)
     for warning in result.warnings:
-        st.warning(show.plain(warning))
+        st.warning(show.said(warning))
     _metrics(result)
     with st.container(horizontal=True):
         closer.offer(result)

@@ -142,7 +142,7 @@ def _finished(result: Result, spec: RunSpec) -> None:
         st.info(_("This run is not of a language model. Choose one on the left, press Run."))
         return
     for warning in result.warnings:
-        st.caption(show.plain(warning))
+        st.caption(show.said(warning))
     _metrics(result)
     show.tabs(result, spoken.TABS)
 

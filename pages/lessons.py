@@ -61,7 +61,7 @@ def _join(code: str) -> None:
     try:
         lessons.share(code, who.owner(), desk.whole().home)
     except (SpecError, OSError) as problem:
-        st.warning(show.plain(str(problem)))
+        st.warning(show.said(problem))
 
 
 def _class(known: Mapping[str, Lesson], code: str) -> None:
@@ -130,7 +130,7 @@ def _finish(name: str, code: str) -> None:
             if code:
                 _join(code)
     except SpecError as problem:
-        st.warning(show.plain(str(problem)))
+        st.warning(show.said(problem))
 
 
 shell.show(main, chooses=False)

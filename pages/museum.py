@@ -141,7 +141,7 @@ def _again(name: str, mine: Mapping[str, Any] | None, folder: Path, state: aside
         elsewhere.wait(folder, "exhibit")
         return
     if state.name == "failed":
-        st.error(show.plain(state.reason))
+        st.error(show.said(state.reason))
     if mine:
         st.caption(_("The numbers are those of this machine: the code was run here."))
         return

@@ -37,7 +37,7 @@ def main() -> None:
     study, damage = elsewhere.read(studies.study, folder, ready=True)
     if damage or state.name == "failed":
         st.title(_("This network could not be looked at"))
-        st.error(show.plain(damage or state.reason))
+        st.error(show.said(damage or state.reason))
         st.markdown(_(
             "**What to do.** Change the settings on the left, or press Look inside again."
         ))  # fmt: skip
@@ -114,7 +114,7 @@ def _shown(view: Any) -> None:
     try:
         view()
     except SpecError as damaged:
-        st.error(show.plain(str(damaged)))
+        st.error(show.said(damaged))
 
 
 shell.show(main)

@@ -79,7 +79,7 @@ def _finished(result: Result, spec: RunSpec) -> None:
     show.origin(result, spec, came=result.key.startswith(examples.KEY))
     st.markdown(course_words.of(RunSpec.from_json(result.spec).method))
     for warning in result.warnings:
-        st.caption(show.plain(warning))
+        st.caption(show.said(warning))
     _metrics(result)
     show.tabs(result, TABS)
 

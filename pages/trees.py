@@ -43,7 +43,7 @@ def main() -> None:
         )  # fmt: skip
     if damage or (tree is None and state.name == "failed"):
         st.title(_("This tree could not be grown"))
-        st.error(show.plain(damage or state.reason))
+        st.error(show.said(damage or state.reason))
         st.markdown(_(
             "**What to do.** Change the data or the settings on the left, or press Grow."
         ))  # fmt: skip
@@ -52,7 +52,7 @@ def main() -> None:
             if state.name == "growing":
                 elsewhere.wait(folder, "growing", pieces="*.npz")
             for note in state.notes:
-                st.caption(show.plain(note))
+                st.caption(show.said(note))
         _body(tree, spec, folder)
     elif state.name == "growing":
         elsewhere.wait(folder, "growing", title=_("The tree is growing"), pieces="*.npz")
@@ -129,7 +129,7 @@ def _shown(view: Callable[[], None]) -> None:
     try:
         view()
     except SpecError as damaged:
-        st.error(show.plain(str(damaged)))
+        st.error(show.said(damaged))
 
 
 def _title(tree: Grown, chosen: Chosen) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 from prunelab import processes
 from prunelab.files import home as default_home
 from prunelab.spec import SpecError
+from prunelab.speech import mark
 
 LOCK, PROGRESS, LOG = "growth.lock", "progress.json", "growth.log"
 NICE = 10  # the app must stay quick meanwhile
@@ -182,12 +183,12 @@ def look(folder: Path) -> State:
     if told.get("state") in ("ready", "failed"):
         return _state(told)
     if _held(folder) or runs:
-        return _state({"doing": "Starting", **told, "state": "growing"})
+        return _state({"doing": mark("Starting"), **told, "state": "growing"})
     if told or process:
         told = _told(folder)  # it may have ended between the two looks
         if told.get("state") in ("ready", "failed"):
             return _state(told)
-        return State("failed", reason=f"It ended before it was ready. {_last(folder)}".strip())
+        return State("failed", reason=f"It ended before it was ready. {_last(folder)}")
     return State("none")
 
 

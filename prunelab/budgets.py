@@ -13,12 +13,13 @@ from prunelab.masks import Masks
 from prunelab.measure.latency import latency
 from prunelab.measure.macs import macs
 from prunelab.spec import SpecError
+from prunelab.speech import mark
 
 WORDS = {
-    "params": "parameters",
-    "macs": "multiply-adds",
-    "bytes": "bytes",
-    "latency": "time for a batch",
+    "params": mark("parameters"),
+    "macs": mark("multiply-adds"),
+    "bytes": mark("bytes"),
+    "latency": mark("time for a batch"),
 }
 
 

@@ -129,11 +129,16 @@ def _failed(error: Exception, home: Path) -> Failed:
     details = "".join(traceback.format_exception(error))
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         free = shutil.disk_usage(home).free / 2**20
-        reason = f"No space left on the disk of {home}: {free:.0f} MB are free."
-        advice = "Free some, or choose another folder with PRUNELAB_HOME; then run it again."
-        return Failed(reason=reason, advice=advice, traceback=details)
-    advice = "This looks like a mistake in the method or the model; the details are below."
-    return Failed(reason=f"{type(error).__name__}: {error}", advice=advice, traceback=details)
+        return Failed(
+            reason=f"No space left on the disk of {home}: {free:.0f} MB are free.",
+            advice="Free some, or choose another folder with PRUNELAB_HOME; then run it again.",
+            traceback=details,
+        )
+    return Failed(
+        reason=f"{type(error).__name__}: {error}",
+        advice="This looks like a mistake in the method or the model; the details are below.",
+        traceback=details,
+    )
 
 
 def _follow_parent() -> None:

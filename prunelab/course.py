@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from prunelab.masks import Masks
+from prunelab.speech import phrase
 
 Start = float | Callable[[str, Tensor], Tensor]
 Examples = tuple[Tensor, Tensor]  # what a network is asked, and the classes it should answer
@@ -68,7 +69,7 @@ class Memory:
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Take back what ``state`` gave; whoever holds a tensor already sees its values change."""
         for path, tensor in state.items():
-            name, _, layer = path.partition("/")
+            name, _slash, layer = path.partition("/")
             known = self.kept.setdefault(name, {})
             if layer in known:
                 known[layer].detach().copy_(tensor)
@@ -132,7 +133,7 @@ def own_answer(rule: str, stays: Mapping[str, Tensor]) -> str:
     """What a method that learns its sparsity would have kept, as a note."""
     kept = sum(int(mask.sum()) for mask in stays.values())
     units = sum(mask.numel() for mask in stays.values())
-    return f"The method's own answer, {rule}, would keep {kept} of {units} weights."
+    return phrase(f"The method's own answer, {rule}, would keep {kept} of {units} weights.")
 
 
 def _first(layer: str, weight: Tensor, start: Start) -> Tensor:

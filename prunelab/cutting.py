@@ -26,6 +26,7 @@ from prunelab.probes import parameter_names
 from prunelab.probes import weights as prunable
 from prunelab.scissors import ALL, FILE
 from prunelab.spec import RunSpec
+from prunelab.speech import phrase
 
 Tell = Callable[[str, float], None]
 EXAMPLES = 400  # of the validation part, at most
@@ -63,7 +64,7 @@ def compute(ordered: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
         cuts: dict[str, list[dict[str, Any]]] = {}
         ends: dict[str, dict[str, Tensor]] = {}
         for number, place in enumerate(places):
-            about = "Cutting all layers" if place == ALL else f"Cutting {place}"
+            about = phrase("Cutting all layers" if place == ALL else f"Cutting the layer {place}")
             tell(about, TRAINING + (1 - TRAINING) * number / len(places))
             masks = _masks(bench.scores, place, ordered["stops"], "global")
             cuts[place] = _cuts(bench, place, ordered["stops"], masks)
@@ -170,7 +171,7 @@ def _histogram(weights: Mapping[str, Tensor]) -> dict[str, Any]:
     """Counts of signed weights in bins that lie the same on both sides of zero."""
     every = torch.cat([w.flatten() for w in weights.values()]).numpy()
     most = float(np.abs(every).max()) or 1.0
-    counts, _ = np.histogram(every, bins=BINS, range=(-most, most))
+    counts, _edges = np.histogram(every, bins=BINS, range=(-most, most))
     return {"most": float(f"{most:.5g}"), "counts": counts.tolist()}
 
 

@@ -31,6 +31,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from prunelab import migrations
+from prunelab.speech import mark, phrase
 
 VERSION = migrations.HEAD
 ROOM = 2**17  # bytes on the disk without which SQLite cannot even read a store anew
@@ -297,24 +298,23 @@ def _prepare(engine: Engine) -> None:
         )
 
 
+_KNOWN = {
+    "disk is full": mark("No space left for the store {where}; free some, or set PRUNELAB_HOME."),
+    "readonly": mark("The store {where} is read-only; make it writable, or set PRUNELAB_HOME."),
+    "unable to open": mark("Cannot open the store {where}; check its folder or PRUNELAB_HOME."),
+    "locked": mark("The store {where} stays locked by another program; close it and try again."),
+    "not a database": mark("{where} is not a PruneLab store; move it away or set PRUNELAB_STORE."),
+    "malformed": mark("The store {where} is damaged; move it away and start a new one."),
+}
+
+
 def _explain(error: SQLAlchemyError, url: URL) -> str:
-    local = url.get_backend_name() == "sqlite"
-    where = url.database if local else url.render_as_string()
+    where = url.database if (file := url.get_backend_name() == "sqlite") else url.render_as_string()
     said = str(error.orig) if isinstance(error, DBAPIError) else str(error)
-    known = {
-        "disk is full": "No space left for the store {}; free some, or set PRUNELAB_HOME.",
-        "readonly": "The store {} is read-only; make it writable, or set PRUNELAB_HOME.",
-        "unable to open": "Cannot open the store {}; is its folder yours to write? "
-        "Otherwise set PRUNELAB_HOME.",
-        "locked": "The store {} stays locked by another program; close it and try again.",
-        "not a database": "{} is not a PruneLab store; move it away, or set PRUNELAB_STORE.",
-        "malformed": "The store {} is damaged; move it away and start a new one.",
-    }
-    if any(s in said for s in ("readonly", "disk I/O")) and local and _full(Path(where or "")):
+    if any(s in said for s in ("readonly", "disk I/O")) and file and _full(Path(where or "")):
         said = "disk is full"
-    for sign, sentence in known.items():
-        if sign in said:
-            return sentence.format(where)
+    if known := next((text for sign, text in _KNOWN.items() if sign in said), ""):
+        return known.format(where=where)
     if isinstance(error, PoolTimeout):
-        return f"The store {where} is busy; try again in a moment."
-    return f"The store {where} cannot be reached or refused: {said.splitlines()[0]}"
+        return phrase(f"The store {where} is busy; try again in a moment.")
+    return phrase(f"The store {where} cannot be reached or refused: {said.splitlines()[0]}")

@@ -20,6 +20,7 @@ from prunelab.manifest import manifest
 from prunelab.masks import allocate, removed, select
 from prunelab.registry import METHODS, MODELS, UNITS
 from prunelab.spec import RunSpec, SpecError
+from prunelab.speech import mark
 from prunelab.subset import prune_examples
 from prunelab.training import Diverged
 
@@ -163,14 +164,14 @@ def _exact(job: Job, share: Any) -> None:
 
 def _failed(error: Exception) -> Failed:
     advice = {
-        SpecError: "Change the setting it names.",
-        Diverged: "Lower the learning rate, or use the adam optimizer.",
-        MemoryError: "Choose a smaller model or a smaller batch.",
-        OSError: "Free some disk space or choose another folder with PRUNELAB_HOME.",
+        SpecError: mark("Change the setting it names."),
+        Diverged: mark("Lower the learning rate, or use the adam optimizer."),
+        MemoryError: mark("Choose a smaller model or a smaller batch."),
+        OSError: mark("Free some disk space or choose another folder with PRUNELAB_HOME."),
     }
     found = next((text for kind, text in advice.items() if isinstance(error, kind)), "")
     reason = str(error) or type(error).__name__
     if not isinstance(error, tuple(advice)):
         reason = f"{type(error).__name__}: {reason}"
-        found = "This looks like a mistake in the method or the model; the details are below."
+        found = mark("This looks like a mistake in the method or the model; the details are below.")
     return Failed(reason=reason, advice=found, traceback=traceback.format_exc())

@@ -82,7 +82,7 @@ def _compute(ordered: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
         seen = Outlook(job, net, ordered["floor"], known)
         for step, sparsity in enumerate(_possible(ordered["sparsities"], seen)):
             share = step / len(ordered["sparsities"]) * (1 - TRAINING) / len(jobs)
-            tell(f"{name} at {100 * sparsity:g} %", begun + share)
+            tell(f"Making the mask of {name} at {100 * sparsity:g} %", begun + share)
             _rows(told, name, seen, sparsity)
         _cliffs(told, name, seen)
     for row in told["paths"]:
@@ -179,8 +179,10 @@ def trained(job: Job, tell: Tell) -> nn.Module:
     storage.borrow(here, key)
     for event in run_network.train_dense(job, lab, here / "files" / storage.DENSE):
         if isinstance(event, Epoch):
-            words = f"Training the dense network, epoch {event.epoch} of {event.epochs}"
-            tell(words, TRAINING * event.epoch / event.epochs)
+            tell(
+                f"Training the dense network, epoch {event.epoch} of {event.epochs}",
+                TRAINING * event.epoch / event.epochs,
+            )
     storage.lend(here, key)
     return net
 

@@ -20,6 +20,7 @@ from prunelab.registry import DATASETS, METHODS, MODELS, UNITS, Entry, Note, Uni
 from prunelab.room import affordable
 from prunelab.schedules import SCHEDULES
 from prunelab.spec import RunSpec
+from prunelab.speech import phrase
 from prunelab.subject import parts_of
 from prunelab.training import Learner, Recipe, seeded
 
@@ -108,7 +109,7 @@ class Job:
             torch.from_numpy(self.parts.validation.x[:BATCH]).to(device()),
         )
         gone = sum(int((~m).sum()) for m in met.mask.values())
-        note = (
+        note = phrase(
             f"{gone} of {units} {self.unit_entry.noun} go: {met.after:.1%} of {WORDS[kind]} stay."
         )
         return Choice(scores=scores, mask=met.mask, notes=(*notes, note), asked=gone / units)

@@ -24,6 +24,7 @@ from prunelab.events import (
 )
 from prunelab.row import COLUMNS, Attempt, Missing, Row, State, row
 from prunelab.spec import RunSpec
+from prunelab.speech import mark, phrase
 from prunelab.told import Told
 
 ATTEMPTS = 3
@@ -39,7 +40,7 @@ _HEAVY: dict[str, Any] = {
     "frames": (),
     "moved": None,
 }
-_ADVICE = "Try a smaller model or batch; if your method calls native code, look there."
+_ADVICE = mark("Try a smaller model or batch; if your method calls native code, look there.")
 
 
 def find(connection: Connection, key: str, *, hold: bool = False) -> Row:
@@ -199,10 +200,10 @@ def requeue(connection: Connection, key: str, attempt: int, why: str, died: bool
     if run.cancel:
         end(connection, run, Cancelled())
     elif deaths >= ATTEMPTS:
-        reason = f"The process died {ATTEMPTS} times ({why})."
-        end(connection, run, Failed(reason=reason, advice=_ADVICE))
+        failed = Failed(reason=f"The process died {ATTEMPTS} times ({why}).", advice=_ADVICE)
+        end(connection, run, failed)
     else:
-        note = f"interrupted ({why}), attempt {deaths + 1} of {ATTEMPTS}"
+        note = phrase(f"interrupted ({why}), attempt {deaths + 1} of {ATTEMPTS}")
         values = {"state": "queued", "worker": "", "deaths": deaths, "note": note}
         connection.execute(update(RUNS).where(RUNS.c.key == key).values(values))
         _close(connection, key, attempt, why)

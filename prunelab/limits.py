@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from prunelab.events import Failed, Started
 from prunelab.spec import RunSpec, SpecError
+from prunelab.speech import mark, phrase
 
 DEVICES = ("", "cpu", "gpu")
-ADVICE = "Choose fewer epochs, less data or a smaller model, or raise {}."
 
 
 class Limits(NamedTuple):
@@ -44,6 +44,10 @@ def limits() -> Limits:
     """
     found = {field: number(name, Limits._field_defaults[field]) for field, name in NAMES.items()}
     return Limits(**found)  # type: ignore[arg-type]  # a count may be given as 1e6
+
+
+def _advice(field: str) -> str:
+    return phrase(f"Choose fewer epochs, less data or a smaller model, or raise {NAMES[field]}.")
 
 
 def number(name: str, default: float) -> float:
@@ -93,10 +97,10 @@ def beyond(started: Started, most: Limits) -> Failed | None:
     for what, much in asked.items():
         limit = getattr(most, what)
         if limit and much > limit:
-            words = "epochs" if what == "epochs" else "examples in all epochs"
+            words = mark("epochs" if what == "epochs" else "examples in all epochs")
             return Failed(
                 reason=f"The run needs {much:,} {words}; the limit is {limit:,.0f}.",
-                advice=ADVICE.format(NAMES[what]),
+                advice=_advice(what),
             )
     return None
 
@@ -107,7 +111,7 @@ def too_late(seconds: float, most: Limits) -> Failed | None:
         return None
     return Failed(
         reason=f"The run took longer than the time limit of {most.seconds:g} s.",
-        advice=ADVICE.format(NAMES["seconds"]),
+        advice=_advice("seconds"),
     )
 
 
@@ -117,7 +121,7 @@ def too_large(size: int, most: Limits) -> Failed | None:
         return None
     return Failed(
         reason=f"The run needs {size / 2**20:.0f} MB; the memory limit is {most.megabytes:g} MB.",
-        advice=ADVICE.format(NAMES["megabytes"]),
+        advice=_advice("megabytes"),
     )
 
 

@@ -27,6 +27,7 @@ from prunelab.reasons import FILE, Reasons, peers, write
 from prunelab.registry import MODELS
 from prunelab.run_tree import dense_tree
 from prunelab.spec import RunSpec
+from prunelab.speech import phrase
 
 TRAINED = 0.4  # of the whole work, when the network is there
 
@@ -61,14 +62,14 @@ def choices(
     watched: dict[tuple[Any, ...], list[Watched]] = {}
     names, sparsity = peers(describe(), job.spec), job.spec.sparsity
     for number, name in enumerate(names):
-        tell(f"Asking {name}", TRAINED + (1 - TRAINED) * number / len(names))
+        tell(f"Asking the method {name}", TRAINED + (1 - TRAINED) * number / len(names))
         try:
             one = job if name == job.spec.method else _as(job, name, sparsity)
             found[name] = one.choose(
                 model(one.method.when), one.spec.sparsity, None, _seen(one, watched)
             )
         except Exception as error:  # noqa: BLE001 - one method's trouble says nothing of the others
-            notes.append(f"{name} cannot say: {error}")
+            notes.append(phrase(f"{name} cannot say: {error}"))
             continue
         if one is job:
             masks = found[name].mask.values()

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from prunelab.spec import SpecError
+from prunelab.speech import phrase
 
 # What a method may ask for by name, beside its knobs: the unit it scores, the seed of the run, the
 # sparsity to reach; while it trains, what it remembers and the course of training; and what was
@@ -273,11 +274,11 @@ def _decorator(registry: Registry, facts: Mapping[str, Any]) -> Callable[..., An
 
 def unknown(kind: str, name: str, names: Iterable[str], broken: Mapping[str, str] = {}) -> str:
     """The sentence for a name nobody registered."""
-    if name.replace("-", "_") in broken:
-        return f"The {kind} {name!r} is broken: {broken[name.replace('-', '_')].splitlines()[-1]}"
-    near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(sorted(names))}."
-    return f"There is no {kind} {name!r}.{hint}"
+    if trace := broken.get(name.replace("-", "_")):
+        return phrase(f"The {kind} {name!r} is broken: {trace.splitlines()[-1]}")
+    near, there = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5), sorted(names)
+    hint = phrase(f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(there)}.")
+    return phrase(f"There is no {kind} {name!r}.{hint}")
 
 
 def knobs_of(function: Callable[..., Any]) -> tuple[Knob, ...]:

@@ -1,21 +1,27 @@
 """What PruneLab says, in the reader's language: English stands in the code, the rest in catalogues.
 
 ``_("Runs")`` and ``many("{n} run", "{n} runs", n)`` look up at the moment of showing. What a module
-says later is marked where it stands, ``mark("Runs")``, and looked up where it is shown. Catalogues
+says later is marked where it stands, ``mark("Runs")``, and looked up where it is shown. What knows
+no reader (an error, an event of a run, another process) says whole sentences in English, which are
+kept and sent as such; ``anew`` says them in the reader's language where they are shown. Catalogues
 are gettext's: ``locale/LANGUAGE/LC_MESSAGES/prunelab.mo``; where there is none, English is shown.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gettext
 import os
 import re
+import string
 from collections.abc import Callable
 from pathlib import Path
 
+Part = tuple[str, str | None, str | None, str | None]  # own words, then name, format, conversion
 DOMAIN = "prunelab"
 FOLDER = Path(__file__).parent / "locale"
+_WORDS = 2  # a template of fewer would be found in anything
 _TAG = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 _reader: Callable[[], str | None] = lambda: None  # noqa: E731 - until an app knows its readers
 
@@ -62,6 +68,63 @@ def mark(text: str) -> str:
     'Runs'
     """
     return text
+
+
+def phrase(text: str) -> str:
+    """A sentence put together here, ``phrase(f"{name} has no bias.")``, and shown by ``anew``.
+
+    Messages of errors, events and progress need no such mark.
+    """
+    return text
+
+
+def anew(text: str) -> str:
+    """A finished English sentence in the reader's language; what no template has made stays.
+
+    The catalogue holds the template of each such sentence, so that the one it was made from can be
+    found by its words, and the values in it, which may be sentences themselves.
+    """
+    found = catalogue(language())
+    said = found.gettext(text) if text else ""
+    if said != text:
+        return said
+    for rarest, template in _templates(found):
+        if rarest in text and (match := re.fullmatch(_shape(template), text, re.DOTALL)):
+            values = {name: anew(value) for name, value in match.groupdict().items()}
+            return found.gettext(template).format(**values)
+    return text
+
+
+@functools.lru_cache(maxsize=8)
+def _templates(found: gettext.NullTranslations) -> list[tuple[str, str]]:
+    """Each template with its longest piece; first those with the most words of their own."""
+    templates = []
+    for text in vars(found).get("_catalog", ()):
+        parts = _parts(text) if isinstance(text, str) and "{" in text else []
+        own = [words for words, *_field in parts]
+        if len(re.findall(r"[A-Za-z]{2,}", " ".join(own))) >= _WORDS:
+            templates.append((len("".join(own)), max(own, key=len), text))
+    return [one[1:] for one in sorted(templates, reverse=True)]
+
+
+def _parts(text: str) -> list[Part]:
+    """A template in pieces; none where it is not one for plain values by name."""
+    with contextlib.suppress(ValueError):
+        parts = list(string.Formatter().parse(text))
+        if all(name is None or (name.isidentifier() and not form) for _, name, form, _how in parts):
+            return parts
+    return []
+
+
+def _shape(template: str) -> str:
+    """What sentences of a template look like."""
+    shape, seen = "", set()
+    for own, name, _form, _how in _parts(template):
+        shape += re.escape(own)
+        if name:
+            shape += f"(?P={name})" if name in seen else f"(?P<{name}>.*?)"
+            seen.add(name)
+    return shape
 
 
 @functools.lru_cache(maxsize=64)

@@ -22,6 +22,7 @@ from prunelab import aside
 from prunelab.bearing import Accuracies, bearable
 from prunelab.catalogue import catalogue, unit_of, validate
 from prunelab.spec import RunSpec, SpecError
+from prunelab.speech import mark, phrase
 from prunelab.why import Why, explain
 
 FORMAT = 1  # of the files; another number looks anew
@@ -182,9 +183,10 @@ def unsuited(known: Mapping[str, Any], method: str, model: str) -> str:
     """Why a method cannot be looked at like this, as a sentence; empty if it can."""
     entry, unit = known["methods"][method], unit_of(known, method, model)
     if unit not in KINDS:
-        return f"{method} removes {known['units'][unit]['noun'] if unit else 'nothing'} of {model}."
+        noun = known["units"][unit]["noun"] if unit else mark("nothing")
+        return phrase(f"{method} removes {noun} of {model}.")
     once = entry["when"] == "trained" and entry["schedule"] == "one-shot"
-    return "" if once else f"{method} chooses while the network trains."
+    return "" if once else phrase(f"{method} chooses while the network trains.")
 
 
 def order(base: RunSpec) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from prunelab.events import Result
 from prunelab.spec import RunSpec, SpecError
+from prunelab.speech import phrase
 
 Kind = Literal["mlflow", "tensorboard"]
 KINDS: tuple[Kind, ...] = ("mlflow", "tensorboard")
@@ -38,9 +39,8 @@ def track(results: Iterable[Result], to: str, into: Path) -> Path:
 
 def missing(to: str) -> str:
     """What to install where a tool's package is not there, else ""; nothing is imported."""
-    return (
-        "" if importlib.util.find_spec(to) else f"{to} is not there: pip install 'prunelab[track]'."
-    )
+    there = importlib.util.find_spec(to)
+    return "" if there else phrase(f"{to} is not there: pip install 'prunelab[track]'.")
 
 
 def curves(result: Result) -> list[tuple[str, float, int]]:

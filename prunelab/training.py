@@ -22,6 +22,7 @@ from prunelab.measure.quality import quality
 from prunelab.parts import Part, Parts
 from prunelab.position import begin_from, go_on, position
 from prunelab.probes import parameter_names, weights
+from prunelab.speech import phrase
 
 
 class Diverged(RuntimeError):
@@ -282,7 +283,7 @@ def _astray(net: nn.Module) -> str:
     """Where the numbers went first, in the order of the network."""
     lost = (name for name, p in net.named_parameters() if not p.isfinite().all())
     name = next(lost, "")
-    return f": {name} holds NaN or infinity" if name else ""
+    return phrase(f": {name} holds NaN or infinity") if name else ""
 
 
 def _epoch(

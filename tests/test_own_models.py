@@ -324,7 +324,7 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "another tensor": (
         None,
         {"s1__safetensors": B, "s2__safetensors": B, "model__safetensors__index__json": INDEX},
-        "s1.safetensors of hf lacks 'a'",
+        "s1.safetensors of hf lacks the tensor 'a'",
     ),
     "a tensor twice": (
         None,

@@ -90,8 +90,10 @@ def test_a_broken_file_has_a_card(store, monkeypatch):  # noqa: F811
 
 def test_a_store_that_cannot_be_opened_is_explained(home, monkeypatch):
     monkeypatch.setenv("PRUNELAB_STORE", "nonsense")
+    tongue.speak(monkeypatch)
     app = show("runs")
-    assert "must be a database URL" in app.error[0].value
+    assert app.error[0].value.startswith("⟦PRUNELAB\\_STORE must be a database URL")
+    assert tongue.english(app) == []
 
 
 def test_streamlit_still_knows_our_hidden_settings():

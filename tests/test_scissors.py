@@ -143,7 +143,7 @@ def test_in_python_it_is_one_call(home, monkeypatch):
         progress=lambda doing, share: told.append(doing),
     )  # fmt: skip
     assert made.spec("fc1", 1).layers == {"fc1": 0.9}
-    assert "Cutting fc1" in told
+    assert "Cutting the layer fc1" in told
 
 
 def test_the_page_opens_with_a_cut_and_runs_it(store):  # noqa: F811

@@ -5,9 +5,12 @@ from __future__ import annotations
 import ast
 import gettext
 import io
+import string
 import threading
 
 import pytest
+import sentences
+import tongue
 import words
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
@@ -60,6 +63,49 @@ def test_a_reader_gets_the_language_of_the_browser(german, monkeypatch, tag):
 def test_a_language_that_is_not_there_or_none_is_english(german, monkeypatch, tag):
     monkeypatch.setattr(speech, "_reader", lambda: tag)
     assert speech._("Runs") == "Runs"
+
+
+def test_a_finished_sentence_is_said_anew_and_what_stands_in_it(monkeypatch):
+    tongue.speak(monkeypatch)
+    told = "There is no method 'magnitud'. Did you mean 'magnitude'?"
+    assert speech.anew(told) == "⟦There is no ⟦method⟧ 'magnitud'. ⟦Did you mean 'magnitude'?⟧⟧"
+    told = "The scan in 3f is damaged (the run needs 3 epochs).\nAnd so on."
+    assert speech.anew(told) == told
+    assert speech.anew("Nobody says this: 1.") == "Nobody says this: 1."
+    assert speech.anew("") == ""
+
+
+def test_a_finished_sentence_stays_in_english_where_there_is_no_other_language():
+    told = "The run needs 12 epochs; the limit is 3."
+    assert speech.anew(told) == told
+
+
+def test_each_sentence_of_the_library_is_found_again(monkeypatch):
+    """None is so like another that a reader would be told something else."""
+    tongue.speak(monkeypatch)
+    known, unlike = tongue.brackets(), []
+    for _place, template in words._sentences():
+        names = {name for _own, name, *_form in string.Formatter().parse(template) if name}
+        values = {name: f"‹{place}›" for place, name in enumerate(sorted(names))}
+        said = known.gettext(template).format(**values) if names else known.gettext(template)
+        if len(template.split()) > 2 and speech.anew(template.format(**values)) != said:
+            unlike.append(template)
+    assert unlike == []
+
+
+def test_templates_are_taken_from_the_source():
+    source = """
+raise SpecError(f"{path.name} takes {size / 2**20:,.0f} MiB; {{}} {path.name} {names[0]!r}.")
+raise StoreError("Empty." if empty else f"{len(rows):,} rows.")
+raise Broken("of a law")
+yield Warned(message=f"{', '.join(lost)} is lost")
+tell(f"Cutting {place}", 0.5)
+phrase(f"{known.get('x')} {name or 'none'} {self._name()} {1}")
+"""
+    assert set(sentences.templates(source)) == {
+        "{name} takes {size} MiB; {{}} {name} {names}.", "Empty.", "{rows} rows.",
+        "{lost} is lost", "Cutting {place}", "{value} {name} {self} {value4}",
+    }  # fmt: skip
 
 
 def test_two_readers_at_once_have_a_language_each(german, monkeypatch):
@@ -116,7 +162,9 @@ def test_a_language_is_begun_and_kept(tmp_path, monkeypatch, capsys):
 def test_nothing_else_is_called_as_texts_are():
     """A loop over _ would hide the function that looks texts up."""
     for file in words.sources():
-        names = [n for n in ast.walk(ast.parse(file.read_text("utf-8"))) if _binds(n)]
+        nodes = list(ast.walk(ast.parse(file.read_text("utf-8"))))
+        looks_up = any(isinstance(n, ast.alias) and n.name == "_" for n in nodes)
+        names = [node for node in nodes if looks_up and _binds(node)]
         assert [f"{file}:{node.lineno}" for node in names] == []
 
 

@@ -43,7 +43,7 @@ def choose(study: Study, folder: Path) -> dict[str, int]:
     try:
         return study.keep(way, sparsity, studies.scanned(folder))
     except SpecError as missing:
-        st.info(show.plain(str(missing)))
+        st.info(show.said(missing))
         return study.keep("uniform", sparsity)
 
 

@@ -47,7 +47,7 @@ def show_beside(tree: Grown, spec: RunSpec) -> None:
         python=_python(pair, seeds, measure),
     )  # fmt: skip
     for row in [row for row in rows if row.state == "failed"][:2]:
-        st.error(show.plain(f"{row.spec.model}: {row.result.reason}"))
+        st.error(f"{show.plain(row.spec.model)}: {show.said(row.result.reason)}")
     st.caption(_(
         "Test accuracy of stored runs; the dense models are the right ends of the lines. A node "
         "holds a feature and a threshold, so a number is not the same everywhere: compare bytes as "

@@ -19,7 +19,7 @@ def card(result: Result, python: str) -> None:
     try:
         table = figures.card(result)
     except ValueError as missing:
-        st.info(str(missing))
+        st.info(show.said(missing))
         return
     lamp, words = figures.speed(result)
     st.html(f'<p class="lamp {lamp}"><span aria-hidden="true">{LAMPS[lamp]}</span> {words}</p>')

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from pages.ui import who
-from pages.ui.show import plain
+from pages.ui.show import said
 from prunelab import cards, engine, examples, exports, limits, tracking, treelab
 from prunelab.catalogue import catalogue, validate
 from prunelab.events import Epoch, Result
@@ -237,19 +237,19 @@ def tend(*, running: bool = False) -> None:
     now = engine.status(whole().home)
     if now.alive:
         if now.problem:
-            st.warning(plain(now.problem), icon=":material/warning:")
+            st.warning(said(now.problem), icon=":material/warning:")
         elif whole().paused():
             st.info(_("The queue is paused: what runs goes on, nothing begins."), icon=PAUSED)
         return
     try:
         engine.ensure(whole().home, whole().url)
     except StoreError as refused:
-        st.warning(plain(str(refused)))
+        st.warning(said(refused))
         return
-    said = _("The engine is starting; runs begin in a moment.")
+    begins = _("The engine is starting; runs begin in a moment.")
     if running:
-        said = _("Engine restarting; runs go on in a moment.")
-    st.info(said, icon=":material/autorenew:")
+        begins = _("Engine restarting; runs go on in a moment.")
+    st.info(begins, icon=":material/autorenew:")
 
 
 def grow(spec: RunSpec) -> None:

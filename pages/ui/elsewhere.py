@@ -12,7 +12,7 @@ from pages.ui import desk, show
 from prunelab import aside
 from prunelab.aside import State
 from prunelab.spec import SpecError
-from prunelab.speech import _
+from prunelab.speech import _, anew
 
 Found = TypeVar("Found")
 
@@ -29,7 +29,7 @@ def order_button(
 ) -> None:
     """Order the work of the controls; ``words`` say instead that it goes on, or is done."""
     if refused:
-        st.caption(show.plain(refused))
+        st.caption(show.said(refused))
     off = bool(refused) or state.name in words
     if show.pressed(words.get(state.name, label), key=key, icon=icon, off=off):
         begin(start)
@@ -74,7 +74,7 @@ def found(
     told, damage = read(reader, folder, ready=state.name == "ready")
     if damage or state.name == "failed":
         st.title(words["failed"])
-        st.error(show.plain(damage or state.reason))
+        st.error(show.said(damage or state.reason))
         st.markdown(_(
             "**What to do.** Change what is on the left, or press {button}.",
             button=words["button"],
@@ -118,7 +118,7 @@ def wait(folder: Path, key: str, *, title: str = "", pieces: str = "") -> None:
             st.rerun()
         with st.container(border=True, key=f"card-{key}"):
             left, right = st.columns([5, 1], vertical_alignment="center")
-            left.progress(state.share, text=state.doing or _("Starting"))
+            left.progress(state.share, text=anew(state.doing) or _("Starting"))
             right.button(
                 _("Stop"), on_click=aside.stop, args=(folder,), key=f"stop-{key}", width="stretch"
             )

@@ -28,7 +28,7 @@ def start_button(
     new = [s for s in specs if not done(s.key) and known.get(s.key) not in there]
     refused = refusal(specs, new)
     if refused:
-        st.warning(show.plain(refused))
+        st.warning(show.said(refused))
     waiting = sum(state in desk.ACTIVE for state in known.values())
     words_ = _("{n} runs on their way", n=waiting) if waiting else _("All runs are there")
     if new:
@@ -110,5 +110,5 @@ def failures(specs: Sequence[RunSpec]) -> None:
     """The first few runs that failed, each with its reason."""
     rows = desk.store().rows([spec.key for spec in specs])
     for row in [row for row in rows if row.state == "failed"][:3]:
-        said = f"{row.spec.method} at {100 * row.spec.sparsity:g} %: {row.result.reason}"
-        st.error(show.plain(said))
+        which = f"{row.spec.method}, {100 * row.spec.sparsity:g} %"
+        st.error(f"{show.plain(which)}: {show.said(row.result.reason)}")

@@ -43,7 +43,7 @@ def head(result: Result) -> None:
         )
         note = desk.note(key)
         if note:
-            st.caption(show.plain(note))
+            st.caption(show.said(note))
 
 
 def _curve(result: Result) -> None:

@@ -22,7 +22,7 @@ def run_button(spec: RunSpec) -> None:
             st.caption(refused)
     except SpecError as error:
         refused = str(error)
-        st.warning(show.plain(refused))
+        st.warning(show.said(refused))
     if show.pressed(_("Run"), key="start", icon=":material/play_arrow:", off=bool(refused)):
         for key in desk.start([spec]):
             restore.shown(key)

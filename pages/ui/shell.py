@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui import desk, who, window
-from pages.ui.show import plain
+from pages.ui.show import plain, said
 from prunelab import speech
 from prunelab.catalogue import CatalogueError
 from prunelab.figures import Theme
@@ -86,14 +86,14 @@ def show(main: Callable[[], None], *, chooses: bool = True) -> None:
         return
     who.keep()
     if problem := st.session_state.pop("_problem", ""):
-        st.error(plain(problem))
+        st.error(said(problem))
     try:
         if chooses and desk.reading():
             with st.spinner(_("Reading what there is to choose from, a few seconds")):
                 desk.known()
         main()
     except StoreError as refused:
-        st.error(plain(str(refused)))
+        st.error(said(refused))
     except CatalogueError as broken:
         _unreadable(broken)
 
@@ -118,9 +118,9 @@ def _home() -> None:
 
 
 def _unreadable(broken: CatalogueError) -> None:
-    said, _newline, details = str(broken).partition("\n")
+    first, _newline, details = str(broken).partition("\n")
     last = (details.strip().splitlines() or [_("no reason was given")])[-1]
-    st.error(plain(f"{said.removesuffix(':')}: {last}"))
+    st.error(said(f"{first}\n{last}").replace("\n", " "))
     st.markdown(_("Nothing can be chosen until that is mended; stored runs are still there."))
     if details.strip():
         with st.expander(_("Details for whoever installed PruneLab")):

@@ -15,7 +15,7 @@ from prunelab import figures, tables
 from prunelab.events import Result
 from prunelab.figures import Picture
 from prunelab.spec import RunSpec
-from prunelab.speech import _
+from prunelab.speech import _, anew
 
 About = TypeVar("About")
 CONFIG = {
@@ -37,7 +37,7 @@ def picture(make: Callable[[], Picture], key: str, *, python: str, clicks: bool 
     try:
         found = make()
     except ValueError as missing:
-        st.info(str(missing))
+        st.info(said(missing))
         return []
     finding(found.title, key)
     found.figure.update_layout(title_text="", margin_t=max(36, found.figure.layout.margin.t - 44))
@@ -136,12 +136,17 @@ def tabs(about: About, views: Mapping[str, Callable[[About], None]]) -> None:
 
 def failed(result: Result) -> None:
     """Why a run could not go on, and what to do."""
-    st.error(plain(result.reason))
+    st.error(said(result.reason))
     if result.advice:
-        st.markdown(_("**What to do.** {advice}", advice=plain(result.advice)))
+        st.markdown(_("**What to do.** {advice}", advice=said(result.advice)))
     if result.traceback:
         with st.expander(_("Details for the author of the method")):
             st.code(result.traceback, language="python")
+
+
+def said(text: object) -> str:
+    """What the library, a run or another process says, in the reader's language, as it is."""
+    return plain(anew(str(text)))
 
 
 def plain(text: str) -> str:

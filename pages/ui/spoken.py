@@ -14,7 +14,7 @@ from prunelab.catalogue import fits
 from prunelab.events import Result
 from prunelab.figures import count
 from prunelab.spec import RunSpec, SpecError, sweep
-from prunelab.speech import _, mark
+from prunelab.speech import _, anew, mark
 
 SHARES = (0.2, 0.4, 0.6, 0.8)
 PROMPTS = (
@@ -118,13 +118,13 @@ def _when_ready(place: Path, begin: Callable[[], Path], view: Callable[[Path], N
         try:
             begin()
         except SpecError as refused:
-            st.error(show.plain(str(refused)))
+            st.error(show.said(refused))
             return
         state = talk.look(place)
     if state.name == "ready":
         view(place)
     elif state.name == "failed":
-        st.error(show.plain(state.reason))
+        st.error(show.said(state.reason))
         st.button(_("Try again"), on_click=talk.stop, args=(place,), key=f"again-{place.name}")
     else:
         _wait(place)
@@ -135,7 +135,7 @@ def _wait(place: Path) -> None:
         state = talk.look(place)
         if state.name in ("ready", "failed"):
             st.rerun()
-        st.progress(state.share, text=state.doing or _("Starting"))
+        st.progress(state.share, text=anew(state.doing) or _("Starting"))
 
     st.fragment(bar, run_every=0.5)()
 

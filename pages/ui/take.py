@@ -65,7 +65,7 @@ def _state(key: str, to: Path, zipped: bool, onnx: bool, going: bool) -> None:
         _ready(to, zipped)
         return
     if state.name == "failed":
-        st.error(show.plain(state.reason))
+        st.error(show.said(state.reason))
     st.button(
         _("Write the files"), type="primary", key="_export-start", on_click=_start,
         args=(key, zipped, onnx), icon=":material/archive:",

@@ -21,7 +21,7 @@ def show_pair(tree: Grown, spec: RunSpec) -> None:
     try:
         ordered = pair.order(spec, tree.plane.axes)
     except SpecError as refused:
-        st.info(show.plain(str(refused)))
+        st.info(show.said(refused))
         return
     folder = pair.place(ordered, desk.store().home)
     found, damage = elsewhere.read(_read, folder, ready=True)
@@ -30,7 +30,7 @@ def show_pair(tree: Grown, spec: RunSpec) -> None:
         return
     state = aside.look(folder)
     if damage or state.reason:
-        st.error(show.plain(damage or state.reason))
+        st.error(show.said(damage or state.reason))
     if state.name == "growing":
         elsewhere.wait(folder, "pair")
         return

@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.ui import desk, elsewhere, show, words
 from prunelab import aside, trackers, tracking
-from prunelab.speech import _, many
+from prunelab.speech import _, anew, many
 
 NAMES = {"mlflow": "MLflow", "tensorboard": "TensorBoard"}
 
@@ -33,11 +33,11 @@ def offer(keys: Sequence[str]) -> None:
 def _state(ordered: dict[str, Any], folder: Path, going: bool) -> None:
     state, name = aside.look(folder), NAMES[ordered["to"]]
     if state.name == "growing":
-        st.progress(state.share, text=state.doing)
+        st.progress(state.share, text=anew(state.doing))
     if going != (state.name == "growing"):
         st.rerun()
     if state.name == "failed":
-        st.error(show.plain(state.reason))
+        st.error(show.said(state.reason))
     made = tracking.file(folder, ordered["to"])
     if state.name == "ready" and made.exists():
         size = words.bytes_(made.stat().st_size)

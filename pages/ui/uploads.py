@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui.show import plain
+from pages.ui.show import plain, said
 from prunelab.own import apart
 from prunelab.spec import SpecError
 from prunelab.speech import _
@@ -68,7 +68,7 @@ def _kept(
     try:
         found = _received(given, key, target)
     except SpecError as refused:
-        st.error(plain(str(refused)))
+        st.error(said(refused))
         st.query_params.pop(name, None)
         return ""
     st.query_params[name] = found.stored

@@ -83,7 +83,7 @@ def _button(finding: Finding, add: Add) -> None:
         on_click=add, args=(new, finding.instead_of), disabled=not new or bool(refused),
     )  # fmt: skip
     if new:
-        st.caption(show.plain(refused) or f"{fleet.forecast(new).capitalize()}.")
+        st.caption(show.said(refused) or f"{fleet.forecast(new).capitalize()}.")
 
 
 def kept(judged: Judgement, python: str) -> None:

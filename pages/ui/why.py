@@ -92,7 +92,7 @@ def of_run(
     label = f"{found.label} = {why.score:.3g}" if why.score is not None else ""
     card(why, what, among=among, score=label, note=_note(found, group, unit, kept=kept))
     for note in notes:
-        st.caption(show.plain(note))
+        st.caption(show.said(note))
     st.caption(_(
         "The other methods look at the same model, each with its usual settings, and keep as many "
         "{units}; those that prune before training look at the first values.",
@@ -135,8 +135,9 @@ def _asked(spec: RunSpec) -> tuple[Reasons | None, tuple[str, ...]]:
     try:
         ordered = reasons.order(spec)
     except SpecError as refused:
-        why = _("The methods cannot be asked about this run: {problem}", problem=refused)
-        st.info(show.plain(why))
+        st.info(_(
+            "The methods cannot be asked about this run: {problem}", problem=show.said(refused)
+        ))  # fmt: skip
         return None, ()
     folder = reasons.place(ordered, desk.store().home)
     found, damage = elsewhere.read(_read, folder, ready=True)
@@ -149,7 +150,7 @@ def _asked(spec: RunSpec) -> tuple[Reasons | None, tuple[str, ...]]:
     if state.name == "growing":
         elsewhere.wait(folder, "reasons")
         return None, ()
-    st.error(show.plain(damage or state.reason or _("The methods could not be asked.")))
+    st.error(show.said(damage or state.reason or _("The methods could not be asked.")))
     st.button(
         _("Ask again"), key="ask-again", icon=":material/replay:", on_click=elsewhere.begin,
         args=(lambda: reasons.start(ordered, desk.store().home),),

@@ -8,13 +8,14 @@ from pathlib import Path
 from prunelab import aside
 from prunelab.collection import FILE
 from prunelab.museum.rooms import told
+from prunelab.speech import mark
 
 
 def main() -> int:
     """Run it and write what came out."""
     name, folder = sys.argv[1], Path(sys.argv[2])
     aside.calm()
-    doing = "Running the tool's code, and measuring"
+    doing = mark("Running the tool's code, and measuring")
     return aside.respond(folder / FILE, doing, lambda _: told(name))
 
 

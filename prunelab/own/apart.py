@@ -19,12 +19,12 @@ from typing import Any, NamedTuple
 from prunelab.files import keep_upload, refuse_ending, within_limit
 from prunelab.own.pickles import refuse_content
 from prunelab.spec import SpecError
+from prunelab.speech import phrase
 
 MEMORY = 2 * 2**30  # bytes beside what Python and its libraries take
 SECONDS = 60
 _WRITTEN = 800 * 2**20  # bytes a reader may write into a file: what a zip unpacks to
 _GRACE = 10  # seconds to start in
-_SLOW = "The file took longer than {:g} s to read."
 _ANSWER = "prunelab.own.apart "  # what precedes the answer on the reader's output
 
 
@@ -70,6 +70,7 @@ def inspect(
     Raises:
         SpecError: what is wrong with the file, or that its reader needed too much or died.
     """
+    slow = phrase(f"The file took longer than {seconds:g} s to read.")
     command = [sys.executable, "-m", "prunelab.own.apart", str(file), target, str(memory)]
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     root = Path(__file__).parents[2]
@@ -84,9 +85,9 @@ def inspect(
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise SpecError(_SLOW.format(seconds)) from None
+        raise SpecError(slow) from None
     if done.returncode == -getattr(signal, "SIGXCPU", 0) < 0:
-        raise SpecError(_SLOW.format(seconds))
+        raise SpecError(slow)
     lines = done.stdout.decode(errors="replace").splitlines()
     answer = next((line for line in lines if line.startswith(_ANSWER)), "")
     if not answer:

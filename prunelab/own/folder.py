@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from prunelab.own import tensors
 from prunelab.own.pickles import PICKLES
 from prunelab.spec import SpecError
+from prunelab.speech import mark, phrase
 
 # Hugging Face's name of an architecture -> the model here; a language model adds its own.
 ARCHITECTURES: dict[str, str] = {}
@@ -20,8 +21,8 @@ _FILES = 2_000
 _REMOTE = ("auto_map", "custom_pipelines", "trust_remote_code")
 _KERNELS = ("attn_implementation", "_attn_implementation", "experts_implementation")
 _ELSEWHERE = {  # what would need or name more than the numbers of a plain model
-    "quantization_config": "is quantized; save it in float32 or bfloat16",
-    "transformers_weights": "names other files of weights; save it with save_pretrained",
+    "quantization_config": mark("is quantized; save it in float32 or bfloat16"),
+    "transformers_weights": mark("names other files of weights; save it with save_pretrained"),
 }
 
 
@@ -65,7 +66,8 @@ def read(path: Path, listed: Mapping[str, str] | None = None) -> Folder:
         missing = [name for name in promised if name not in there]
         twice = [name for name in there if name in found]
         if missing or twice:
-            wrong = f"lacks {missing[0]!r}" if missing else f"holds {twice[0]!r} once more"
+            lacks = phrase(f"lacks the tensor {missing[0]!r}") if missing else ""
+            wrong = lacks or phrase(f"holds {twice[0]!r} once more")
             raise SpecError(f"{shard} of {path.name} {wrong}, unlike what {INDEX} says.")
         found |= there
         places |= dict.fromkeys(there, path / shard)
@@ -100,7 +102,7 @@ def _plain(path: Path) -> None:
         raise SpecError(f"{path.name} must hold {CONFIG}; it is no Hugging Face folder without.")
     if INDEX not in names and SINGLE not in names:
         pickled = next((name for name in names if name.lower().endswith(PICKLES)), "")
-        hint = (
+        hint = phrase(
             f" {pickled} is a pickle, which PruneLab never opens; save it once more with "
             f"model.save_pretrained(FOLDER, safe_serialization=True)."
         )
@@ -124,7 +126,7 @@ def _architecture(path: Path, config: Mapping[str, Any], listed: Mapping[str, st
     if not isinstance(asked, list) or len(asked) != 1 or not isinstance(asked[0], str):
         raise SpecError(f"{CONFIG} of {path.name} must name one architecture, got {asked!r:.80}.")
     if asked[0] not in listed:
-        there = f"there are: {', '.join(sorted(listed))}" if listed else "none is yet"
+        there = phrase(f"there are: {', '.join(sorted(listed))}" if listed else "none is yet")
         raise SpecError(
             f"The architecture {asked[0][:80]!r} is not listed for Hugging Face folders; {there}."
         )

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from prunelab.spec import SpecError
+from prunelab.speech import mark, phrase
 
 HEAD = 64  # bytes that tell a pickle
 _NETWORKS = (".pt", ".pth", ".ckpt", ".bin", ".pth.tar")
@@ -17,13 +18,16 @@ _PACKED = re.compile(  # gzip, bzip2, xz, zstd, an old joblib's own, zlib
 _OLD = re.compile(
     rb"(c[\w.]+\n[\w.]+\n|\([dlp0-9]*p\d+\n|\(?[dl]p\d+\n|\(c[\w.]+\n|[\]}]q[\x00-\x1f])"
 )
-_WHY = "is a pickle, which runs any code inside it when it is opened, so PruneLab opens none."
-_SAFETENSORS = (
+_SAFETENSORS = mark(
     "Convert it where you trust it: safetensors.torch.save_file(torch.load(FILE, "
     "weights_only=True), 'model.safetensors')."
 )
-_SKOPS = "Convert it where you trust it: skops.io.dump(joblib.load(FILE), 'model.skops')."
-_NPZ = "Save the arrays by name: np.savez('data.npz', x=x, y=y)."
+_SKOPS = mark("Convert it where you trust it: skops.io.dump(joblib.load(FILE), 'model.skops').")
+_EITHER = mark(
+    "Convert it where you trust it: safetensors.torch.save_file(torch.load(FILE, "
+    "weights_only=True), 'model.safetensors'), or skops.io.dump(joblib.load(FILE), 'model.skops')."
+)
+_NPZ = mark("Save the arrays by name: np.savez('data.npz', x=x, y=y).")
 
 
 def refuse_name(name: str) -> None:
@@ -34,11 +38,18 @@ def refuse_name(name: str) -> None:
     """
     lower = name.lower()
     if lower.endswith(_NETWORKS):
-        raise SpecError(f"{name!r} {_WHY} {_SAFETENSORS}")
+        raise SpecError(_why(name, _SAFETENSORS))
     if lower.endswith(_ESTIMATORS):
-        raise SpecError(f"{name!r} {_WHY} {_SKOPS}")
+        raise SpecError(_why(name, _SKOPS))
     if lower.endswith(".npy"):
         raise SpecError(f"{name!r} holds one array without a name. {_NPZ}")
+
+
+def _why(name: str, instead: str) -> str:
+    return phrase(
+        f"{name!r} is a pickle, which runs any code inside it when it is opened, so PruneLab opens "
+        f"none. {instead}"
+    )
 
 
 def refuse_content(name: str, content: bytes | Path) -> None:
@@ -51,7 +62,7 @@ def refuse_content(name: str, content: bytes | Path) -> None:
     if looks_like_safetensors(head):
         return
     if is_pickle(head):
-        raise SpecError(f"{name!r} {_WHY} {_SAFETENSORS} {_SKOPS}")
+        raise SpecError(_why(name, _EITHER))
     if _PACKED.match(head):
         raise SpecError(f"{name!r} is a compressed stream, not what its name says; unpack it.")
     if head.startswith(b"\x93NUMPY"):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from prunelab.own.pickles import refuse_content
 from prunelab.registry import unknown
 from prunelab.spec import SpecError
+from prunelab.speech import mark, phrase
 
 HEADER = 16 * 2**20  # bytes; a model of 100,000 tensors needs about 10 MiB
 BYTES = {
@@ -69,7 +70,7 @@ def matching(name: str, found: Mapping[str, Tensor], wanted: Mapping[str, Shape]
         near = _instead(missing[0], extra)
         raise SpecError(f"{name} lacks {_some(missing)}.{near} Is it of this model and its knobs?")
     if extra:
-        raise SpecError(f"{name}: {unknown('tensor of this model', extra[0], wanted)}")
+        raise SpecError(f"{name} does not fit: {unknown('tensor of this model', extra[0], wanted)}")
     for tensor, shape in wanted.items():
         if found[tensor].shape != shape:
             raise SpecError(
@@ -83,7 +84,7 @@ def _instead(missing: str, extra: list[str]) -> str:
     if not extra:
         return ""
     near = difflib.get_close_matches(missing, extra, n=1, cutoff=0.5)
-    return f" Did you mean {near[0]!r}?" if near else f" It has {_some(extra)} instead."
+    return phrase(f" Did you mean {near[0]!r}?" if near else f" It has {_some(extra)} instead.")
 
 
 def _some(names: Iterable[str]) -> str:
@@ -149,7 +150,9 @@ def _covered(file: str, tensors: Mapping[str, Tensor], size: int) -> None:
     end = 0
     for name, tensor in sorted(tensors.items(), key=lambda item: item[1][2:]):
         if tensor.begin != end:
-            how = "overlaps another tensor" if tensor.begin < end else "leaves a gap before it"
+            how = mark(
+                "overlaps another tensor" if tensor.begin < end else "leaves a gap before it"
+            )
             raise SpecError(f"{name!r} in {file} {how}: it starts at {tensor.begin}, not {end}.")
         end = tensor.end
     if end != size:

@@ -14,6 +14,7 @@ from prunelab import npz
 from prunelab.own import archive
 from prunelab.own.pickles import refuse_content
 from prunelab.spec import SpecError
+from prunelab.speech import mark
 
 # Every type a tree or a forest of scikit-learn consists of, and the only loader it may ask for.
 TRUSTED = frozenset(
@@ -202,7 +203,7 @@ def _stranger(tree: Any, features: int, classes: int) -> str:
     """Whether a tree is of other data than the model it is in; empty where it is not."""
     own = len(tree.classes_) if hasattr(tree, "classes_") else classes
     same = tree.n_features_in_ == features and own == classes
-    return "" if same else "it is of other data"
+    return "" if same else mark("it is of other data")
 
 
 def _sound_stages(name: str, model: Any, classes: int) -> None:
@@ -221,20 +222,20 @@ def _flaw(tree: Any, features: int, classes: int) -> str:
     left, right, used = tree.children_left, tree.children_right, tree.feature
     inner = np.flatnonzero(left != -1)
     if count < 1 or len(left) != count or tree.n_features != features or tree.n_outputs != 1:
-        return "its size is not that of its model"
+        return mark("its size is not that of its model")
     if tree.value.shape != (count, 1, classes) or int(tree.n_classes[0]) != classes:
-        return "its values are of other classes"
+        return mark("its values are of other classes")
     if not np.isfinite(tree.value).all() or np.isnan(tree.threshold).any():
-        return "it holds NaN or infinite numbers"
+        return mark("it holds NaN or infinite numbers")
     if not np.array_equal(inner, np.flatnonzero(right != -1)):
-        return "a node has one child"
+        return mark("a node has one child")
     children = np.concatenate([left[inner], right[inner]])
     if not np.array_equal(np.sort(children), np.arange(1, count)):
-        return "its children are not each node once"
+        return mark("its children are not each node once")
     if (left[inner] <= inner).any() or (right[inner] <= inner).any():
-        return "a child comes before its parent"
+        return mark("a child comes before its parent")
     if len(inner) and (used[inner].min() < 0 or used[inner].max() >= features):
-        return "it asks for a feature that is not there"
+        return mark("it asks for a feature that is not there")
     return ""
 
 

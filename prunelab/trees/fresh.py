@@ -90,6 +90,5 @@ def told(
     """The splits one after the other, with a word on how far it is."""
     low, high = shares
     for place, split in enumerate(some):
-        about = f"{doing}: split {place + 1} of {len(some)}"
-        tell(about, low + (high - low) * place / len(some))
+        tell(f"{doing}: split {place + 1} of {len(some)}", low + (high - low) * place / len(some))
         yield split

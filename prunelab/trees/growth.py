@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from prunelab.parts import Part, Parts
 from prunelab.registry import METHODS, MODELS
 from prunelab.spec import RunSpec
+from prunelab.speech import mark, phrase
 from prunelab.subject import parts_of
 from prunelab.trees import ensembles
 from prunelab.trees.counts import Rows, Sets, class_counts, fallen
@@ -59,16 +60,20 @@ def write(spec: RunSpec, folder: Path, tell: Tell) -> list[str]:
     save(folder / "test.npz", {"test": _counts(model, parts.test_once())})
     notes = []
     steps: tuple[tuple[str, str, Callable[[], Arrays]], ...] = (
-        ("cv.npz", "Cross-validating", lambda: _cross_validated(spec, parts)),
-        ("rules.npz", "Trying every rule on fresh splits", lambda: _compared(spec, parts, tell)),
-        ("ensembles.npz", "Growing forests", lambda: _ensembles(spec, parts, tell)),
+        ("cv.npz", mark("Cross-validating"), lambda: _cross_validated(spec, parts)),
+        (
+            "rules.npz",
+            mark("Trying every rule on fresh splits"),
+            lambda: _compared(spec, parts, tell),
+        ),
+        ("ensembles.npz", mark("Growing forests"), lambda: _ensembles(spec, parts, tell)),
     )
     for (name, doing, compute), share in zip(steps, (0.35, 0.5, 0.75), strict=True):
         tell(doing, share)
         try:
             save(folder / name, compute())
         except ValueError as impossible:  # a class too rare for every fold or split to have it
-            notes.append(f"{doing} was not possible: {impossible}")
+            notes.append(phrase(f"{doing} was not possible: {impossible}"))
     return notes
 
 
@@ -173,7 +178,7 @@ def _cross_validated(spec: RunSpec, parts: Parts) -> Arrays:
 
 def _compared(spec: RunSpec, parts: Parts, tell: Tell) -> Arrays:
     """Every rule on fresh splits."""
-    some = told(splits(parts), tell, "Trying every rule", (0.5, 0.75))
+    some = told(splits(parts), tell, mark("Trying every rule"), (0.5, 0.75))
     return table([_trial(spec, split) for split in some])
 
 
@@ -200,7 +205,7 @@ def _ensembles(spec: RunSpec, parts: Parts, tell: Tell) -> Arrays:
     some = told(
         splits(parts, many=ensembles.SPLITS, most=ensembles.MOST),
         tell,
-        "Growing forests",
+        mark("Growing forests"),
         (0.75, 1.0),
     )
     return table([ensembles.ways(_grown(spec, split.grow), split) for split in some])

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from prunelab.spec import SpecError
+from prunelab.speech import phrase
 
 
 def blockwise(name: str, w: Tensor, m: int) -> Tensor:
@@ -55,7 +56,7 @@ def pattern(sparsity: float, m: int) -> str:
     near = ", ".join(
         f"{1 - k / m:g} for {k}:{m}" for k in {math.floor(n), math.ceil(n)} if 0 < k <= m
     )
-    return (
+    return phrase(
         f"{sparsity:g} is no N:{m} pattern: some blocks keep {math.floor(n)} weights, others "
         f"{math.ceil(n)}. Ask for {near}."
     )
