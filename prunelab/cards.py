@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from prunelab.catalogue import asked
+from prunelab.shelves import arrivals, asked
 
 _PARTS = re.compile(r"^(Deviations?|Example|Note):\s*", re.MULTILINE)
 _CODE_ONLY = re.compile(r"(?m)^(Args|Raises|Returns):\n(?: +.*\n?)+")  # of use to callers alone
@@ -41,13 +41,17 @@ def text(entry: Mapping[str, Any]) -> Text:
     return Text(entry["summary"], how.strip(), deviations, parts.get("Example", ""))
 
 
-@functools.cache
 def worked() -> dict[str, Any]:
     """The worked example of every method by name, computed by another process and kept on disk.
 
     Raises:
         CatalogueError: they could not be computed.
     """
+    return _worked(arrivals())
+
+
+@functools.lru_cache(maxsize=1)
+def _worked(_arrivals: tuple[int, ...]) -> dict[str, Any]:
     here = Path(__file__).parent
     shared = ("masks", "learn", "lab", "recover", "training", "probes", "run_network", "job")
     files = [*sorted((here / "worked").glob("*.py")), *(here / f"{name}.py" for name in shared)]

@@ -6,15 +6,11 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import inspect
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from prunelab.choices import (
@@ -26,45 +22,24 @@ from prunelab.choices import (
     RECOVERS,
     SCOPES,
 )
-from prunelab.files import find, home
+from prunelab.files import find
 from prunelab.knobs import check_knobs
-from prunelab.registry import unknown
-from prunelab.spec import RunSpec, SpecError, check_kinds
+from prunelab.shelves import arrivals, asked
+from prunelab.spec import RunSpec, SpecError, check_kinds, unknown
 from prunelab.speech import _
 
 
-class CatalogueError(RuntimeError):
-    """What there is to choose from cannot be read; the message ends with the reason."""
-
-
-SHELVES = ("methods", "models", "datasets", "units")
-
-
-@functools.cache
 def catalogue() -> dict[str, Any]:
-    """Methods, models, data sets, units, scopes and recoveries, and the files that are broken."""
-    return asked("prunelab.catalogue", "catalogue")
+    """Methods, models, data sets, units, scopes and recoveries, and the files that are broken.
 
-
-def asked(module: str, name: str, more: Sequence[Path] = ()) -> dict[str, Any]:
-    """What another process prints as JSON, kept on disk until a shelf or one of ``more`` changes.
-
-    Raises:
-        CatalogueError: it failed; the message ends with what it said.
+    A file that comes to a shelf is found at once, a changed one when the program starts anew.
     """
-    kept = home() / f"{name}-{_fingerprint(more)}.json"
-    if kept.exists():
-        return _read(kept.read_text(encoding="utf-8"))
-    command = [sys.executable, "-m", module]
-    root = Path(__file__).parents[1]
-    answer = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    if answer.returncode:
-        raise CatalogueError(f"The {name} could not be read:\n{answer.stderr}")
-    found = _read(answer.stdout)
-    partial = kept.with_suffix(f".{os.getpid()}")
-    partial.write_text(answer.stdout, encoding="utf-8")
-    partial.replace(kept)
-    return found
+    return _at(arrivals())
+
+
+@functools.lru_cache(maxsize=1)
+def _at(_arrivals: tuple[int, ...]) -> dict[str, Any]:
+    return asked("prunelab.catalogue", "catalogue")
 
 
 def describe() -> dict[str, Any]:
@@ -294,21 +269,6 @@ def _plain(entry: Any) -> dict[str, Any]:
     learns = inspect.isgeneratorfunction(entry.function)
     told = {"summary": entry.summary, "doc": entry.doc, "knobs": knobs, "learns": learns}
     return told | facts
-
-
-def _fingerprint(more: Sequence[Path]) -> str:
-    """Changes when a file of a shelf, what describes the shelves, or one of ``more`` changes."""
-    here = Path(__file__).parent
-    files = [here / f"{name}.py" for name in ("registry", "schedules", "choices", "after")]
-    files += [Path(__file__), *more]
-    for shelf in SHELVES:
-        files += sorted((here / shelf).glob("*.py"))
-    stats = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files]
-    return hashlib.sha256(repr(stats).encode()).hexdigest()[:12]
-
-
-def _read(text: str) -> dict[str, Any]:
-    return json.loads(text)  # type: ignore[no-any-return]
 
 
 if __name__ == "__main__":

@@ -12,8 +12,7 @@ from prunelab.files import SUFFIXES, existing, keep_file
 from prunelab.knobs import parse
 from prunelab.own import apart
 from prunelab.presets import PRESETS
-from prunelab.registry import unknown
-from prunelab.spec import RunSpec, Scalar, SpecError
+from prunelab.spec import RunSpec, Scalar, SpecError, unknown
 
 FIELDS: dict[str, tuple[Any, str]] = {
     "data": (str, "a data set, or a file: .csv, .parquet or .npz"),

@@ -6,8 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from prunelab.registry import unknown
-from prunelab.spec import Scalar, SpecError
+from prunelab.spec import Scalar, SpecError, unknown
 
 
 def check_knobs(owner: str, given: Mapping[str, Any], knobs: Sequence[Mapping[str, Any]]) -> None:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prunelab.catalogue import catalogue, own_knobs
-from prunelab.registry import unknown
-from prunelab.spec import RunSpec, SpecError, sweep
+from prunelab.spec import RunSpec, SpecError, sweep, unknown
 
 
 @dataclass(frozen=True, kw_only=True)

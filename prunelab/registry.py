@@ -6,7 +6,6 @@ A keyword-only annotated argument of a registered function becomes a flag, a sli
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import pkgutil
@@ -15,8 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from prunelab.spec import SpecError
-from prunelab.speech import phrase
+from prunelab.spec import SpecError, unknown
 
 # What a method may ask for by name, beside its knobs: the unit it scores, the seed of the run, the
 # sparsity to reach; while it trains, what it remembers and the course of training; and what was
@@ -126,15 +124,16 @@ class Registry(Mapping[str, Entry]):
         )
 
     def __getitem__(self, name: str) -> Entry:
-        """The entry of that name; an unknown one says what is near."""
-        self._discover()
-        if name not in self._entries:
+        """The entry of that name, in a file that came since if need be; else says what is near."""
+        if name not in self:
             raise SpecError(unknown(self.kind, name, self._entries, self.broken))
         return self._entries[name]
 
     def __contains__(self, name: object) -> bool:
-        """Whether something registered that name."""
+        """Whether something registered that name; a file may have come since they were read."""
         self._discover()
+        if name not in self._entries:
+            self._read()
         return name in self._entries
 
     def __iter__(self) -> Iterator[str]:
@@ -151,6 +150,12 @@ class Registry(Mapping[str, Entry]):
         if self._discovered:
             return
         self._discovered = True
+        self._read()
+
+    def _read(self) -> None:
+        """Import the files that are not imported yet; those that were broken are tried again."""
+        importlib.invalidate_caches()
+        self.broken.clear()
         package = importlib.import_module(self.package)
         for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
             try:
@@ -270,15 +275,6 @@ def _decorator(registry: Registry, facts: Mapping[str, Any]) -> Callable[..., An
         return function
 
     return register
-
-
-def unknown(kind: str, name: str, names: Iterable[str], broken: Mapping[str, str] = {}) -> str:
-    """The sentence for a name nobody registered."""
-    if trace := broken.get(name.replace("-", "_")):
-        return phrase(f"The {kind} {name!r} is broken: {trace.splitlines()[-1]}")
-    near, there = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5), sorted(names)
-    hint = phrase(f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(there)}.")
-    return phrase(f"There is no {kind} {name!r}.{hint}")
 
 
 def knobs_of(function: Callable[..., Any]) -> tuple[Knob, ...]:

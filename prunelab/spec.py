@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import itertools
 import json
@@ -9,6 +10,8 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any
+
+from prunelab.speech import phrase
 
 Scalar = bool | int | float | str
 LIMIT = 10_000  # runs of one sweep
@@ -18,6 +21,15 @@ _MOST = 10_000  # entries of a mapping
 
 class SpecError(ValueError):
     """A spec that cannot be run; the message says what to change."""
+
+
+def unknown(kind: str, name: str, names: Iterable[str], broken: Mapping[str, str] = {}) -> str:
+    """The sentence for a name nobody registered."""
+    if trace := broken.get(name.replace("-", "_")):
+        return phrase(f"The {kind} {name!r} is broken: {trace.splitlines()[-1]}")
+    near, there = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5), sorted(names)
+    hint = phrase(f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(there)}.")
+    return phrase(f"There is no {kind} {name!r}.{hint}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from prunelab.registry import knobs_of, unknown
+from prunelab.registry import knobs_of
 from prunelab.schedules import cubic
-from prunelab.spec import RunSpec, Scalar, SpecError
+from prunelab.spec import RunSpec, Scalar, SpecError, unknown
 
 MOMENTS = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9)  # shares of training done when pruning begins
 SPAN = 0.3  # share of training over which what is not cut at once is cut

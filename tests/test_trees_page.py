@@ -13,8 +13,8 @@ from paging import SPEC, alts, finish, show, specs, store  # noqa: F401 - a fixt
 import prunelab as pl
 from pages.ui import cuts, desk, shell
 from prunelab import aside, engine, figures, treelab
-from prunelab.catalogue import CatalogueError
 from prunelab.events import Pruned
+from prunelab.shelves import CatalogueError
 from prunelab.spec import RunSpec
 from prunelab.store import StoreError
 

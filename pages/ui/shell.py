@@ -13,8 +13,8 @@ import streamlit as st
 from pages.ui import desk, who, window
 from pages.ui.show import plain, said
 from prunelab import speech
-from prunelab.catalogue import CatalogueError
 from prunelab.figures import Theme
+from prunelab.shelves import CatalogueError
 from prunelab.speech import _, mark
 from prunelab.store import StoreError
 

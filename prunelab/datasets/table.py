@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from prunelab.files import find
 from prunelab.parts import Table, labels
-from prunelab.registry import dataset, unknown
-from prunelab.spec import SpecError
+from prunelab.registry import dataset
+from prunelab.spec import SpecError, unknown
 
 if TYPE_CHECKING:
     import pandas as pd

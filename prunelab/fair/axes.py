@@ -11,8 +11,7 @@ from prunelab.events import Result
 from prunelab.fair.front import Axis
 from prunelab.figures.effort import effort
 from prunelab.figures.means import points
-from prunelab.registry import unknown
-from prunelab.spec import SpecError
+from prunelab.spec import SpecError, unknown
 
 NAN = float("nan")
 

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from prunelab.own.pickles import refuse_content
-from prunelab.registry import unknown
-from prunelab.spec import SpecError
+from prunelab.spec import SpecError, unknown
 from prunelab.speech import mark, phrase
 
 HEADER = 16 * 2**20  # bytes; a model of 100,000 tensors needs about 10 MiB
