@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 HEAVY = {"torch", "sklearn", "distributed", "dask", "skops", "safetensors.torch"}
 DESK = {
-    "__init__", "spec", "events", "store", "database", "row", "ledger", "catalogue", "engine",
+    "__init__", "spec", "events", "store", "database", "row", "ledger", "catalogue", "shelves", "engine",
     "choices", "knobs", "files", "figures", "layers", "local", "notebook", "cli", "docs", "launch",
     "registry", "schedules", "parts", "examples", "processes", "own", "harmless", "imports",
     "export", "npz", "__main__", "space", "limits", "storage", "turns", "told", "log", "journal",
