@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 HEAVY = {"torch", "sklearn", "distributed", "dask", "skops", "safetensors.torch"}
 DESK = {
-    "__init__", "spec", "events", "store", "database", "row", "ledger", "catalogue", "shelves", "engine",
+    "__init__", "spec", "events", "store", "database", "row", "ledger", "catalogue", "engine",
     "choices", "knobs", "files", "figures", "layers", "local", "notebook", "cli", "docs", "launch",
     "registry", "schedules", "parts", "examples", "processes", "own", "harmless", "imports",
     "export", "npz", "__main__", "space", "limits", "storage", "turns", "told", "log", "journal",
@@ -20,7 +20,7 @@ DESK = {
     "plots", "cards", "foresight", "timing", "aside", "texts", "controls", "fair", "tables",
     "searching", "bearing", "summaries", "exports", "structure", "scissors", "collection",
     "prediction", "sketches", "answers", "crossing", "xray", "microscope", "lessons", "talk",
-    "pretrained", "trackers", "tracking", "why", "reasons", "pair", "classroom", "speech",
+    "pretrained", "trackers", "tracking", "why", "reasons", "pair", "classroom", "speech", "shelves",
 }  # fmt: skip
 # What a part of the bench may know beside plain data and words; a name stands for its package.
 MAY = {
