@@ -20,7 +20,8 @@ DESK = {
     "plots", "cards", "foresight", "timing", "aside", "texts", "controls", "fair", "tables",
     "searching", "bearing", "summaries", "exports", "structure", "scissors", "collection",
     "prediction", "sketches", "answers", "crossing", "xray", "microscope", "lessons", "talk",
-    "pretrained", "trackers", "tracking", "why", "reasons", "pair", "classroom", "speech", "shelves",
+    "pretrained", "trackers", "tracking", "why", "reasons", "pair", "classroom", "speech",
+    "shelves",
 }  # fmt: skip
 # What a part of the bench may know beside plain data and words; a name stands for its package.
 MAY = {
