@@ -18,9 +18,9 @@ from torch.nn.utils import prune as peer
 
 from prunelab.cover import Cover
 from prunelab.experiment import one_thread
-from prunelab.grid import accuracies, masker
+from prunelab.grid import accuracies, highest
 from prunelab.job import prepare
-from prunelab.masks import allocate, removed
+from prunelab.masks import removed
 from prunelab.measure.quality import quality
 from prunelab.parts import Part
 from prunelab.probes import parameter_names, weights
@@ -57,8 +57,9 @@ def loop(net: nn.Module, part: Part) -> list[float]:
 def grid(net: nn.Module, part: Part) -> list[float]:
     """All of them in one pass."""
     scores = {name: w.detach().abs() for name, w in weights(net).items()}
-    mask, names = masker(scores), parameter_names(net)
-    masks = [mask(allocate(scores, sparsity, "global")) for sparsity in STOPS]
+    mask, names = highest(scores), parameter_names(net)
+    units = sum(score.numel() for score in scores.values())
+    masks = [mask(units - removed(sparsity, units)) for sparsity in STOPS]
     return accuracies(net, part, [{names[n]: m for n, m in one.items()} for one in masks])
 
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from prunelab import aside
 from prunelab.experiment import one_thread
 from prunelab.forecasting import trained
-from prunelab.grid import accuracies, masker
+from prunelab.grid import accuracies, highest, masker
 from prunelab.job import Job, prepare, score
 from prunelab.masks import Masks, Scores, allocate, removed
 from prunelab.parts import Part
@@ -120,6 +120,10 @@ def _cut(bench: Bench, place: str, mask: Masks) -> dict[str, Any]:
 
 def _masks(scores: Scores, place: str, stops: Sequence[float], scope: str) -> list[Masks]:
     """A mask for each stop."""
+    units = sum(s.numel() for s in scores.values())
+    if place == ALL and scope == "global":
+        best = highest(scores)
+        return [best(units - removed(stop, units)) for stop in stops]
     mask = masker(scores)
     if place == ALL:
         return [mask(allocate(scores, stop, scope)) for stop in stops]
