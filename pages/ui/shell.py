@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -117,6 +118,14 @@ def _home() -> None:
     st.switch_page(page(HOME))
 
 
+def _nowhere() -> None:
+    """An address that is no page's, of another version or mistyped."""
+    st.title(_("There is no page “{name}”", name=plain(_asked())))
+    st.markdown(_("The menu above has every page there is, and your runs are where they were."))
+    st.page_link(page(HOME), label=_("Home"), icon=":material/home:")
+    st.page_link(page("runs"), label=_("Runs"), icon=":material/list:")
+
+
 def _unreadable(broken: CatalogueError) -> None:
     first, _newline, details = str(broken).partition("\n")
     last = (details.strip().splitlines() or [_("no reason was given")])[-1]
@@ -154,7 +163,16 @@ def _navigation() -> Any:
     if who.signs_in() and who.known():
         name = plain(who.name()) or _("Account")
         pages[""].append(st.Page(_account, title=name, url_path="account"))
+    if (asked := _asked()) not in {there.url_path for some in pages.values() for there in some}:
+        nowhere = st.Page(_nowhere, title=_("No such page"), url_path=asked, visibility="hidden")
+        pages[""].append(nowhere)
     return st.navigation(pages, position="top")
+
+
+def _asked() -> str:
+    """What the address names as the page; empty where it names none, or nothing that could be."""
+    name = str(st.context.url or "").rstrip("/").rpartition("/")[2]
+    return name if re.fullmatch(r"[\w-]{1,100}", name) else ""
 
 
 def _frame() -> None:

@@ -66,6 +66,19 @@ def finished(browser, server):
         yield SPEC.key
 
 
+def test_an_address_that_leads_nowhere_says_so(page):
+    page.goto("/")  # Streamlit answers the very first visit of a server before app.py does
+    ready(page)
+    page.goto("/nowhere-at-all?run=x")
+    expect(headline(page)).to_have_text("There is no page “nowhere-at-all”")
+    ready(page)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    shot(page, "nowhere")
+    page.get_by_test_id("stMain").get_by_role("link", name="Runs").click()
+    expect(headline(page)).not_to_contain_text("nowhere")
+    expect(page).to_have_url(re.compile("/runs$"))
+
+
 def test_the_headline_and_the_metrics_are_those_of_the_store(finished, page, server):
     result = server.store.result(finished)
     page.goto(f"/lab?run={finished}")
