@@ -82,7 +82,13 @@ def _data() -> Iterator[tuple[str, str]]:
     for shelf in ("methods", "models", "datasets"):
         for name, entry in known[shelf].items():
             parts = cards.text(entry) if shelf == "methods" else ("", cards.rest(entry))
-            texts = [entry["summary"], entry.get("title", ""), *parts, *entry.get("traits", ())]
+            texts = [
+                entry["summary"],
+                entry.get("title", ""),
+                entry.get("label", ""),
+                *parts,
+                *entry.get("traits", ()),
+            ]
             yield from ((f"prunelab/{shelf}: {name}", text) for text in texts)
             yield from _knobs(f"prunelab/{shelf}: {name}", entry["knobs"])
     for name, knobs in known["recovery_knobs"].items():
@@ -103,11 +109,13 @@ def _tables() -> Iterator[tuple[str, str]]:
         yield from (("axes", text) for name, axis in table.items() for text in (name, axis.title))
     yield from (("timing", text) for text in timing.WAYS)
     yield from (("nouns", text) for text in ("rule", "way", "lesson", "exhibit"))
+    yield from (("phases", text) for text in ("dense", "recover", "train", "weight", "score"))
     yield from (("lottery", text) for pair in lottery.LANES.items() for text in pair)
     for preset in presets.PRESETS.values():
         yield from (("presets", text) for text in (preset.title, preset.about))
     for name, told in collection.exhibits().items():
         texts = [*(told[key] for key in ("title", "scene", "why", "instead")), *told["options"]]
+        texts += told["axes"]
         yield from ((f"museum: {name}", text) for text in texts)
 
 

@@ -114,11 +114,13 @@ def _forms(found: BreakEven) -> None:
         words = _("never, as far as was tried")
         if faster is not None:
             words = _("{sparsity} on", sparsity=figures.percent(faster))
-        rows.append({"form": form, "faster than dense from": words, "what it is": _(FORMS[form])})
+        rows.append(
+            {"form": _(form), "faster than dense from": words, "what it is": _(FORMS[form])}
+        )
     for form, why in found.missing.items():
-        rows.append({"form": form, "faster than dense from": _("not timed"), "what it is": why})
+        rows.append({"form": _(form), "faster than dense from": _("not timed"), "what it is": why})
     table = pd.DataFrame(rows)
-    st.table(table.set_index("form"))
+    st.table(show.headed(table).set_index(_("form")))
     show.downloads(table, "forms")
 
 

@@ -135,7 +135,7 @@ def _take(seen: Seen) -> None:
         "One row a run, with every cost and every quality; what is empty was not measured."
     ))  # fmt: skip
     rows = seen.rows.drop(columns="subject")  # the key says it in words
-    st.dataframe(rows, hide_index=True, key="raw")
+    show.table(rows, "raw")
     show.downloads(rows, "runs")
     track.offer([result.key for result in seen.results])
     with st.popover(_("Python"), type="tertiary", icon=":material/code:", key="python-take"):

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.ui import card, desk, shell
+from pages.ui import card, desk, shell, show
 from prunelab import cards
 from prunelab.catalogue import fits, fits_data
 from prunelab.speech import _, mark
@@ -155,11 +155,11 @@ def _knobs(entry: Mapping[str, Any]) -> None:
             "default": str(knob["default"]),
             "from": _bound(knob["low"]),
             "to": _bound(knob["high"]),
-            "what it does": _(knob["help"]) or " or ".join(map(str, knob["choices"])),
+            "what it does": _(knob["help"]) or _(" or ").join(map(str, knob["choices"])),
         }
         for knob in entry["knobs"]
     ]
-    st.table(pd.DataFrame(rows).set_index("setting"))
+    st.table(show.headed(pd.DataFrame(rows)).set_index(_("setting")))
 
 
 def _bound(value: float | None) -> str:

@@ -78,14 +78,13 @@ def _nothing(filtered: bool) -> None:
 
 
 def _table(rows: Sequence[Row]) -> list[Row]:
-    sent = st.dataframe(
+    sent = show.table(
         pd.DataFrame([_line(row) for row in rows]),
-        hide_index=True,
-        key="runs",
+        "runs",
         on_select="rerun",
         selection_mode="multi-row",
         height=min(560, 38 + 35 * len(rows)),
-        column_config={
+        formats={
             "sparsity": st.column_config.NumberColumn(format="percent"),
             "dense": st.column_config.NumberColumn(format="percent"),
             "accuracy": st.column_config.NumberColumn(format="percent"),

@@ -147,15 +147,8 @@ def _curves(results: Sequence[Result], specs: Sequence[RunSpec]) -> None:
             icon=":material/open_in_new:",
         )  # fmt: skip
     table = figures.tradeoff(results, theme=shell.theme()).table
-    st.dataframe(
-        table,
-        hide_index=True,
-        key="sweep-table",
-        column_config={
-            name: st.column_config.NumberColumn(format="percent")
-            for name in ("sparsity", "accuracy", "sd")
-        },
-    )
+    percent = st.column_config.NumberColumn(format="percent")
+    show.table(table, "sweep-table", formats=dict.fromkeys(("sparsity", "accuracy", "sd"), percent))
     st.caption(_("All runs, a row each:"))
     show.downloads(pd.DataFrame([_line(result) for result in results]), "sweep-runs")
 

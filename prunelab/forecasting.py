@@ -23,6 +23,7 @@ from prunelab.lab import Lab, state
 from prunelab.masks import Masks, Scores, allocate, removed, select
 from prunelab.paths import Live, live
 from prunelab.spec import RunSpec
+from prunelab.speech import phrase
 
 Tell = Callable[[str, float], None]
 HALVINGS = 8  # of the interval that holds the cliff, where scores need no new computation
@@ -147,9 +148,10 @@ def _broken(found: Live) -> str:
     """What is wrong with a masked network, in words; empty if every output can be reached."""
     empty = [layer for layer, kept in found.kept.items() if not kept]
     if empty:
-        return f"{', '.join(empty[:3])} {'lose' if len(empty) > 1 else 'loses'} everything"
+        names = ", ".join(empty[:3])
+        return phrase(f"{names} lose everything" if len(empty) > 1 else f"{names} loses everything")
     if found.outputs < found.of:
-        return f"{found.of - found.outputs} of {found.of} outputs have no path"
+        return phrase(f"{found.of - found.outputs} of {found.of} outputs have no path")
     return ""
 
 

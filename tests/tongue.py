@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gettext
 import io
+import json
 import re
 
 import words
@@ -17,13 +18,15 @@ from prunelab.catalogue import catalogue
 # What stays as it is in every language: names of files and formats, units, and marks of PruneLab.
 SAME = {
     "PruneLab", "CSV", "Parquet", "LaTeX", "JSON", "HTML", "SVG", "PNG", "run.json", "arXiv", "kB",
-    "MB", "min", "sgd", "adam",
+    "MB", "min", "sgd", "adam", "upper", "lower", "scikit-learn",
 }  # fmt: skip
 # Code, what somebody said word for word, addresses, icons and sources.
 FOREIGN = (
-    r"`[^`]*`|“[^”]*”|https?://\S+|:material/\w+:|:gray\[|arXiv:\S+|\w+ et al\. \d{4}"
-    r"|Demšar 2006, JMLR 7"
+    r"`[^`]*`|“[^”]*”|https?://\S+|:material/\w+:|arXiv:\S+|\w+ et al\. \d{4}"
+    r"|\([^()]*\b(?:19|20)\d\d\b[^()]*\)|Demšar 2006, JMLR 7|:gray\[[\s\S]*"
+    r"|\b(?:conv|fc)\d\b|\bblocks\.[\w.]+"
 )
+HOLE = re.compile(r"%\{[^}]*\}|<[^>]*>")  # of a hover text
 SAID = ("label", "help", "body", "placeholder", "text", "delta")
 DATA = {"code", "plotly_chart", "dataframe", "table", "bidi_component", "html", "echarts_chart"}
 NAMED = ("methods", "models", "datasets", "units", "scopes", "recovers", "budgets")
@@ -73,6 +76,8 @@ def english(app) -> list[str]:
 def _said(nodes):
     for node in nodes:
         proto, kind = getattr(node, "proto", None), str(getattr(node, "type", ""))
+        if kind in READ:
+            yield from ((f"{kind} {where}", text) for where, text in READ[kind](node))
         if kind not in DATA:
             inner = next((getattr(proto, b) for b in BLOCKS if _has(proto, b)), proto)
             for name in SAID:
@@ -81,6 +86,33 @@ def _said(nodes):
                     yield f"{kind} {name}", text
         if "-finding-" not in str(getattr(proto, "id", "")):  # of the library, made with its figure
             yield from _said(getattr(node, "children", {}).values())
+
+
+def _figure(node):
+    """What a chart says: its words for screen readers, axes, names of lines, notes, hover texts."""
+    yield "alt", node.proto.alt
+    spec = json.loads(node.proto.spec)
+    for trace in spec["data"]:
+        yield "name", "" if trace.get("showlegend") is False else trace.get("name") or ""
+        yield "hover", HOLE.sub(" ", trace.get("hovertemplate") or "")
+        bar = trace.get("colorbar") or trace.get("marker", {}).get("colorbar") or {}
+        yield "colour bar", bar.get("title", {}).get("text") or ""
+    layout = spec["layout"]
+    for name, axis in layout.items():
+        if "axis" in name and isinstance(axis, dict):
+            yield name, axis.get("title", {}).get("text") or ""
+    for note in layout.get("annotations", ()):
+        yield "note", HOLE.sub(" ", note.get("text") or "")
+
+
+def _table(node):
+    """The headings of a table."""
+    labels = json.loads(getattr(node.proto, "columns", "") or "{}")
+    for name in node.value.columns:
+        yield "heading", str(labels.get(str(name), {}).get("label") or name)
+
+
+READ = {"plotly_chart": _figure, "dataframe": _table, "table": _table}
 
 
 def _has(proto, block: str) -> bool:

@@ -75,10 +75,7 @@ def _side(found: Chosen, result: Result, which: figures.Which, of: str, *, kept:
     if not found.pictured.size:
         show.finding(_("These stay") if kept else _("These go"), f"rows-{side}")
         table = figures.rows_table(found, which, kept=kept, of=of)
-        sent = st.dataframe(
-            table, hide_index=True, key=f"rows-{side}", on_select="rerun",
-            selection_mode="single-row",
-        )  # fmt: skip
+        sent = show.table(table, f"rows-{side}", on_select="rerun", selection_mode="single-row")
         show.downloads(table, f"rows-{side}")
         return [int(table["row"][n]) for n in sent["selection"]["rows"] if n < len(table)]
     call = f"run.plot.gallery({which!r}, kept={kept}, of={of!r})"
@@ -232,7 +229,7 @@ def show_export(result: Result) -> None:
         _download(_("Kept rows, CSV"), csv(table).encode(), f"{result.key}-kept.csv", "text/csv")
         _download(_("Kept rows, Parquet"), _parquet(table), f"{result.key}-kept.parquet", PARQUET)
         _download(_("All scores, CSV"), csv(every).encode(), f"{result.key}-scores.csv", "text/csv")
-    st.dataframe(table.head(200), hide_index=True, key="kept-rows")
+    show.table(table.head(200), "kept-rows")
     if len(table) > 200:
         st.caption(_("The first 200 of {n}; the files hold all.", n=figures.count(len(table))))
     st.markdown(_("**In a notebook**"))

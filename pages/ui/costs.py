@@ -9,7 +9,7 @@ import streamlit as st
 from pages.ui import show
 from prunelab import figures
 from prunelab.events import Result
-from prunelab.speech import many
+from prunelab.speech import _, anew, many
 
 LAMPS = {"grey": "○", "green": "●", "amber": "●"}
 
@@ -23,18 +23,20 @@ def card(result: Result, python: str) -> None:
         return
     lamp, words = figures.speed(result)
     st.html(f'<p class="lamp {lamp}"><span aria-hidden="true">{LAMPS[lamp]}</span> {words}</p>')
-    head = "".join(f'<th scope="col">{name}</th>' for name in table.columns[1:])
+    head = "".join(f'<th scope="col">{html.escape(_(name))}</th>' for name in table.columns[1:])
     body = "".join(
-        f'<tr><th scope="row">{html.escape(str(cost))}</th>'
+        f'<tr><th scope="row">{html.escape(anew(str(cost)))}</th>'
         + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in cells)
         + "</tr>"
         for cost, *cells in table.itertuples(index=False)
     )
+    caption = _(
+        "Counted on real files and networks, timed in turns with the dense one; in brackets the "
+        "95 % interval of the median. A dash: not measured, or nothing was taken out."
+    )
     st.html(
-        '<div class="wide"><table class="costs"><caption>Counted on real files and networks, timed '
-        "in turns with the dense one; in brackets the 95 % interval of the median. A dash: not "
-        f'measured, or nothing was taken out.</caption><thead><tr><th scope="col">cost</th>{head}'
-        f"</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<div class="wide"><table class="costs"><caption>{caption}</caption><thead><tr>'
+        f'<th scope="col">{_("cost")}</th>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
     threads = (result.recovered.get("latency_ms") or {}).get("threads")
     if threads:

@@ -63,7 +63,7 @@ def show_topology(result: Result) -> None:
 def show_movement(result: Result) -> None:
     """Where each weight went, and whether that saved it."""
     if result.moved is None:
-        st.info(show.plain(figures.UNMOVED))
+        st.info(show.plain(_(figures.UNMOVED)))
         return
     names = ["all", *(str(row["name"]) for row in result.moved.layers)]
     chosen = str(st.selectbox(
@@ -77,12 +77,8 @@ def show_movement(result: Result) -> None:
         python=words.python(RunSpec.from_json(result.spec), f"run.plot.movement({layer!r})"),
     )
     ways = figures.movement_numbers(result, layer)
-    st.dataframe(
-        ways,
-        hide_index=True,
-        key="ways",
-        column_config={"share kept": st.column_config.NumberColumn(format="percent")},
-    )
+    percent = st.column_config.NumberColumn(format="percent")
+    show.table(ways, "ways", formats={"share kept": percent})
     show.downloads(ways, "ways")
     with st.expander(_("How to read this picture")):
         st.markdown(_(READING))

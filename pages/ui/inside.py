@@ -31,7 +31,7 @@ def show_layers(study: Study, folder: Path, keep: Keep) -> None:
     ))  # fmt: skip
     if len(study.fixed):
         with st.expander(_("What cannot go, and why")):
-            st.dataframe(study.fixed, hide_index=True, key="fixed")
+            show.table(study.fixed, "fixed")
             show.downloads(study.fixed, "fixed")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.ui import desk, shell, show, tree_words
-from prunelab import figures
+from prunelab import cards, figures
 from prunelab.spec import RunSpec
 from prunelab.speech import _, mark
 from prunelab.treelab import Compared, Grown
@@ -18,22 +18,22 @@ USUAL = (
     *("fewer-stages", "boosting, smaller stages"),
 )
 WAYS = {
-    "one tree": (
+    mark("one tree"): (
         mark("Minimal cost-complexity pruning of a single tree, to compare with."),
         mark("Left of its best it is over-pruned, right of it it knows noise by heart."),
     ),
-    "forest, one α": (
+    mark("forest, one α"): (
         mark("Every tree of the forest is cut at the same α, as if grown with it."),
         mark("The whole curve comes from one forest (`prunelab.trees.forest_curve`)."),
     ),
-    "forest, own rows": (
+    mark("forest, own rows"): (
         mark("Every tree is pruned on the rows it was not grown on, those out of its bag."),
         mark(
             "Reduced-error pruning (`prunelab.trees.prune_on_own_rows`): one answer, so a "
             "mark and no line. Trees that are best alone need not be best together."
         ),
     ),
-    "boosting, smaller stages": (
+    mark("boosting, smaller stages"): (
         mark("Every stage loses the same share of its splits, the weakest first."),
         mark(
             "What becomes a leaf gets the Newton step of its rows "
@@ -85,8 +85,8 @@ def show_forests(spec: RunSpec, folder: Path) -> None:
 
 def _lines(found: Compared, usual: Sequence[str], spec: RunSpec, noun: str) -> None:
     shown = st.pills(
-        f"{noun.title()}s", list(found.rules), selection_mode="multi", default=list(usual),
-        key=f"{noun}s", bind="query-params",
+        _("Rules") if noun == "rule" else _("Ways"), list(found.rules), format_func=_,
+        selection_mode="multi", default=list(usual), key=f"{noun}s", bind="query-params",
     )  # fmt: skip
     called = ("", "") if noun == "rule" else (", 'ensembles'", f", noun={noun!r}")
     last = f"figures.rules(treelab.compared(folder{called[0]}){called[1]}).figure"
@@ -106,11 +106,13 @@ def _beliefs(title: str, names: Sequence[str], more: Mapping[str, tuple[str, str
     st.header(title, anchor=False)
     for name in names:
         if name in more:
-            summary, doc = more[name]
+            summary, doc = map(_, more[name])
         elif name in known:
             source = f" ({known[name]['paper']})" if known[name]["paper"] else ""
-            summary, doc = known[name]["summary"], show.plain(known[name]["doc"] + source)
+            summary = _(known[name]["summary"])
+            _title, *parts = cards.text(known[name])
+            doc = show.plain(" ".join(_(part) for part in parts if part) + source)
         else:
             continue
-        with st.expander(f"**{name}**: {summary}"):
+        with st.expander(f"**{_(name)}**: {summary}"):
             st.markdown(doc)

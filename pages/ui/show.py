@@ -16,6 +16,7 @@ from prunelab.events import Result
 from prunelab.figures import Picture
 from prunelab.spec import RunSpec
 from prunelab.speech import _, anew
+from prunelab.tables import HEADINGS
 
 About = TypeVar("About")
 CONFIG = {
@@ -67,26 +68,43 @@ def pressed(label: str, *, key: str, icon: str, off: bool = False) -> bool:
     )
 
 
-def twins(table: pd.DataFrame, key: str, *, python: str, figure: Any = None) -> None:
+def twins(rows: pd.DataFrame, key: str, *, python: str, figure: Any = None) -> None:
     """The numbers of a figure, the figure as a file, the Python that makes it: a click each."""
     with st.container(horizontal=True, gap="small"):
         with st.popover(
             _("Numbers"), type="tertiary", icon=":material/table:", key=f"numbers-{key}"
         ):
-            st.dataframe(table, hide_index=True, key=f"table-{key}")
-            downloads(table, key)
+            table(rows, f"table-{key}")
+            downloads(rows, key)
         if figure is not None:
             save.files(figure, key)
         with st.popover(_("Python"), type="tertiary", icon=":material/code:", key=f"python-{key}"):
             st.code(python, language="python")
 
 
-def downloads(table: pd.DataFrame, key: str) -> None:
+def table(
+    rows: pd.DataFrame, key: str, *, formats: Mapping[str, Any] | None = None, **options: Any
+) -> Any:
+    """A table, its headings in the reader's language; what data call a column stays."""
+    looks = {
+        name: {**(formats or {}).get(name, {}), "label": _(name)}
+        for name in rows.columns
+        if name in HEADINGS
+    }
+    return st.dataframe(rows, hide_index=True, key=key, column_config=looks, **options)
+
+
+def headed(rows: pd.DataFrame) -> pd.DataFrame:
+    """``table`` for what is printed whole."""
+    return rows.rename(columns={name: _(name) for name in HEADINGS})
+
+
+def downloads(rows: pd.DataFrame, key: str) -> None:
     """The table as files; each is made when it is asked for."""
     with st.container(horizontal=True, gap="small"):
         for kind, make, mime in FILES:
             st.download_button(
-                kind, functools.partial(make, table), f"{key}.{SUFFIX[kind]}", mime,
+                kind, functools.partial(make, rows), f"{key}.{SUFFIX[kind]}", mime,
                 key=f"{kind}-{key}", type="tertiary", icon=":material/download:", on_click="ignore",
             )  # fmt: skip
 

@@ -233,7 +233,7 @@ def _beside(place: Path) -> None:
     with st.container(key="pair-continued"):
         for column, name in zip(st.columns(2, gap="large"), ("dense", "pruned"), strict=True):
             with column, st.container(border=True):
-                st.markdown(f"**{_(name.capitalize())}**")
+                st.markdown(f"**{_(name).capitalize()}**")
                 begun, new = show.plain(told["prompt"].rstrip()), told[name]
                 new = told["prompt"][len(told["prompt"].rstrip()) :] + new
                 first, rest = show.plain(new[:at]), show.plain(new[at:])

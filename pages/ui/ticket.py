@@ -87,17 +87,13 @@ def explain(arrived: Sequence[Arrival]) -> None:
             "training each, which one shot and a small dense network save."
         ))  # fmt: skip
         lanes = figures.lane_table(arrived)
-        st.dataframe(
-            lanes,
-            hide_index=True,
-            key="lanes-table",
-            column_config={"epochs a run": st.column_config.NumberColumn(format="%.0f")},
-        )
+        whole = st.column_config.NumberColumn(format="%.0f")
+        show.table(lanes, "lanes-table", formats={"epochs a run": whole})
         show.downloads(lanes, "lanes")
     with st.expander(_("The test behind the medal")):
         st.markdown(_(TEST))
         medals = figures.medal_table(arrived)
-        st.dataframe(medals, hide_index=True, key="medal-table")
+        show.table(medals, "medal-table")
         show.downloads(medals, "medals")
 
 

@@ -22,7 +22,7 @@ def offer(keys: Sequence[str]) -> None:
         key="_track-to", required=True,
     ) or "mlflow"  # fmt: skip
     if why := trackers.missing(to):
-        st.caption(show.plain(why + " " + _("Then start PruneLab again.")))
+        st.caption(show.said(why) + " " + _("Then start PruneLab again."))
         return
     ordered = tracking.order(desk.store(), keys, to)
     folder = tracking.place(ordered, desk.whole().home)

@@ -93,7 +93,7 @@ def kept(judged: Judgement, python: str) -> None:
             "A broken rule that matters costs 3, a small one 1. Nothing is an **A**, up to 2 a "
             "**B**, 4 a **C**, 7 a **D**, 10 an **E**."
         ))  # fmt: skip
-        st.dataframe(judged.table, hide_index=True, key="rules")
+        show.table(judged.table, "rules")
         show.twins(judged.table, "referee", python=python)
 
 

@@ -102,16 +102,13 @@ def layers(result: Result, spec: RunSpec) -> None:
         st.caption(_(
             "Tick a row of the table, or click a layer in the picture: all its weights open below."
         ))  # fmt: skip
-    sent = st.dataframe(
+    sent = show.table(
         table,
-        hide_index=True,
-        key="layer-table",
+        "layer-table",
         on_select="rerun",
         selection_mode="single-row",
-        column_config={
-            "sparsity": st.column_config.ProgressColumn(
-                "sparsity", format="percent", min_value=0, max_value=1
-            ),
+        formats={
+            "sparsity": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1),
             "threshold": st.column_config.NumberColumn(format="%.4g"),
         },
     )
@@ -217,10 +214,12 @@ def details(result: Result, spec: RunSpec) -> None:
             python=words.python(spec, "run.plot.curve()"),
         )
     left, right = st.columns(2, gap="large")
-    left.markdown(_("**Settings**"))
-    left.dataframe(_rows({**spec.to_json(), **result.settings}), hide_index=True, key="settings")
-    right.markdown(_("**Made with**"))
-    right.dataframe(_rows(result.manifest), hide_index=True, key="manifest")
+    with left:
+        st.markdown(_("**Settings**"))
+        show.table(_rows({**spec.to_json(), **result.settings}), "settings")
+    with right:
+        st.markdown(_("**Made with**"))
+        show.table(_rows(result.manifest), "manifest")
     st.download_button(
         _("run.json"),
         json.dumps(result.to_json(), indent=1),
@@ -246,9 +245,9 @@ def _word(value: Any) -> str:
 
 def code(result: Result, spec: RunSpec) -> None:
     """The same run elsewhere."""
-    st.markdown("**In a notebook**")
+    st.markdown(_("**In a notebook**"))
     st.code(words.python(spec, "run.table"), language="python")
-    st.markdown("**Open this very run**")
+    st.markdown(_("**Open this very run**"))
     st.code(f"run = pl.load({desk.stored(result.key)!r})", language="python")
-    st.markdown("**On the command line**")
+    st.markdown(_("**On the command line**"))
     st.code(words.command(spec), language="bash")

@@ -21,7 +21,7 @@ def balance(found: Balance, *, theme: Theme = "light") -> Picture:
     """Points lost at each sparsity that was tried, with the end of the interval that decides."""
     p, figure = PALETTES[theme], go.Figure()
     top = 100 * CAP * found.tolerated
-    for holds, colour, name in ((True, p.accent, "holds"), (False, p.warn, _("too much"))):
+    for holds, colour, name in ((True, p.accent, _("holds")), (False, p.warn, _("too much"))):
         mine = [t for t in found.tries if t.holds == holds and 100 * t.lost < top]
         _dots(
             figure, mine, name, {"size": 11, "color": colour, "symbol": "circle" if holds else "x"}
@@ -34,12 +34,15 @@ def balance(found: Balance, *, theme: Theme = "light") -> Picture:
             text=[_("{lost:.0f} points", lost=100 * t.lost) for t in beyond],
             textposition="bottom left",
             textfont={"color": p.muted}, customdata=[percent(t.sparsity) for t in beyond],
-            hovertemplate="%{customdata} removed: %{text} lost<extra></extra>",
+            hovertemplate=_("%{customdata} removed: %{text} lost<extra></extra>"),
         )
     )  # fmt: skip
     figure.add_hline(
         y=100 * found.tolerated, line={"color": p.ink, "dash": "dash", "width": 1.5},
-        annotation_text=f"tolerated: {100 * found.tolerated:g}", annotation_position="top left",
+        annotation_text=_(
+            "tolerated: {value:g}",
+            value=100 * found.tolerated,
+        ), annotation_position="top left",
         annotation_font_color=p.ink,
     )  # fmt: skip
     title = _("Nothing that was tried holds")
@@ -59,7 +62,7 @@ def balance(found: Balance, *, theme: Theme = "light") -> Picture:
         title_text=_("points of validation accuracy lost; whisker: at most"),
         range=[lowest - 0.06 * top, 1.06 * top],
     )  # fmt: skip
-    return Picture(title, figure, f"Dots. {title}.", pd.DataFrame(found.tries))
+    return Picture(title, figure, _("Dots. {title}.", title=title), pd.DataFrame(found.tries))
 
 
 def _place(sparsity: float) -> float:
@@ -74,7 +77,7 @@ def _dots(figure: go.Figure, mine: Sequence[Try], name: str, marker: dict[str, A
             error_y={"symmetric": False, "array": [100 * (t.most - t.lost) for t in mine],
                      "arrayminus": [0.0] * len(mine), "width": 5},
             customdata=[percent(t.sparsity) for t in mine],
-            hovertemplate="%{customdata} removed: %{y:.2f} points lost<extra></extra>",
+            hovertemplate=_("%{customdata} removed: %{y:.2f} points lost<extra></extra>"),
         )
     )  # fmt: skip
 
@@ -83,7 +86,10 @@ def _line(figure: go.Figure, found: Balance, theme: Theme) -> None:
     """The balance, with what lies on either side of it."""
     p, at = PALETTES[theme], _place(found.sparsity)
     figure.add_vline(x=at, line={"color": p.accent, "width": 2})
-    for text, anchor, shift in (("under-<br>pruned", "right", -6), ("over-<br>pruned", "left", 6)):
+    for text, anchor, shift in (
+        (_("under-<br>pruned"), "right", -6),
+        (_("over-<br>pruned"), "left", 6),
+    ):
         figure.add_annotation(
             x=at, xanchor=anchor, xshift=shift, y=0.94, yref="paper", text=text, showarrow=False,
             font_color=p.muted,

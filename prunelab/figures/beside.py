@@ -105,11 +105,16 @@ def _dots(family: str, mine: Sequence[Stored], style: Stroke, measure: Measure) 
         x=[o.size for o in mine], y=[o.accuracy for o in mine], mode="markers",
         marker={"color": style.colour, "symbol": style.marker, "size": 8},
         customdata=[
-            ("dense" if o.sparsity == 0 else f"{100 * o.sparsity:g} % removed", o.seed,
+            (_(
+                "dense",
+            ) if o.sparsity == 0 else _("{value:g} % removed", value=100 * o.sparsity), o.seed,
              said(o.size), accuracy(o.accuracy)) for o in mine
         ],
-        hovertemplate=f"<b>{family}</b>, %{{customdata[0]}}, seed %{{customdata[1]}}<br>"
-        "%{customdata[2]} → %{customdata[3]}<extra></extra>",
+        hovertemplate=_(
+            "<b>{family}</b>, %{{customdata[0]}}, seed %{{customdata[1]}}<br>"
+            "%{{customdata[2]}} → %{{customdata[3]}}<extra></extra>",
+            family=family,
+        ),
         showlegend=False, legendgroup=family,
     )  # fmt: skip
 
@@ -118,7 +123,7 @@ def _title(found: Sequence[Stored], measure: Measure) -> str:
     """The smallest model within one point of the best."""
     top = max(one.accuracy for one in found)
     near = min((o for o in found if o.accuracy >= top - 0.01), key=lambda one: one.size)
-    amount = f"{count(near.size)} numbers" if measure == "numbers" else size(near.size)
+    amount = _("{size} numbers", size=count(near.size)) if measure == "numbers" else size(near.size)
     return _(
         "{amount} are enough for {accuracy}: {family}",
         amount=amount, accuracy=accuracy(near.accuracy), family=near.family.split(",")[0],

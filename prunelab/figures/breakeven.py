@@ -9,12 +9,12 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from prunelab.figures.look import DASHES, MARKERS, PALETTES, Picture, Theme, layout, percent
-from prunelab.speech import _
+from prunelab.speech import _, mark
 
 if TYPE_CHECKING:
     from prunelab.crossing import BreakEven
 
-DENSE, ASKED = "dense", "sparse rows (CSR)"
+DENSE, ASKED = mark("dense"), mark("sparse rows (CSR)")
 NEVER = 1.0  # a guess that they never cross
 
 
@@ -50,7 +50,7 @@ def breakeven(
         title_text=_("ms for the batch; whisker: 95 % interval of the median"), **_ticks(table)
     )
     shown = table[table["form"] == DENSE] if hidden else table
-    return Picture(title, figure, f"Lines. {title}.", shown.reset_index(drop=True))
+    return Picture(title, figure, _("Lines. {title}.", title=title), shown.reset_index(drop=True))
 
 
 def _ticks(table: pd.DataFrame) -> dict[str, Any]:
@@ -77,9 +77,9 @@ def _band(figure: go.Figure, rows: pd.DataFrame, place: dict[float, int], theme:
     )  # fmt: skip
     figure.add_trace(
         go.Scatter(
-            x=x, y=rows["median"], mode="lines+markers", name=DENSE,
+            x=x, y=rows["median"], mode="lines+markers", name=_(DENSE),
             line={"color": p.ink, "width": 3}, marker={"size": 6},
-            hovertemplate="<b>dense</b>: %{y:.3g} ms<extra></extra>",
+            hovertemplate=_("<b>dense</b>: %{y:.3g} ms<extra></extra>"),
         )
     )  # fmt: skip
 
@@ -93,15 +93,15 @@ def _line(
     figure.add_trace(
         go.Scatter(
             x=[place[s] for s in rows["sparsity"]], y=rows["median"], mode="lines+markers",
-            name=name, line={"color": colour, "width": wide, "dash": DASHES[number % 4]},
+            name=_(name), line={"color": colour, "width": wide, "dash": DASHES[number % 4]},
             marker={"size": 8, "symbol": MARKERS[number % 6], "color": colour},
             error_y={
                 "symmetric": False, "array": rows["high"] - rows["median"],
                 "arrayminus": rows["median"] - rows["low"], "thickness": 1.2, "width": 3,
             },
             customdata=rows[["against dense", "runs"]].to_numpy(),
-            hovertemplate=f"<b>{name}</b>: %{{y:.3g}} ms, %{{customdata[0]}}"
-            "<br>%{customdata[1]} times each<extra></extra>",
+            hovertemplate=f"<b>{_(name)}</b>: %{{y:.3g}} ms, %{{customdata[0]}}"
+            + _("<br>%{customdata[1]} times each<extra></extra>"),
         )
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from prunelab.events import Result
 from prunelab.figures.look import PALETTES, Picture, Theme, count, layout, percent, scale
-from prunelab.speech import _
+from prunelab.speech import _, mark
 
 TEXT = 16  # rows up to which there is room for numbers in the cells
 WIDE = 8  # columns up to which there is, also in a narrow window
@@ -65,7 +65,7 @@ def grid(result: Result) -> Grid:
         names = list(told[-1].layers)
         values = [[e.layers.get(n, 0.0) for e in result.epochs] for n in names]
         moments = [str(number) for number in range(1, len(result.epochs) + 1)]
-        return Grid(names, moments, values, "epoch")
+        return Grid(names, moments, values, mark("epoch"))
     if not result.masks:
         raise ValueError("Nothing was pruned yet; the layers appear with the first mask.")
     names = [row["name"] for row in result.masks[-1].layers]
@@ -75,7 +75,7 @@ def grid(result: Result) -> Grid:
     ]
     values = [[0.0, *(share.get(n, 0.0) for share in shares)] for n in names]
     moments = ["dense", *(str(m.round) for m in result.masks)]
-    return Grid(names, moments, values, "round", levels=result.unit == LEVELS)
+    return Grid(names, moments, values, mark("round"), levels=result.unit == LEVELS)
 
 
 def heatmap(result: Result, *, theme: Theme = "light") -> Picture:
@@ -93,7 +93,7 @@ def heatmap(result: Result, *, theme: Theme = "light") -> Picture:
     )
     ticks = [*range(0, len(found.moments), max(1, -(-len(found.moments) // 8)))]
     figure.update_xaxes(
-        title_text=found.along,
+        title_text=_(found.along),
         tickvals=ticks,
         ticktext=[found.moments[i] for i in ticks],
         tickangle=0,
@@ -144,7 +144,7 @@ def _cells(found: Grid, theme: Theme) -> go.Heatmap:
         ygap=3,
         hoverinfo="skip",
         colorbar={
-            "title": {"text": "removed", "side": "top", "font": {"color": p.muted, "size": 13}},
+            "title": {"text": _("removed"), "side": "top", "font": {"color": p.muted, "size": 13}},
             "tickvals": [0, 0.25, 0.5, 0.75, 1],
             "ticktext": ["0", "25", "50", "75", "100 %"],
             "tickfont": {"color": p.muted},
@@ -177,10 +177,8 @@ def _overlay(found: Grid) -> go.Scatter:
         mode="markers",
         marker={"size": 22, "opacity": 0, "symbol": "square"},
         showlegend=False,
-        hovertemplate=(
-            f"<b>%{{customdata[0]}}</b>, {found.along} %{{customdata[1]}}<br>"
-            "%{customdata[2]} removed<extra></extra>"
-        ),
+        hovertemplate=f"<b>%{{customdata[0]}}</b>, {_(found.along)} %{{customdata[1]}}<br>"
+        + _("%{customdata[2]} removed<extra></extra>"),
     )
 
 
@@ -208,19 +206,22 @@ def layers(result: Result, *, theme: Theme = "light") -> Picture:
     """What is left of each layer, as bars over what it had."""
     table = layer_table(result)
     p = PALETTES[theme]
-    hover = "<b>%{y}</b><br>%{customdata[0]:,} of %{customdata[1]:,} kept<extra></extra>"
+    hover = _("<b>%{y}</b><br>%{customdata[0]:,} of %{customdata[1]:,} kept<extra></extra>")
     kept = 1 - table["sparsity"]
     common = {"y": table["layer"], "orientation": "h", "hovertemplate": hover}
     common["customdata"] = table[["kept", "units"]].to_numpy()
     figure = go.Figure(
         [
-            go.Bar(x=kept, name="kept", marker_color=p.accent, **common),
-            go.Bar(x=table["sparsity"], name="removed", marker_color=p.faint, **common),
+            go.Bar(x=kept, name=_("kept"), marker_color=p.accent, **common),
+            go.Bar(x=table["sparsity"], name=_("removed"), marker_color=p.faint, **common),
         ]
     )
     total = int(table["units"].sum())
     left = int(table["kept"].sum())
-    title = f"{count(left)} of {count(total)} {result.unit or 'weights'} remain"
+    title = _(
+        "{left} of {total} {units} remain",
+        left=count(left), total=count(total), units=_(result.unit or "weights"),
+    )  # fmt: skip
     layout(figure, title, theme=theme, height=130 + 40 * max(2, len(table)))
     figure.update_layout(barmode="stack", bargap=0.35)
     figure.update_xaxes(
@@ -228,4 +229,4 @@ def layers(result: Result, *, theme: Theme = "light") -> Picture:
         tickformat=".0%",
     )
     figure.update_yaxes(autorange="reversed", showgrid=False)
-    return Picture(title, figure, f"Bars. {title}.", table)
+    return Picture(title, figure, _("Bars. {title}.", title=title), table)

@@ -10,11 +10,13 @@ import pandas as pd
 from prunelab.events import Result
 from prunelab.figures.effort import effort
 from prunelab.figures.look import SPACE, count, percent, size
-from prunelab.speech import _
+from prunelab.speech import _, mark, phrase
 
 Lamp = Literal["grey", "green", "amber"]
 Values = Mapping[str, Any]
-COLUMNS = {"dense": "dense", "pruned": "with zeros", "recovered": "shrunk"}
+COLUMNS = {
+    "dense": mark("dense"), "pruned": mark("with zeros"), "recovered": mark("shrunk")
+}  # fmt: skip
 NONE = "–"
 RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 Read = Callable[[Values], str | None]
@@ -63,14 +65,16 @@ def _tree_rows(result: Result) -> dict[str, Read]:
     """What a tree, or all trees of an ensemble, cost; a tree has no zeros to keep."""
     batch = _of(result.recovered, "latency_ms", "batch") or "?"
     return {
-        "nodes": lambda v: _count(v.get("nodes")),
-        "leaves": lambda v: _count(v.get("leaves")),
-        "depth": lambda v: _count(v.get("depth")),
-        "splits an example passes": lambda v: f"{v['mean_path']:.1f}" if "mean_path" in v else None,
-        "bytes, as saved": lambda v: _size(_of(v, "bytes", "raw")),
-        "bytes, zipped": lambda v: _size(_of(v, "bytes", "zip")),
-        "time of one example": lambda v: _time(v.get("single_ms")),
-        f"time of a batch of {batch}": lambda v: _time(v.get("latency_ms")),
+        mark("nodes"): lambda v: _count(v.get("nodes")),
+        mark("leaves"): lambda v: _count(v.get("leaves")),
+        mark("depth"): lambda v: _count(v.get("depth")),
+        mark("splits an example passes"): lambda v: (
+            f"{v['mean_path']:.1f}" if "mean_path" in v else None
+        ),
+        mark("bytes, as saved"): lambda v: _size(_of(v, "bytes", "raw")),
+        mark("bytes, zipped"): lambda v: _size(_of(v, "bytes", "zip")),
+        mark("time of one example"): lambda v: _time(v.get("single_ms")),
+        phrase(f"time of a batch of {batch}"): lambda v: _time(v.get("latency_ms")),
     }
 
 
@@ -79,19 +83,21 @@ def _rows(result: Result) -> dict[str, Read]:
     flops = {id(result.dense): spent.dense, id(result.recovered): spent.total} if spent else {}
     batch = _of(result.recovered, "latency_ms", "batch") or "?"
     return {
-        "parameters": lambda v: _count(v.get("params")),
-        "of them zero": _zeros,
-        "multiply-adds": lambda v: _count(_of(v, "macs", "shipped" if _less(v) else "dense")),
-        "multiply-adds if zeros were free": lambda v: _count(_of(v, "macs", "ideal")),
-        "bytes, as saved": lambda v: _size(_of(v, "bytes", "shrunk") or _of(v, "bytes", "raw")),
-        "bytes, zipped": lambda v: _size(_of(v, "bytes", "zip")) if not _less(v) else None,
-        "bytes, sparse rows (CSR)": lambda v: (
+        mark("parameters"): lambda v: _count(v.get("params")),
+        mark("of them zero"): _zeros,
+        mark("multiply-adds"): lambda v: _count(_of(v, "macs", "shipped" if _less(v) else "dense")),
+        mark("multiply-adds if zeros were free"): lambda v: _count(_of(v, "macs", "ideal")),
+        mark("bytes, as saved"): lambda v: _size(
+            _of(v, "bytes", "shrunk") or _of(v, "bytes", "raw")
+        ),
+        mark("bytes, zipped"): lambda v: _size(_of(v, "bytes", "zip")) if not _less(v) else None,
+        mark("bytes, sparse rows (CSR)"): lambda v: (
             _size(_of(v, "bytes", "csr")) if not _less(v) else None
         ),
-        f"memory at once, batch of {batch}": lambda v: _size(v.get("memory")),
-        "time of one example": lambda v: _time(v.get("single_ms")),
-        f"time of a batch of {batch}": lambda v: _time(v.get("latency_ms")),
-        "training until then, FLOPs": lambda v: _power(flops.get(id(v))),
+        phrase(f"memory at once, batch of {batch}"): lambda v: _size(v.get("memory")),
+        mark("time of one example"): lambda v: _time(v.get("single_ms")),
+        phrase(f"time of a batch of {batch}"): lambda v: _time(v.get("latency_ms")),
+        mark("training until then, FLOPs"): lambda v: _power(flops.get(id(v))),
     }
 
 
@@ -149,7 +155,7 @@ def speed(result: Result) -> Speed:
     """
     told = [
         _faster(result.dense.get(name), result.recovered.get(name), words)
-        for name, words in (("single_ms", _("one example")), ("latency_ms", "a batch"))
+        for name, words in (("single_ms", _("one example")), ("latency_ms", _("a batch")))
     ]
     said = [t for t in told if t]
     if not said:
@@ -158,7 +164,7 @@ def speed(result: Result) -> Speed:
     if not clear:
         return Speed("grey", _("No difference in time that can be measured."))
     lamp: Lamp = "green" if all(t.lamp == "green" for t in clear) else "amber"
-    return Speed(lamp, "Timed: " + "; ".join(t.words for t in said) + ".")
+    return Speed(lamp, _("Timed: ") + "; ".join(t.words for t in said) + ".")
 
 
 def _faster(before: Values | None, after: Values | None, what: str) -> Speed | None:

@@ -87,8 +87,10 @@ def spread(found: Chosen, *, theme: Theme = "light") -> Picture:
     for name, colour in (("kept", p.accent), ("dropped", p.faint)):
         figure.add_trace(
             go.Bar(
-                x=centres, y=counts[name], width=width, name=name, marker_color=colour,
-                hovertemplate=f"score ≈ %{{x:.3g}}<br>%{{y:,}} {name}<extra></extra>",
+                x=centres, y=counts[name], width=width, name=_(name), marker_color=colour,
+                hovertemplate="%{fullData.name}, " + _(
+                    "score ≈ %{x:.3g}<br>%{y:,} examples<extra></extra>",
+                ),
             )
         )  # fmt: skip
     if found.wrong.any():
@@ -96,7 +98,7 @@ def spread(found: Chosen, *, theme: Theme = "light") -> Picture:
             go.Scatter(
                 x=centres, y=counts["wrong"], mode="lines", name=_("with a wrong label"),
                 line={"color": p.warn, "width": 2, "shape": "hvh"},
-                hovertemplate="score ≈ %{x:.3g}<br>%{y:,} wrong labels<extra></extra>",
+                hovertemplate=_("score ≈ %{x:.3g}<br>%{y:,} wrong labels<extra></extra>"),
             )
         )  # fmt: skip
     title = _spread_title(found)
@@ -105,7 +107,7 @@ def spread(found: Chosen, *, theme: Theme = "light") -> Picture:
     figure.update_xaxes(title_text=_("score of the method: the highest stay"))
     figure.update_yaxes(title_text=_("examples"))
     table = pd.DataFrame({"score": centres, **counts})
-    return Picture(title, figure, f"Histogram. {title}.", table)
+    return Picture(title, figure, _("Histogram. {title}.", title=title), table)
 
 
 def _spread_title(found: Chosen) -> str:
@@ -143,9 +145,11 @@ def places(found: Chosen, *, theme: Theme = "light") -> Picture:
         drawn = np.sort(np.random.default_rng(0).permutation(len(drawn))[:MOST])
     figure = go.Figure()
     looks = (
-        ("dropped", ~found.kept, {"color": p.muted, "size": 5, "opacity": 0.45, "symbol": "x-thin",
+        (_(
+            "dropped",
+        ), ~found.kept, {"color": p.muted, "size": 5, "opacity": 0.45, "symbol": "x-thin",
                                   "line": {"color": p.muted, "width": 1}}),
-        ("kept", found.kept, {"color": p.accent, "size": 7, "opacity": 0.85}),
+        (_("kept"), found.kept, {"color": p.accent, "size": 7, "opacity": 0.85}),
         (_("with a wrong label"),
         found.wrong, {"color": p.warn, "size": 11, "symbol": "circle-open",
                                              "line": {"width": 1.5}}),
@@ -232,7 +236,7 @@ def finding(found: Chosen, *, theme: Theme = "light") -> Picture:
     step = max(1, len(order) // 400)
     figure = go.Figure()
     figure.add_trace(_line([0, 1], [0, 1], p.muted, _("drawn at random"), "dash"))
-    figure.add_trace(_line([0, share, 1], [0, 1, 1], p.faint, "perfect", "solid"))
+    figure.add_trace(_line([0, share, 1], [0, 1, 1], p.faint, _("perfect"), "solid"))
     figure.add_trace(_line(looked[::step], met[::step], p.accent, _("by score"), "solid"))
     title = _(
         "Looking at the {share} of {end} score finds {there} of the wrong labels "
@@ -251,7 +255,7 @@ def finding(found: Chosen, *, theme: Theme = "light") -> Picture:
 def _line(x: Any, y: Any, colour: str, name: str, dash: str) -> Any:
     return go.Scatter(
         x=x, y=y, mode="lines", name=name, line={"color": colour, "dash": dash, "width": 2.2},
-        hovertemplate="%{x:.0%} looked at, %{y:.0%} found<extra></extra>",
+        hovertemplate=_("%{x:.0%} looked at, %{y:.0%} found<extra></extra>"),
     )  # fmt: skip
 
 
@@ -262,5 +266,5 @@ def _order(found: Chosen) -> tuple[float, NDArray[np.int64], str]:
     right = len(ranks) - wrong
     area = (ranks[found.wrong].sum() - wrong * (wrong + 1) / 2) / max(1, wrong * right)
     if area >= 0.5:
-        return float(area), np.argsort(-found.score, kind="stable"), "highest"
-    return float(1 - area), np.argsort(found.score, kind="stable"), "lowest"
+        return float(area), np.argsort(-found.score, kind="stable"), _("highest")
+    return float(1 - area), np.argsort(found.score, kind="stable"), _("lowest")

@@ -51,7 +51,7 @@ def confusion(result: Result, classes: Sequence[str] = (), *, theme: Theme = "li
     found = confusion_numbers(result, classes)
     p = PALETTES[theme]
     names = [label(name) for name in found.classes]
-    figure = make_subplots(cols=2, subplot_titles=("dense", "pruned"), horizontal_spacing=0.1)
+    figure = make_subplots(cols=2, subplot_titles=(_("dense"), _("pruned")), horizontal_spacing=0.1)
     for column, counts in enumerate((found.before, found.after), 1):
         share = counts / np.maximum(1, counts.sum(1, keepdims=True))
         text = {"text": counts, "texttemplate": "%{text}"} if len(counts) <= TEXT else {}
@@ -68,7 +68,7 @@ def confusion(result: Result, classes: Sequence[str] = (), *, theme: Theme = "li
                 xgap=1,
                 ygap=1,
                 hovertemplate=(
-                    "%{y} taken for %{x}: %{customdata} times (%{z:.1%})<extra></extra>"
+                    _("%{y} taken for %{x}: %{customdata} times (%{z:.1%})<extra></extra>")
                 ),
                 **text,
             ),

@@ -76,8 +76,8 @@ def compare(
     title = _title(found, x)
     layout(figure, title, theme=theme, height=480)
     figure.update_layout(hovermode="closest", margin={"t": 96})
-    figure.update_xaxes(title_text=axes[0].title, **(_log(found) if axes[0].log else {}))
-    figure.update_yaxes(title_text=axes[1].title)
+    figure.update_xaxes(title_text=_(axes[0].title), **(_log(found) if axes[0].log else {}))
+    figure.update_yaxes(title_text=_(axes[1].title))
     if x == "sparsity":
         figure.update_xaxes(tickformat=".0%")
     if y.startswith("accuracy"):
@@ -121,7 +121,7 @@ def _line(
             x=dots[names[0]], y=dots[names[1]], mode="markers", showlegend=False,
             marker={"color": style.colour, "size": 6, "opacity": 0.45},
             customdata=dots[["key", "seed"]].to_numpy(),
-            hovertemplate=f"{series}, seed %{{customdata[1]}}<br>%{{x}}, %{{y}}<extra></extra>",
+            hovertemplate=f"{series}, " + _("seed %{customdata[1]}<br>%{x}, %{y}<extra></extra>"),
         )
     )  # fmt: skip
     several = max(s.seeds for s in mine) > 1
@@ -133,7 +133,7 @@ def _line(
             marker={"symbol": style.marker, "size": 9, "color": style.colour},
             error_y={"array": [s.sd for s in mine], "thickness": 1.2, "width": 3,
                      "visible": several},
-            hovertemplate=f"<b>{series}</b>, mean<br>%{{x}}, %{{y}}<extra></extra>",
+            hovertemplate=f"<b>{series}</b>, " + _("mean<br>%{x}, %{y}<extra></extra>"),
         )
     )  # fmt: skip
 
@@ -199,8 +199,8 @@ def gaps(found: Sequence[Compared], *, theme: Theme = "light") -> Picture:
                     "symbol": [_filled(styles[series].marker, c) for c in mine],
                 },
                 customdata=[(c.holm, c.seeds, c.said) for c in mine],
-                hovertemplate=f"<b>{series}</b>: %{{x:.2f}} points, %{{customdata[2]}}<br>"
-                "p %{customdata[0]:.3f} (Holm), %{customdata[1]} seeds<extra></extra>",
+                hovertemplate=f"<b>{series}</b>: %{{x:.2f}}, %{{customdata[2]}}" + _(
+                    "<br>p %{customdata[0]:.3f} (Holm), %{customdata[1]} seeds<extra></extra>"),
             )
         )  # fmt: skip
     figure.add_vline(x=0, line={"color": p.ink, "width": 1.5})
@@ -216,7 +216,7 @@ def gaps(found: Sequence[Compared], *, theme: Theme = "light") -> Picture:
         title_text=_("sparsity"),
     )  # fmt: skip
     table = pd.DataFrame([{**c._asdict(), "said": c.said} for c in shown])
-    return Picture(title, figure, f"Intervals. {title}.", table)
+    return Picture(title, figure, _("Intervals. {title}.", title=title), table)
 
 
 def _row(asked: float, place: int) -> float:
@@ -249,7 +249,7 @@ def damage(
         go.Heatmap(
             z=cells, x=names, y=list(lost), zmid=0, zmin=-most, zmax=most,
             colorscale=scale(PALETTES[theme].signed[::-1]), texttemplate="%{z:.1f}",
-            hovertemplate="%{y}, class %{x}: %{z:.2f} points lost<extra></extra>",
+            hovertemplate=_("%{y}, class %{x}: %{z:.2f} points lost<extra></extra>"),
             colorbar={"title": _("points lost")}, xgap=2, ygap=2,
         )
     )  # fmt: skip

@@ -150,7 +150,7 @@ def _draw(
             y=[*map(axes.y, line.mean)],
             mode="lines",
             line=pen,
-            name=line.series,
+            name=_(line.series),
             hoverinfo="skip",
         )
     )
@@ -159,12 +159,13 @@ def _draw(
             x=[axes.x(p.sparsity) for p in dots],
             y=[axes.y(p.accuracy) for p in dots],
             mode="markers",
-            name=line.series,
+            name=_(line.series),
             marker={"color": style.colour, "symbol": style.marker, "size": 8},
             customdata=[(p.key, p.seed, percent(p.sparsity), accuracy(p.accuracy)) for p in dots],
-            hovertemplate=(
-                f"<b>{line.series}</b>, seed %{{customdata[1]}}<br>"
-                "%{customdata[2]} removed → %{customdata[3]}<extra></extra>"
+            hovertemplate=_(
+                "<b>{series}</b>, seed %{{customdata[1]}}<br>"
+                "%{{customdata[2]}} removed → %{{customdata[3]}}<extra></extra>",
+                series=_(line.series),
             ),
         )
     )
@@ -280,7 +281,12 @@ def _title(drawn: Sequence[Line], found: Sequence[Point]) -> str:
             at=percent(at), best=best, gap=gap, worst=worst,
         )  # fmt: skip
     line = real[0]
-    return f"{line.series} at {percent(line.sparsity[-1])} sparsity: {accuracy(line.mean[-1])}"
+    return _(
+        "{series} at {sparsity} sparsity: {mean}",
+        series=line.series,
+        sparsity=percent(line.sparsity[-1]),
+        mean=accuracy(line.mean[-1]),
+    )
 
 
 def _note(drawn: Sequence[Line]) -> str:

@@ -11,19 +11,19 @@ import plotly.graph_objects as go
 from prunelab.events import Result
 from prunelab.figures.look import PALETTES, Picture, Theme, count, layout
 from prunelab.figures.look import size as in_words
-from prunelab.speech import _
+from prunelab.speech import _, mark
 
 FORMS = {
-    "raw": "as saved",
-    "zip": "zipped",
-    "csr": "sparse rows (CSR)",
-    "shrunk": "shapes shrunk",
-    "folded": "dead neurons removed",
+    "raw": mark("as saved"),
+    "zip": mark("zipped"),
+    "csr": mark("sparse rows (CSR)"),
+    "shrunk": mark("shapes shrunk"),
+    "folded": mark("dead neurons removed"),
 }
 KINDS = {
-    "dense": "before pruning",
-    "ideal": "if zeros were free",
-    "shipped": "of the model you ship",
+    "dense": mark("before pruning"),
+    "ideal": mark("if zeros were free"),
+    "shipped": mark("of the model you ship"),
 }
 
 
@@ -57,7 +57,7 @@ def size(result: Result, *, theme: Theme = "light") -> Picture:
     figure = _bars(found, in_words, theme)
     layout(figure, title, theme=theme, height=150 + 46 * len(found.names))
     figure.update_xaxes(title_text=_("bytes, measured"), tickformat="~s", ticksuffix="B")
-    return Picture(title, figure, f"Bars. {title}.", pd.DataFrame(found._asdict()))
+    return Picture(title, figure, _("Bars. {title}.", title=title), pd.DataFrame(found._asdict()))
 
 
 def _size_title(found: Bars, before: Mapping[str, float], after: Mapping[str, float]) -> str:
@@ -107,7 +107,7 @@ def macs(result: Result, *, theme: Theme = "light") -> Picture:
     layout(figure, title, theme=theme, height=130 + 40 * len(found.names))
     figure.update_layout(barmode="overlay", showlegend=False)
     figure.update_xaxes(title_text=_("multiply-adds for one example"), tickformat="~s")
-    return Picture(title, figure, f"Bars. {title}.", pd.DataFrame(found._asdict()))
+    return Picture(title, figure, _("Bars. {title}.", title=title), pd.DataFrame(found._asdict()))
 
 
 def _bars(found: Bars, words: Any, theme: Theme) -> go.Figure:
@@ -120,15 +120,15 @@ def _bars(found: Bars, words: Any, theme: Theme) -> go.Figure:
         figure.add_trace(
             go.Bar(
                 x=values,
-                y=found.names,
-                name=name,
+                y=[_(name) for name in found.names],
+                name=_(name),
                 orientation="h",
                 marker_color=colour,
                 text=[words(v) if v is not None else "" for v in values],
                 textposition="outside",
                 cliponaxis=False,
                 textfont_color=p.ink,
-                hovertemplate=f"%{{y}}, {name}: %{{text}}<extra></extra>",
+                hovertemplate=f"%{{y}}, {_(name)}: %{{text}}<extra></extra>",
             )
         )
     figure.update_layout(bargap=0.3, bargroupgap=0.1)
@@ -182,7 +182,7 @@ def latency(result: Result, *, theme: Theme = "light") -> Picture:
     figure = go.Figure(
         go.Bar(
             x=found.median,
-            y=["dense", "pruned"],
+            y=[_("dense"), _("pruned")],
             orientation="h",
             error_x=error,
             marker_color=[p.faint, p.accent],
@@ -204,4 +204,4 @@ def latency(result: Result, *, theme: Theme = "light") -> Picture:
         {"model": ["dense", "pruned"], "median ms": found.median, "low": found.low,
          "high": found.high}
     )  # fmt: skip
-    return Picture(found.verdict, figure, f"Bars. {found.verdict}.", table)
+    return Picture(found.verdict, figure, _("Bars. {verdict}.", verdict=found.verdict), table)

@@ -37,18 +37,22 @@ def course(result: Result, epoch: int | None = None, *, theme: Theme = "light") 
     x = [e.epoch for e in found]
     figure = go.Figure()
     for values, name, colour, dash in (
-        ([e.accuracy for e in found], "accuracy", p.accent, "solid"),
-        ([e.sparsity for e in found], "sparsity", p.methods[1], "dash"),
+        ([e.accuracy for e in found], _("accuracy"), p.accent, "solid"),
+        ([e.sparsity for e in found], _("sparsity"), p.methods[1], "dash"),
     ):
         figure.add_trace(
             go.Scatter(
                 x=x, y=values, name=name, mode="lines",
                 line={"color": colour, "width": 2.2, "dash": dash},
-                hovertemplate=f"epoch %{{x}}: {name} %{{y:.1%}}<extra></extra>",
+                hovertemplate=_("epoch %{{x}}: {name} %{{y:.1%}}<extra></extra>", name=name),
             )
         )  # fmt: skip
     figure.add_vline(x=at, line={"color": p.ink, "width": 1.5})
-    gone = f" with {percent(here.sparsity)} gone" if here.sparsity else _(", nothing gone yet")
+    gone = (
+        _(" with {sparsity} gone", sparsity=percent(here.sparsity))
+        if here.sparsity
+        else _(", nothing gone yet")
+    )
     title = _(
         "Epoch {at}: {accuracy} right on validation{gone}",
         at=at, accuracy=accuracy(here.accuracy), gone=gone,

@@ -49,8 +49,17 @@ def curve_numbers(result: Result) -> Curve:
 def _title(found: Curve) -> str:
     if not found.epoch:
         return _("The first epoch is on its way")
-    words = f"Epoch {found.epoch[-1]} of {found.planned}: validation {accuracy(found.accuracy[-1])}"
-    return words + (f" with {percent(found.sparsity[-1])} gone" if found.sparsity[-1] else "")
+    words = _(
+        "Epoch {epoch} of {planned}: validation {accuracy}",
+        epoch=found.epoch[-1],
+        planned=found.planned,
+        accuracy=accuracy(found.accuracy[-1]),
+    )
+    return words + (
+        _(" with {sparsity} gone", sparsity=percent(found.sparsity[-1]))
+        if found.sparsity[-1]
+        else ""
+    )
 
 
 def curve(result: Result, *, theme: Theme = "light") -> Picture:
@@ -58,19 +67,19 @@ def curve(result: Result, *, theme: Theme = "light") -> Picture:
     found = curve_numbers(result)
     p = PALETTES[theme]
     figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.09)
-    hover = "epoch %{x}: %{y:.1%} right<extra></extra>"
-    figure.add_trace(_pen(found, found.accuracy, "accuracy", p.accent, hover), row=1, col=1)
+    hover = _("epoch %{x}: %{y:.1%} right<extra></extra>")
+    figure.add_trace(_pen(found, found.accuracy, _("accuracy"), p.accent, hover), row=1, col=1)
     for values, name, colour in (
         (found.loss, _("training loss"), p.faint),
         (found.validation_loss, _("validation loss"), p.ink),
     ):
-        hover = f"epoch %{{x}}: {name} %{{y:.3f}}<extra></extra>"
+        hover = _("epoch %{{x}}: {name} %{{y:.3f}}<extra></extra>", name=name)
         figure.add_trace(_pen(found, values, name, colour, hover), row=2, col=1)
     for name, first in found.phases[1:]:
         line = {"color": p.muted, "dash": "dot", "width": 1}
         figure.add_vline(x=first - 0.5, line=line)
         figure.add_annotation(
-            x=first - 0.5, y=1, yref="y domain", text=name, showarrow=False, xanchor="left",
+            x=first - 0.5, y=1, yref="y domain", text=_(name), showarrow=False, xanchor="left",
             yanchor="bottom", font_color=p.muted,
         )  # fmt: skip
     title = _title(found)
@@ -122,11 +131,11 @@ def _series(found: Curve, p: Palette) -> list[dict[str, Any]]:
         "silent": True,
         "label": {"formatter": "{b}", "color": p.muted},
         "lineStyle": {"color": p.muted, "type": "dotted"},
-        "data": [{"xAxis": first - 0.5, "name": name} for name, first in found.phases[1:]],
+        "data": [{"xAxis": first - 0.5, "name": _(name)} for name, first in found.phases[1:]],
     }
     lower = {"xAxisIndex": 1, "yAxisIndex": 1}
     drawn: tuple[tuple[str, list[float], str, dict[str, Any]], ...] = (
-        ("accuracy", right, p.accent, {"markLine": phases}),
+        (_("accuracy"), right, p.accent, {"markLine": phases}),
         (_("training loss"), [round(v, 4) for v in found.loss], p.faint, lower),
         (_("validation loss"), [round(v, 4) for v in found.validation_loss], p.ink, lower),
     )
@@ -167,7 +176,7 @@ def _axis(muted: str, grid: str, place: int, planned: int) -> dict[str, Any]:
         "min": 1,
         "max": max(2, planned),
         "minInterval": 1,
-        "name": "epoch" if place else "",
+        "name": _("epoch") if place else "",
         "nameLocation": "middle",
         "nameGap": 24,
         "axisLabel": {"color": muted, "show": bool(place)},

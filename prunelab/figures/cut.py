@@ -26,7 +26,7 @@ def cut(found: Scissors, place: str = ALL, *, theme: Theme = "light") -> Picture
         figure.add_scatter(
             x=table["sparsity"], y=table[method], name=method, mode="lines",
             line={"color": stroke.colour, "dash": stroke.dash, "width": 2.5},
-            hovertemplate="%{x:.1%} gone, %{y:.1%} right",
+            hovertemplate=_("%{x:.1%} gone, %{y:.1%} right"),
         )  # fmt: skip
     figure.add_hline(y=found.dense, line={"color": p.muted, "width": 1, "dash": "dot"})
     figure.update_xaxes(

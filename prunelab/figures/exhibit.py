@@ -9,8 +9,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from prunelab.figures.look import PALETTES, Picture, Theme, layout
+from prunelab.speech import _, mark
 
-PRINTED, TRUE = "what the tool prints", "what is true"
+PRINTED, TRUE = mark("what the tool prints"), mark("what is true")
 
 
 def exhibit(told: Mapping[str, Any], *, revealed: bool = True, theme: Theme = "light") -> Picture:
@@ -29,17 +30,18 @@ def exhibit(told: Mapping[str, Any], *, revealed: bool = True, theme: Theme = "l
     figure = go.Figure()
     for name, values, colour, dash, marker in lines:
         figure.add_scatter(
-            x=places, y=values, name=name, mode="lines+markers",
+            x=places, y=values, name=_(name), mode="lines+markers",
             line={"color": colour, "dash": dash, "width": 2.5},
             marker={"symbol": marker, "size": 9},
-            hovertemplate=f"{name}: %{{y}}<extra></extra>",
+            hovertemplate=f"{_(name)}: %{{y}}<extra></extra>",
         )  # fmt: skip
-    title = f"{told['title']}: {PRINTED}" + (f", and {TRUE}" if revealed else "")
+    said = _("{title}: what the tool prints, and what is true") if revealed else ""
+    title = (said or _("{title}: what the tool prints")).format(title=_(told["title"]))
     layout(figure, title, theme=theme, height=340)
     form = {"%": ".0%", "points": "+.1%", "": ",.0f"}[told["unit"]]
-    figure.update_yaxes(title_text=told["axes"][1], tickformat=form)
+    figure.update_yaxes(title_text=_(told["axes"][1]), tickformat=form)
     figure.update_xaxes(
-        title_text=told["axes"][0], type="category", tickvals=places, ticktext=_ticks(shown["x"])
+        title_text=_(told["axes"][0]), type="category", tickvals=places, ticktext=_ticks(shown["x"])
     )
     if told["unit"] != "points":
         figure.update_yaxes(rangemode="tozero")
@@ -49,7 +51,7 @@ def exhibit(told: Mapping[str, Any], *, revealed: bool = True, theme: Theme = "l
     table = pd.DataFrame({told["axes"][0]: shown["x"], PRINTED: shown["printed"]})
     if revealed:
         table[TRUE] = shown["true"]
-    return Picture(title, figure, f"Lines. {title}.", table)
+    return Picture(title, figure, _("Lines. {title}.", title=title), table)
 
 
 def _ticks(x: list[float]) -> list[str]:

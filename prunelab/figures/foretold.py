@@ -109,8 +109,11 @@ def _line(name: str, rows: pd.DataFrame, style: Stroke) -> go.Scatter:
         line={"color": style.colour, "dash": style.dash, "width": 2.2},
         marker={"symbol": style.marker, "size": 7},
         customdata=told,
-        hovertemplate=f"<b>{name}</b> at %{{customdata[0]}}<br>%{{customdata[1]}} paths<br>"
-        "%{customdata[2]}<extra></extra>",
+        hovertemplate=_(
+            "<b>{name}</b> at %{{customdata[0]}}<br>%{{customdata[1]}} paths<br>"
+            "%{{customdata[2]}}<extra></extra>",
+            name=name,
+        ),
     )
 
 
@@ -131,7 +134,9 @@ def _cross(figure: go.Figure, cliff: Cliff, rows: pd.DataFrame, p: Palette) -> N
             y=[level],
             mode="markers",
             marker={"symbol": "x", "size": 13, "color": p.warn, "line_width": 0},
-            hovertemplate=f"{cliff.why} from {where(cliff)} on<extra></extra>",
+            hovertemplate=_(
+                "{why} from {cliff} on<extra></extra>", why=cliff.why, cliff=where(cliff)
+            ),
         )
     )
 
@@ -189,7 +194,7 @@ def survivors(found: Forecast, *, way: str = OWN, theme: Theme = "light") -> Pic
         go.Heatmap(
             z=faded, zmin=0, zmax=1, x=[exact(s) for s in sorted(set(rows["sparsity"]))], y=labels,
             colorscale=scale(p.kept), xgap=1, ygap=2, customdata=words,
-            hovertemplate="%{y} at %{x}<br>%{customdata} on a path<extra></extra>",
+            hovertemplate=_("%{y} at %{x}<br>%{customdata} on a path<extra></extra>"),
             colorbar=_bar(p),
             **({"text": words, "texttemplate": "%{text}", "textfont_size": 11} if few else {}),
         )
@@ -207,7 +212,7 @@ def _bar(p: Palette) -> dict[str, Any]:
     return {
         "title": {"text": _("on a path"), "side": "top", "font": {"color": p.muted, "size": 13}},
         "tickvals": [0, 0.25, 0.5, 0.75, 1],
-        "ticktext": ["all", "10\u00a0%", "1\u00a0%", "0.1\u00a0%", "less"],
+        "ticktext": [_("all"), "10\u00a0%", "1\u00a0%", "0.1\u00a0%", _("less")],
         "tickfont": {"color": p.muted},
         "thickness": 12,
         "lenmode": "pixels",

@@ -112,7 +112,7 @@ def forgotten(
     figure = _rows(shown[:ROWS], kept, about, classes, title, theme)
     numbers = [[float(v) for v in kept[o.example]] if o.example in kept else [] for o in found]
     columns = pd.DataFrame(numbers, columns=list(map(str, about["features"])))
-    whole = pd.concat([table, columns.add_prefix("value of ")], axis=1)
+    whole = pd.concat([table, columns.add_prefix(_("value of "))], axis=1)
     return Picture(title, figure, _("Table of colours. {title}.", title=title), whole)
 
 
@@ -134,7 +134,10 @@ def _pictures(
     theme: Theme,
 ) -> go.Figure:
     names = [short(str(c)) for c in classes]
-    words = [f"{_of(names, f.label)} · says {_of(names, f.says)}" for f in shown]
+    words = [
+        _("{names} · says {names2}", names=_of(names, f.label), names2=_of(names, f.says))
+        for f in shown
+    ]
     figure = sheet(np.stack([kept[f.example] for f in shown]), words, [True] * len(shown), theme)
     spread_out(figure, title, len(shown), theme)
     return figure
@@ -162,8 +165,8 @@ def _rows(
             texttemplate="%{text}", zmin=-FAR, zmax=FAR, xgap=2, ygap=2,
             colorscale=scale(PALETTES[theme].signed),
             customdata=[[_of(names, f.dense)] * len(order) for f in shown],
-            hovertemplate="%{y}<br>dense models say %{customdata}<br>%{x}: %{text}, "
-            "%{z:+.1f} deviations from the mean<extra></extra>",
+            hovertemplate=_("%{y}<br>dense models say %{customdata}<br>%{x}: %{text}, "
+            "%{z:+.1f} deviations from the mean<extra></extra>"),
             showscale=False,
         )
     )  # fmt: skip

@@ -38,7 +38,7 @@ def gallery(
     if not found.pictured.size:
         raise ValueError("These examples are rows of numbers; they are listed as a table.")
     rows = chosen_rows(found, which, kept=kept, of=of)[:MOST]
-    side = "stay" if kept else "go"
+    side = "stay" if kept else _("go")
     if not len(rows):
         where = _(" of class {label}", label=label(of)) if of else ""
         raise ValueError(f"No such example{where} is among those that {side}.")
@@ -85,14 +85,14 @@ def rows_table(
 
 
 def _title(found: Chosen, which: Which, rows: NDArray[np.int64], *, kept: bool, of: str) -> str:
-    side = "stay" if kept else "go"
+    side = _("stay") if kept else _("go")
     total = int((found.kept == kept).sum())
     words = {
         "ends": _("highest score") if kept else _("lowest score"),
         "cut": _("just above the cut") if kept else _("just below the cut"),
         "doubtful": _("the labels the model doubts most"),
     }[which]
-    where = f", class {label(of)}" if of else ""
+    where = _(", class {of}", of=label(of)) if of else ""
     return f"{count(total)} {side}: {words}{where}"
 
 
@@ -114,7 +114,7 @@ def _places(found: Chosen, rows: NDArray[np.int64], size: tuple[int, ...]) -> go
         y=[n // ACROSS * step_y + size[0] / 2 for n in range(len(rows))],
         mode="markers", marker={"size": 60, "opacity": 0, "symbol": "square"}, showlegend=False,
         customdata=[(int(found.row[row]), float(found.score[row])) for row in rows],
-        hovertemplate="row %{customdata[0]}, score %{customdata[1]:.3g}<extra></extra>",
+        hovertemplate=_("row %{customdata[0]}, score %{customdata[1]:.3g}<extra></extra>"),
     )  # fmt: skip
 
 
@@ -167,7 +167,7 @@ def spread_out(figure: go.Figure, title: str, pictures: int, theme: Theme) -> No
 def _words(found: Chosen, row: int) -> str:
     """Its label; and what the model says where that is another."""
     given, said = (short(found.classes[n]) for n in (found.label[row], found.said[row]))
-    return given if given == said else f"{given} · says {said}"
+    return given if given == said else _("{given} · says {said}", given=given, said=said)
 
 
 def short(name: str) -> str:

@@ -124,18 +124,24 @@ def histogram(
     if len(chosen) > 1:
         figure.update_layout(legend={"y": 1 + 0.16 / rows}, margin={"t": 116})
         figure.update_xaxes(title_standoff=4, nticks=4, tickangle=0)
-    return Picture(title, figure, f"Histogram. {title}.", _table(chosen))
+    return Picture(title, figure, _("Histogram. {title}.", title=title), _table(chosen))
 
 
 def _title(chosen: list[Bins], noun: str) -> str:
     units = sum(b.units for b in chosen)
     gone = 1 - sum(sum(b.kept) for b in chosen) / units if units else 0.0
-    where = chosen[0].layer if len(chosen) == 1 else "Altogether"
+    where = chosen[0].layer if len(chosen) == 1 else _("Altogether")
     if gone == 0:
         return _(
             "{where}: {units} {noun} before pruning", where=where, units=count(units), noun=noun
         )
-    title = f"{where}: {percent(gone)} of {count(units)} {noun} gone"
+    title = _(
+        "{where}: {gone} of {units} {noun} gone",
+        where=where,
+        gone=percent(gone),
+        units=count(units),
+        noun=noun,
+    )
     if len(chosen) > MOST:
         title += _(" (the first {most} of {n} drawn)", most=MOST, n=len(chosen))
     if len(chosen) == 1 and chosen[0].threshold is not None:
@@ -147,7 +153,11 @@ def _title(chosen: list[Bins], noun: str) -> str:
 
 
 def _draw(chosen: list[Bins], noun: str, columns: int, theme: Theme) -> go.Figure:
-    names = [f"{b.layer}<br>{percent(b.removed)} gone" for b in chosen] if len(chosen) > 1 else None
+    names = (
+        [_("{layer}<br>{removed} gone", layer=b.layer, removed=percent(b.removed)) for b in chosen]
+        if len(chosen) > 1
+        else None
+    )
     rows = math.ceil(len(chosen) / columns)
     figure = make_subplots(
         rows=rows,
@@ -171,19 +181,22 @@ def _draw(chosen: list[Bins], noun: str, columns: int, theme: Theme) -> go.Figur
 
 
 def _axis(one: Bins) -> str:
-    return one.label if len(one.label) < 28 else one.label[:27] + "…"
+    label = _(one.label)
+    return label if len(label) < 28 else label[:27] + "…"
 
 
 def _traces(one: Bins, noun: str, p: Palette, *, legend: bool) -> list[Any]:
     cut = [b - k for b, k in zip(one.before, one.kept, strict=True)]
-    hover = f"{one.label} ≈ %{{x:.3g}}<br>%{{y:,}} {noun} %{{fullData.name}}<extra></extra>"
+    hover = f"{_(one.label)} ≈ %{{x:.3g}}<br>%{{y:,}} {noun} %{{fullData.name}}<extra></extra>"
     common = {"x": one.x, "width": one.width, "hovertemplate": hover, "showlegend": legend}
     traces: list[Any] = [
-        go.Bar(y=one.kept, name="kept", marker={"color": p.accent}, legendgroup="kept", **common)
+        go.Bar(y=one.kept, name=_("kept"), marker={"color": p.accent}, legendgroup="kept", **common)
     ]
     if any(cut):
         style = {"color": p.faint}
-        traces.append(go.Bar(y=cut, name="removed", marker=style, legendgroup="removed", **common))
+        traces.append(
+            go.Bar(y=cut, name=_("removed"), marker=style, legendgroup="removed", **common)
+        )
     if one.after:
         traces.append(
             go.Scatter(
@@ -194,7 +207,7 @@ def _traces(one: Bins, noun: str, p: Palette, *, legend: bool) -> list[Any]:
                 legendgroup="after",
                 showlegend=legend,
                 line={"color": p.ink, "width": 1.5, "shape": "hvh"},
-                hovertemplate="%{x:.3g}: %{y:,.0f} after recovery<extra></extra>",
+                hovertemplate=_("%{x:.3g}: %{y:,.0f} after recovery<extra></extra>"),
             )
         )
     return traces

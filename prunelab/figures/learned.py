@@ -22,9 +22,9 @@ from prunelab.figures.look import (
     percent,
 )
 from prunelab.figures.means import Line, lines, points
-from prunelab.speech import _, many
+from prunelab.speech import _, many, mark
 
-FEWER, REPEATED, SCORING = "fewer examples", "repeated", "score "
+FEWER, REPEATED, SCORING = mark("fewer examples"), mark("repeated"), "score "
 
 
 def learned(results: Iterable[Result], *, steps: bool = True, theme: Theme = "light") -> Picture:
@@ -64,10 +64,15 @@ def _learned_title(drawn: list[Line]) -> str:
     others = [line for line in drawn if not is_baseline(line.method)]
     if random is None or not others:
         line = drawn[0]
-        return f"{line.series}: {accuracy(line.mean[0])} with {percent(1 - line.sparsity[0])} kept"
+        return _(
+            "{series}: {mean} with {value} kept",
+            series=line.series,
+            mean=accuracy(line.mean[0]),
+            value=percent(1 - line.sparsity[0]),
+        )
     said = []
     for kept, ahead in sorted(_ahead(random, others).items()):
-        said.append(f"{ahead or 'nobody'} at {percent(kept)}")
+        said.append(f"{ahead or _('nobody')} at {percent(kept)}")
     return _("Ahead of random by more than the spread: ") + ", ".join(said)
 
 
@@ -133,13 +138,13 @@ def work(result: Result, *, theme: Theme = "light") -> Picture:
     )
     figure = go.Figure()
     for name, values, colour in (
-        ("choosing", [b[2] for b in bars], p.faint),
-        ("training", [b[1] for b in bars], p.accent),
+        (_("choosing"), [b[2] for b in bars], p.faint),
+        (_("training"), [b[1] for b in bars], p.accent),
     ):
         figure.add_trace(
             go.Bar(
                 y=[b[0] for b in bars], x=values, orientation="h", name=name, marker_color=colour,
-                hovertemplate="%{x:,} examples shown for " + name + "<extra></extra>",
+                hovertemplate=_("%{{x:,}} examples shown for {name}<extra></extra>", name=name),
             )
         )  # fmt: skip
     title = _work_title(found)

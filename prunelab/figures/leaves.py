@@ -97,13 +97,13 @@ def leaf_curve(found: Scores, *, theme: Theme = "light", here: int | None = None
         )
     figure.add_trace(_line(found.leaves, found.train, _("training rows"), p.methods[1], "dot"))
     figure.add_trace(_line(found.leaves, found.validation, _("validation rows"), p.accent, "solid"))
-    for place, word in ((found.best, "best"), (found.one_se, "1-SE")):
+    for place, word in ((found.best, _("best")), (found.one_se, "1-SE")):
         figure.add_trace(
             go.Scatter(
                 x=[found.leaves[place]], y=[found.validation[place]], mode="markers+text",
                 text=[word], textposition="top center", textfont_color=p.ink, showlegend=False,
                 marker={"size": 11, "color": p.accent, "symbol": "diamond"},
-                hovertemplate=f"{word}: %{{x}} leaves, %{{y:.1%}}<extra></extra>",
+                hovertemplate=_("{word}: %{{x}} leaves, %{{y:.1%}}<extra></extra>", word=word),
             )
         )  # fmt: skip
     if here is not None:
@@ -124,7 +124,7 @@ FOLDS = 5
 def _line(x: Any, y: Any, name: str, colour: str, dash: str) -> go.Scatter:
     return go.Scatter(
         x=x, y=y, name=name, mode="lines", line={"color": colour, "width": 2.2, "dash": dash},
-        hovertemplate=f"%{{x}} leaves: %{{y:.1%}} of {name}<extra></extra>",
+        hovertemplate=_("%{{x}} leaves: %{{y:.1%}} of {name}<extra></extra>", name=name),
     )  # fmt: skip
 
 
@@ -143,7 +143,7 @@ def live_leaves(found: Scores, *, theme: Theme = "light") -> dict[str, Any]:
         _pen(_("validation rows"), found.leaves, found.validation, p.accent, "solid"),
     ]
     if found.cv:
-        series.insert(0, _pen("cross-validation", *found.cv[:2], p.muted, "dashed"))
+        series.insert(0, _pen(_("cross-validation"), *found.cv[:2], p.muted, "dashed"))
     series[-1]["markPoint"] = _marks(found, p)
     series[-1]["z"] = 5
     return {
@@ -158,12 +158,12 @@ def live_leaves(found: Scores, *, theme: Theme = "light") -> dict[str, Any]:
         "grid": MARGINS,
         "xAxis": {
             "type": "log", "logBase": 2, "min": 1, "max": within["most"],
-            "name": "leaves", "nameLocation": "middle", "nameGap": 28,
+            "name": _("leaves"), "nameLocation": "middle", "nameGap": 28,
             "axisLabel": {"color": p.muted, "showMaxLabel": True, "hideOverlap": True},
             "axisLine": {"lineStyle": {"color": p.grid}}, "splitLine": {"show": False},
         },
         "yAxis": {
-            "name": "% right", "nameTextStyle": {"color": p.muted, "align": "left"},
+            "name": _("% right"), "nameTextStyle": {"color": p.muted, "align": "left"},
             "min": within["low"], "max": within["high"], "axisLabel": {"color": p.muted},
             "splitLine": {"lineStyle": {"color": p.grid}}, "splitNumber": 4,
         },
@@ -180,9 +180,9 @@ def _pen(name: str, x: Any, y: Any, colour: str, dash: str) -> dict[str, Any]:
 
 
 def _marks(found: Scores, p: Palette) -> dict[str, Any]:
-    places = {found.one_se: "1-SE", found.best: "best"}
+    places = {found.one_se: "1-SE", found.best: _("best")}
     if found.best == found.one_se:
-        places = {found.best: "best = 1-SE"}
+        places = {found.best: _("best = 1-SE")}
     data = [
         {
             "coord": [int(found.leaves[i]), round(100 * float(found.validation[i]), 2)],

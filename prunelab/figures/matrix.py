@@ -78,7 +78,7 @@ def weights(
     kept, of = count(found.kept), count(found.of)
     title = _("{layer}: {kept} of {of} weights remain", layer=layer, kept=kept, of=of)
     if found.kept < found.of:
-        title += f" ({percent(1 - found.kept / found.of)} gone)"
+        title += _(" ({value} gone)", value=percent(1 - found.kept / found.of))
     figure = go.Figure(
         go.Heatmap(
             z=found.values,
@@ -152,10 +152,10 @@ def closer(
     figure.add_scatter(
         x=table["input"], y=table["output"], mode="markers", showlegend=False,
         marker={"size": 18, "opacity": 0, "symbol": "square"},
-        customdata=[(w, "stays" if stay else "goes") for w, stay in
+        customdata=[(w, _("stays") if stay else _("goes")) for w, stay in
                     zip(table["weight"], table["stays"], strict=True)],
-        hovertemplate="output %{y}, input %{x}<br>%{customdata[0]:.4g}, %{customdata[1]}"
-        "<extra></extra>",
+        hovertemplate=_("output %{y}, input %{x}<br>%{customdata[0]:.4g}, %{customdata[1]}"
+        "<extra></extra>"),
     )  # fmt: skip
     row, column = marked
     _frame(figure, slice(row, row + 1), slice(column, column + 1), p.accent)
@@ -178,7 +178,7 @@ def _places(found: Image) -> go.Scatter:
     return go.Scatter(
         x=[c * found.block[1] for _row, c in at], y=[r * found.block[0] for r, _column in at],
         mode="markers", marker={"size": 20, "opacity": 0, "symbol": "square"}, showlegend=False,
-        hovertemplate="near output %{y}, input %{x}<br>click to look closer<extra></extra>",
+        hovertemplate=_("near output %{y}, input %{x}<br>click to look closer<extra></extra>"),
     )  # fmt: skip
 
 

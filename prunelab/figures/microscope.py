@@ -19,8 +19,8 @@ def slide(seen: Slide, *, theme: Theme = "light") -> Picture:
     figure = go.Figure(
         go.Heatmap(
             z=shown, zmin=-limit, zmax=limit, colorscale=scale(p.signed), xgap=2, ygap=2,
-            colorbar={"title": {"text": "weight"}, "len": 0.9},
-            hovertemplate="row %{y}, column %{x}: %{z:.4f}<extra></extra>",
+            colorbar={"title": {"text": _("weight")}, "len": 0.9},
+            hovertemplate=_("row %{y}, column %{x}: %{z:.4f}<extra></extra>"),
         )
     )  # fmt: skip
     rows, columns = np.nonzero(seen.woken)
@@ -29,7 +29,7 @@ def slide(seen: Slide, *, theme: Theme = "light") -> Picture:
         marker={
             "symbol": "circle-open", "size": 15, "color": p.warn, "line": {"width": 2.5},
         },
-        hovertemplate="woke: row %{y}, column %{x}<extra></extra>",
+        hovertemplate=_("woke: row %{y}, column %{x}<extra></extra>"),
     )  # fmt: skip
     woke, gone = int(seen.woken.sum()), int((~seen.mask).sum())
     title = _("{woke} of {gone} pruned weights are no longer zero", woke=woke, gone=gone)
@@ -51,7 +51,7 @@ def strip(seen: Slide, *, theme: Theme = "light") -> Picture:
         go.Scatter(
             x=steps, y=list(seen.zeros), mode="lines+markers",
             line={"color": p.accent, "width": 2.5},
-            hovertemplate="step %{x}: %{y:.1%}<extra></extra>",
+            hovertemplate=_("step %{x}: %{y:.1%}<extra></extra>"),
         )
     )  # fmt: skip
     steps_ = many("{n} step", "{n} steps", seen.steps)
@@ -62,4 +62,4 @@ def strip(seen: Slide, *, theme: Theme = "light") -> Picture:
     figure.update_yaxes(title_text=_("zeros left"), tickformat=".0%", range=[-0.03, 1.05])
     figure.update_xaxes(title_text=_("optimiser steps"), range=[-0.5, max(10, len(steps)) + 0.5])
     table = pd.DataFrame({"step": steps, "zeros left": list(seen.zeros)})
-    return Picture(title, figure, f"A line. {title}.", table)
+    return Picture(title, figure, _("A line. {title}.", title=title), table)

@@ -15,11 +15,11 @@ from prunelab.packing import unpack_values
 from prunelab.speech import _, mark
 
 WAYS = {
-    "away": "away from zero",
-    "toward": "towards zero",
-    "across": "past zero to the other sign",
+    "away": mark("away from zero"),
+    "toward": mark("towards zero"),
+    "across": mark("past zero to the other sign"),
 }
-SIDES = ("kept", "removed")
+SIDES = (mark("kept"), mark("removed"))
 UNMOVED = mark(
     "There is nothing to compare. Either the run is not done, or its method starts "
     "sparse (RigL, SET, static): weights that come in later begin at zero and have no "
@@ -94,8 +94,8 @@ def _dots(points: Any, side: str, theme: Theme) -> go.Scattergl:
         "symbol": "circle" if kept else "x-thin-open",
     }
     return go.Scattergl(
-        x=points[:, 0], y=points[:, 1], mode="markers", name=side, marker=marker,
-        hovertemplate="%{x:.3f} → %{y:.3f}<extra>" + side + "</extra>",
+        x=points[:, 0], y=points[:, 1], mode="markers", name=_(side), marker=marker,
+        hovertemplate="%{x:.3f} → %{y:.3f}<extra>" + _(side) + "</extra>",
     )  # fmt: skip
 
 

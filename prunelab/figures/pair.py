@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from prunelab.figures.look import PALETTES, Picture, Theme, accuracy, count, layout, percent
 from prunelab.figures.plane import drawn
 from prunelab.pair import LEFT, Pair
-from prunelab.speech import _
+from prunelab.speech import _, mark
 from prunelab.treelab import Grown, Steps, at_leaves
 
 
@@ -35,8 +35,8 @@ def lines(tree: Grown, steps: Steps, net: Pair) -> tuple[Line, Line]:
     train, held = steps.train[places].tolist(), steps.validation[places].tolist()
     leaves = steps.leaves[places].tolist()
     return (
-        Line("tree", leaves, "leaves", train, held, _smallest(held, rows)),
-        Line("network", net.weights, "weights", net.train, net.validation,
+        Line(mark("tree"), leaves, mark("leaves"), train, held, _smallest(held, rows)),
+        Line(mark("network"), net.weights, mark("weights"), net.train, net.validation,
              _smallest(net.validation, net.rows)),
     )  # fmt: skip
 
@@ -56,7 +56,12 @@ def answered(
     tree: Grown, cells: NDArray[np.uint8], line: Line, stop: int, *, theme: Theme = "light"
 ) -> Picture:
     """What the network answers everywhere, with the same examples over it as beside it."""
-    title = f"{count(line.units[stop])} {line.noun}: {accuracy(line.validation[stop])} right"
+    title = _(
+        "{units} {noun}: {validation} right",
+        units=count(line.units[stop]),
+        noun=_(line.noun),
+        validation=accuracy(line.validation[stop]),
+    )
     figure = drawn(tree, cells, title, theme)
     shares = np.bincount(cells.ravel(), minlength=len(tree.classes)) / cells.size
     table = pd.DataFrame({"class": tree.classes, "share of the plane": shares})
@@ -66,21 +71,23 @@ def answered(
 def both(pair: Sequence[Line], stop: int, *, theme: Theme = "light") -> Picture:
     """Accuracy of both against how much is left, training rows dotted."""
     p, figure = PALETTES[theme], go.Figure()
-    for line, colour, mark in zip(pair, p.methods, ("square", "circle"), strict=False):
+    for line, colour, symbol in zip(pair, p.methods, ("square", "circle"), strict=False):
         for part, dash in (("validation", "solid"), ("train", "dot")):
             rows = _("new rows") if part == "validation" else _("training rows")
             figure.add_scatter(
-                x=LEFT, y=getattr(line, part), mode="lines", name=f"{line.name}, {rows}",
+                x=LEFT, y=getattr(line, part), mode="lines", name=f"{_(line.name)}, {rows}",
                 line={"color": colour, "dash": dash, "width": 2.4 if dash == "solid" else 1.4},
                 customdata=line.units,
-                hovertemplate=f"{line.name}, {rows}<br>%{{customdata:,}} {line.noun}: "
+                hovertemplate=f"{_(line.name)}, {rows}<br>%{{customdata:,}} {_(line.noun)}: "
                 "%{y:.1%}<extra></extra>",
             )  # fmt: skip
         figure.add_scatter(
             x=[LEFT[line.smallest]], y=[line.validation[line.smallest]], mode="markers",
-            marker={"color": colour, "size": 13, "symbol": mark}, showlegend=False,
-            hovertemplate=f"{line.name}: the smallest within one standard error of the best"
-            "<extra></extra>",
+            marker={"color": colour, "size": 13, "symbol": symbol}, showlegend=False,
+            hovertemplate=_(
+                "{name}: the smallest within one standard error of the best<extra></extra>",
+                name=_(line.name),
+            ),
         )  # fmt: skip
     figure.add_vline(x=LEFT[stop], line={"color": p.ink, "width": 1.5, "dash": "dash"})
     a, b = (percent(LEFT[line.smallest]) for line in pair)

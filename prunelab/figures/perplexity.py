@@ -97,7 +97,12 @@ def _title(drawn: Sequence[Course]) -> str:
     most = max(at for course in drawn for at in course.removed)
     there = [c for c in drawn if c.removed[-1] == most]
     best = there[0]
-    said = f"{best.method}: perplexity {best.mean[-1]:.2f} with {percent(most)} removed"
+    said = _(
+        "{method}: perplexity {mean:.2f} with {most} removed",
+        method=best.method,
+        mean=best.mean[-1],
+        most=percent(most),
+    )
     if len(there) < 2:
         return said
     second = there[1]
@@ -130,7 +135,7 @@ def _line(figure: go.Figure, course: Course, style: Stroke) -> None:
             )
         )  # fmt: skip
     said = [
-        f"{percent(at)} removed → {m:.3f}"
+        _("{at} removed → {m:.3f}", at=percent(at), m=m)
         + (_(" ± {s:.3f} (sd of {n})", s=s, n=n) if n > 1 else "")
         for at, m, s, n in zip(x, course.mean, course.spread, course.runs, strict=True)
     ]
@@ -206,7 +211,9 @@ def neurons(mlps: Sequence[Mlp], *, theme: Theme = "light") -> Picture:
                         "line_width": 0},
                 customdata=list(zip(order, _words(kept), strict=True)), xaxis="x",
                 yaxis="y" if number == 1 else f"y{number}",
-                hovertemplate="neuron %{customdata[0]} %{customdata[1]}: %{y:.4g}<extra></extra>",
+                hovertemplate=_(
+                    "neuron %{customdata[0]} %{customdata[1]}: %{y:.4g}<extra></extra>",
+                ),
             )
         )  # fmt: skip
     title = _stay(mlps)
@@ -242,8 +249,8 @@ def _row(mlp: Mlp) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _words(kept: np.ndarray) -> list[str]:
-    said = {0.0: "goes", 1.0: "stays"}
-    return [said.get(float(k), f"{percent(float(k))} of its weights stay") for k in kept]
+    said = {0.0: _("goes"), 1.0: _("stays")}
+    return [said.get(float(k), _("{k} of its weights stay", k=percent(float(k)))) for k in kept]
 
 
 def _stay(mlps: Sequence[Mlp]) -> str:

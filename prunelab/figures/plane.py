@@ -62,7 +62,7 @@ def drawn(tree: Grown, cells: NDArray[Any], title: str, theme: Theme) -> go.Figu
         )
     )  # fmt: skip
     for code, name in enumerate(tree.classes):
-        for dots, part in ((plane.train, "training"), (plane.validation, "validation")):
+        for dots, part in ((plane.train, _("training")), (plane.validation, _("validation"))):
             mine = dots.x[dots.y == code]
             figure.add_trace(_dots(mine, colours[code], code, name, part))
     layout(figure, title, theme=theme, height=440)
@@ -98,7 +98,7 @@ def taken_title(classes: tuple[str, ...], table: NDArray[np.int64]) -> str:
         return _("Every validation row is right")
     true, told = np.unravel_index(int(wrong.argmax()), wrong.shape)
     times = int(wrong[true, told])
-    often = f"{times} times" if times > 1 else "once"
+    often = _("{times} times", times=times) if times > 1 else _("once")
     return _(
         "Most often {true} is taken for {told}: {often}",
         true=classes[true], told=classes[told], often=often,
@@ -116,7 +116,7 @@ def taken_for(
         go.Heatmap(
             z=share, x=classes, y=classes, zmin=0, zmax=1, customdata=table,
             colorscale=scale(p.kept[::-1]), showscale=False, xgap=1, ygap=1,
-            hovertemplate="%{y} taken for %{x}: %{customdata} times<extra></extra>", **text,
+            hovertemplate=_("%{y} taken for %{x}: %{customdata} times<extra></extra>"), **text,
         )
     )  # fmt: skip
     title = taken_title(classes, table)

@@ -131,7 +131,7 @@ def ahead(
     )
     figure.update_yaxes(showgrid=False)
     table = pd.DataFrame(here, columns=Margin._fields)
-    return Picture(title, figure, f"Intervals. {title}.", table)
+    return Picture(title, figure, _("Intervals. {title}.", title=title), table)
 
 
 def _intervals(here: Sequence[Margin], theme: Theme) -> go.Figure:
@@ -145,7 +145,7 @@ def _intervals(here: Sequence[Margin], theme: Theme) -> go.Figure:
                 x=[100 * m.low, 100 * m.mean, 100 * m.high], y=[m.behind] * 3,
                 mode="lines+markers", line={"color": colour, "width": 3},
                 marker={"size": [1, 11, 1], "symbol": "circle" if sure else "circle-open"},
-                hovertemplate=f"{m.behind}: %{{x:.1f}} points<extra></extra>",
+                hovertemplate=_("{behind}: %{{x:.1f}} points<extra></extra>", behind=m.behind),
             )
         )  # fmt: skip
     figure.add_vline(x=0, line={"color": p.ink, "width": 1.5})

@@ -46,7 +46,10 @@ def rethinking(
                 x=[mean], y=[what], mode="markers", showlegend=False,
                 marker={"size": 13, "color": colour, "symbol": "diamond"},
                 error_x={"array": [sd], "visible": len(values) > 1, "width": 6, "thickness": 1.5},
-                hovertemplate=f"<b>{what}</b>, mean of {len(values)}: %{{x:.1%}}<extra></extra>",
+                hovertemplate=_(
+                    "<b>{what}</b>, mean of {values}: %{{x:.1%}}<extra></extra>",
+                    what=what, values=len(values),
+                ),
             )
         )  # fmt: skip
     title = _title(name, sparsity, rows)
@@ -63,7 +66,7 @@ def rethinking(
         {"network": what, "accuracy": statistics.fmean(v), "sd": _sd(v), "seeds": len(v)}
         for what, v in rows.items()
     )
-    return Picture(title, figure, f"Dots. {title}.", table)
+    return Picture(title, figure, _("Dots. {title}.", title=title), table)
 
 
 def _found(runs: Sequence[Result]) -> list[float]:

@@ -20,7 +20,7 @@ from prunelab.figures.look import (
     percent,
     strokes,
 )
-from prunelab.speech import _, many
+from prunelab.speech import _, anew, many, mark
 
 if TYPE_CHECKING:
     from prunelab.foresight import Forecast
@@ -47,9 +47,9 @@ def ribbons(found: Forecast, sparsity: float, *, way: str = OWN, theme: Theme = 
     for place, name in enumerate(names, 1):
         mine = rows[rows["method"] == name]
         units = [found.layers[layer] for layer in mine["layer"]]
-        for kind, colour in (("kept", p.faint), ("live", styles[name].colour)):
+        for kind, colour in ((mark("kept"), p.faint), (mark("live"), styles[name].colour)):
             shares = [k / n for k, n in zip(mine[kind], units, strict=True)]
-            figure.add_trace(_band(shares, colour, f"{name}, {kind}"), place, 1)
+            figure.add_trace(_band(shares, colour, f"{name}, {_(kind)}"), place, 1)
         _labels(figure, mine, units, place, p, len(names))
         figure.add_annotation(
             xref="x domain", yref=f"y{place if place > 1 else ''} domain", x=0, y=1.0,
@@ -65,7 +65,7 @@ def ribbons(found: Forecast, sparsity: float, *, way: str = OWN, theme: Theme = 
         range=[-0.5, len(found.layers) - 0.5], showgrid=False, zeroline=False, **ticks
     )
     table = rows.drop(columns="way").assign(units=[found.layers[n] for n in rows["layer"]])
-    return Picture(title, figure, f"Ribbons. {title}.", table)
+    return Picture(title, figure, _("Ribbons. {title}.", title=title), table)
 
 
 def _band(shares: list[float], colour: str, name: str) -> go.Scatter:
@@ -127,12 +127,12 @@ def _state(found: Forecast, name: str, way: str, sparsity: float) -> str:
     rows = found.paths
     row = rows[(rows["method"] == name) & (rows["way"] == way) & (rows["sparsity"] == sparsity)]
     why = str(row["why"].iloc[0])
-    return f"✕ {why}" if why else _("every output has a path")
+    return f"✕ {anew(why)}" if why else _("every output has a path")
 
 
 def _ribbon_title(found: Forecast, names: list[str], way: str, sparsity: float) -> str:
     whole = [n for n in names if "✕" not in _state(found, n, way, sparsity)]
-    at = f"At {exact(sparsity)} sparsity"
+    at = _("At {sparsity} sparsity", sparsity=exact(sparsity))
     if len(whole) == len(names):
         return _("{at} every output can still be reached", at=at)
     if not whole:

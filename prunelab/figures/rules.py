@@ -79,8 +79,11 @@ def _late(leaves: Any, mean: Any) -> Any:
 def _mean(name: str, leaves: Any, mean: Any, style: Stroke) -> go.Scatter:
     pen = {"color": style.colour, "dash": style.dash, "width": 1.6 if is_baseline(name) else 2.2}
     return go.Scatter(
-        x=leaves, y=mean, name=name, mode="lines", line=pen, legendgroup=name,
-        hovertemplate=f"<b>{name}</b>, at most %{{x}} leaves: %{{y:.1%}}<extra></extra>",
+        x=leaves, y=mean, name=_(name), mode="lines", line=pen, legendgroup=name,
+        hovertemplate=_(
+            "<b>{name}</b>, at most %{{x}} leaves: %{{y:.1%}}<extra></extra>",
+            name=_(name),
+        ),
     )  # fmt: skip
 
 
@@ -93,8 +96,11 @@ def _own(name: str, own: Any, style: Stroke, p: Palette) -> go.Scatter:
                 "line": {"color": p.paper, "width": 1.5}},
         error_y={"array": [high], "color": style.colour, "thickness": 1.2, "width": 4},
         hovertemplate=(
-            f"<b>{name}</b> by itself stops at {leaves:.0f} ± {wide:.0f} leaves: "
-            f"{100 * score:.1f} ± {100 * high:.1f} %<extra></extra>"
+            _(
+                "<b>{name}</b> by itself stops at {leaves:.0f} ± {wide:.0f} leaves: "
+                "{value:.1f} ± {value2:.1f} %<extra></extra>",
+                name=_(name), leaves=leaves, wide=wide, value=100 * score, value2=100 * high,
+            )
         ),
     )  # fmt: skip
 

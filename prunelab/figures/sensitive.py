@@ -46,11 +46,11 @@ def sensitive(
             colorbar={
                 "tickformat": ".0%",
                 "thickness": 12,
-                "title": {"text": "accuracy", "font_size": 13},
+                "title": {"text": _("accuracy"), "font_size": 13},
                 "tickfont": {"color": p.muted},
             },
             texttemplate="%{z:.0%}" if len(layers) <= TEXT else "",
-            hovertemplate="%{y}<br>%{x} gone<br>accuracy %{z:.1%}<extra></extra>",
+            hovertemplate=_("%{y}<br>%{x} gone<br>accuracy %{z:.1%}<extra></extra>"),
         )
     )
     layout(figure, title, theme=theme, height=110 + 30 * len(layers))
@@ -61,7 +61,6 @@ def sensitive(
     alt = _(
         "Accuracy with one layer pruned at a time, dense {dense}. ", dense=accuracy(dense)
     ) + "; ".join(
-        f"{n}: {accuracy(accuracies[n][sparsities[-1]])} at {percent(sparsities[-1])}"
-        for n in layers
+        f"{n}, {percent(sparsities[-1])}: {accuracy(accuracies[n][sparsities[-1]])}" for n in layers
     )
     return Picture(title, figure, alt + ".", pd.DataFrame(rows))

@@ -23,9 +23,9 @@ def sketched(sketch: Sequence[float], question: Question, *, theme: Theme = "lig
         fill="toself", fillcolor=p.grid, line={"width": 0}, name="deviation", hoverinfo="skip",
     )  # fmt: skip
     figure.add_scatter(
-        x=question.sparsity, y=question.mean, name="truth", line={"color": p.methods[0]}
+        x=question.sparsity, y=question.mean, name=_("truth"), line={"color": p.methods[0]}
     )
-    figure.add_scatter(x=STOPS, y=sketch, name="sketch", line={"color": p.muted, "dash": "dash"})
+    figure.add_scatter(x=STOPS, y=sketch, name=_("sketch"), line={"color": p.muted, "dash": "dash"})
     figure.update_xaxes(title_text=_("Sparsity"), tickformat=".0%")
     figure.update_yaxes(title_text=_("Accuracy"), tickformat=".0%", range=[0, 1.02])
     found = reading(sketch, question)

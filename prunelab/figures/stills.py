@@ -14,11 +14,11 @@ from prunelab.events import Frame, Result
 from prunelab.figures import film
 from prunelab.figures.look import PALETTES, Picture, Theme, count, layout, percent
 from prunelab.figures.matrix import CELLS
-from prunelab.speech import _
+from prunelab.speech import _, mark
 
 GONE, WENT, STAYED, CAME = range(4)
 BINS = 60
-STATES = ("absent", "just went", "stayed", "just came")
+STATES = (mark("absent"), mark("just went"), mark("stayed"), mark("just came"))
 
 
 def cells(
@@ -45,7 +45,9 @@ def cells(
     )  # fmt: skip
     for name, colour in zip(STATES, colours, strict=True):
         marker = {"color": colour, "symbol": "square", "size": 11}
-        figure.add_trace(go.Scatter(x=[None], y=[None], mode="markers", name=name, marker=marker))
+        figure.add_trace(
+            go.Scatter(x=[None], y=[None], mode="markers", name=_(name), marker=marker)
+        )
     counts = [int((states == state).sum()) for state in range(4)]
     there = counts[STAYED] + counts[CAME]
     title = _(
@@ -113,17 +115,27 @@ def values(
     pen = {"color": p.muted, "shape": "hvh", "width": 2}
     figure = go.Figure(
         [
-            go.Bar(x=middle, y=now, name=f"epoch {frame.epoch}", marker_color=p.accent),
-            go.Scatter(x=middle, y=start, mode="lines", name="start", line=pen),
+            go.Bar(
+                x=middle, y=now, name=_("epoch {epoch}", epoch=frame.epoch), marker_color=p.accent
+            ),
+            go.Scatter(x=middle, y=start, mode="lines", name=_("start"), line=pen),
         ]
     )
-    title = f"{layer}: {count(left)} weights, from {rows[0]['low']:.2f} to {rows[0]['high']:.2f}"
+    title = _(
+        "{layer}: {left} weights, from {rows:.2f} to {rows2:.2f}",
+        layer=layer,
+        left=count(left),
+        rows=rows[0]["low"],
+        rows2=rows[0]["high"],
+    )
     layout(figure, title, theme=theme, height=320)
     figure.update_layout(bargap=0, showlegend=True, margin={"t": 70})
     figure.update_xaxes(title_text=_("weight"), range=[-1.02 * reach, 1.02 * reach])
     figure.update_yaxes(title_text=_("weights"), tickformat=",")
-    table = pd.DataFrame({"around": middle, "start": start, f"epoch {frame.epoch}": now})
-    return Picture(title, figure, f"Histogram. {title}.", table.round(3))
+    table = pd.DataFrame(
+        {"around": middle, "start": start, _("epoch {epoch}", epoch=frame.epoch): now}
+    )
+    return Picture(title, figure, _("Histogram. {title}.", title=title), table.round(3))
 
 
 def gates(
@@ -167,7 +179,7 @@ def gates(
     figure.update_layout(barmode="overlay", bargap=0, showlegend=True, margin={"t": 70})
     figure.update_xaxes(title_text=about["label"])
     figure.update_yaxes(title_text=_("weights"), tickformat=",")
-    return Picture(title, figure, f"Histogram. {title}.", _table(row))
+    return Picture(title, figure, _("Histogram. {title}.", title=title), _table(row))
 
 
 def _gated(result: Result, epoch: int | None) -> Frame:

@@ -38,10 +38,10 @@ def network(layers: pd.DataFrame, *, theme: Theme = "light") -> Picture:
             before=count(before), after=count(after), most=most,
         )  # fmt: skip
     figure = go.Figure()
-    for axis, what, words in (("y", "outputs", "outputs"), ("y2", "macs", "multiply-adds")):
+    for axis, what, words in (("y", "outputs", _("outputs")), ("y2", "macs", _("multiply-adds"))):
         for name, column, colour in (
-            ("before", f"{what}_before", p.faint),
-            ("after", what, p.accent),
+            (_("before"), f"{what}_before", p.faint),
+            (_("after"), what, p.accent),
         ):
             figure.add_trace(
                 go.Bar(
@@ -52,8 +52,8 @@ def network(layers: pd.DataFrame, *, theme: Theme = "light") -> Picture:
             )  # fmt: skip
     layout(figure, title, theme=theme, height=430)
     figure.update_layout(
-        barmode="overlay", bargap=0.25, yaxis={"domain": [0.58, 1], "title_text": "outputs"},
-        yaxis2={"domain": [0, 0.42], "title_text": "multiply-adds", "tickformat": "~s",
+        barmode="overlay", bargap=0.25, yaxis={"domain": [0.58, 1], "title_text": _("outputs")},
+        yaxis2={"domain": [0, 0.42], "title_text": _("multiply-adds"), "tickformat": "~s",
                 "gridcolor": p.grid, "zerolinecolor": p.grid, "automargin": True,
                 "tickfont": {"color": p.muted, "size": 13},
                 "title_font": {"color": p.muted, "size": 13}},
@@ -82,9 +82,10 @@ def filters(
         raise ValueError("Nothing of this layer goes." if not kept else "Nothing stays.")
     order = side[np.argsort(-scores[side] if kept else scores[side], kind="stable")]
     shown = order[:MOST]
-    words = "stay" if kept else "go"
-    more = f", the {len(shown)} {'highest' if kept else 'lowest'}" if len(shown) < len(side) else ""
-    title = f"{count(len(side))} of {layer} {words}{more}"
+    says = _("{n} of {layer} stay") if kept else _("{n} of {layer} go")
+    more = _(", the {n} highest") if kept else _(", the {n} lowest")
+    title = says.format(n=count(len(side)), layer=layer)
+    title += more.format(n=len(shown)) if len(shown) < len(side) else ""
     figure = _mosaic(
         pictures[shown].astype(float), [f"{scores[u]:.3g}" for u in shown], theme, signed=True
     )
@@ -94,10 +95,10 @@ def filters(
         y=[n // ACROSS * high * GAP_Y + high / 2 for n in range(len(shown))],
         mode="markers", marker={"size": 56, "opacity": 0, "symbol": "square"}, showlegend=False,
         customdata=[(int(unit), float(scores[unit])) for unit in shown],
-        hovertemplate="unit %{customdata[0]}, score %{customdata[1]:.4g}<extra></extra>",
+        hovertemplate=_("unit %{customdata[0]}, score %{customdata[1]:.4g}<extra></extra>"),
     )  # fmt: skip
     _frame(figure, title, len(shown), theme)
-    table = pd.DataFrame({"unit": shown, label or "score": scores[shown]})
+    table = pd.DataFrame({"unit": shown, _(label) or "score": scores[shown]})
     return Picture(title, figure, _("Pictures of weights. {title}.", title=title), table)
 
 
@@ -117,7 +118,7 @@ def feature_maps(
     )  # fmt: skip
     if ranks[high] == ranks[low]:
         title = _("{layer}: all these maps have rank {rank}", layer=layer, rank=ranks[high])
-    figure = _mosaic(maps.astype(float), [f"rank {r}" for r in ranks], theme, signed=False)
+    figure = _mosaic(maps.astype(float), [_("rank {r}", r=r) for r in ranks], theme, signed=False)
     _frame(figure, title, len(units), theme)
     table = pd.DataFrame({"filter": units, "rank": ranks})
     return Picture(title, figure, _("Feature maps. {title}.", title=title), table)
@@ -146,9 +147,11 @@ def spectrum(
                 x=np.arange(1, sigma.shape[1] + 1), y=relative[unit].clip(min=line / 30),
                 mode="lines+markers", line={"color": colour, "width": 3 if ends else 1},
                 marker={"size": 7 if ends else 3}, showlegend=ends,
-                name=f"filter {units[unit]}, rank {ranks[unit]}",
-                hovertemplate=f"filter {units[unit]}, rank {ranks[unit]}<br>"
-                "σ%{x} is %{y:.2g} of σ1<extra></extra>",
+                name=_("filter {units}, rank {ranks}", units=units[unit], ranks=ranks[unit]),
+                hovertemplate=_(
+                    "filter {units}, rank {ranks}<br>σ%{{x}} is %{{y:.2g}} of σ1<extra></extra>",
+                    units=units[unit], ranks=ranks[unit],
+                ),
             )
         )  # fmt: skip
     figure.add_hline(y=line, line={"color": p.muted, "dash": "dash", "width": 1})
@@ -184,7 +187,10 @@ def ranks(
             go.Scatter(
                 x=np.arange(len(order)), y=values[order], mode="markers", name=name,
                 marker={"color": colour, "symbol": symbol, "size": 8}, customdata=order,
-                hovertemplate=f"filter %{{customdata}}<br>{name} %{{y:.2f}}<extra></extra>",
+                hovertemplate=_(
+                    "filter %{{customdata}}<br>{name} %{{y:.2f}}<extra></extra>",
+                    name=name,
+                ),
             )
         )  # fmt: skip
     layout(figure, title, theme=theme, height=340)
@@ -193,7 +199,7 @@ def ranks(
                         zeroline=False)  # fmt: skip
     figure.update_yaxes(title_text=_("mean over examples"), rangemode="tozero")
     table = pd.DataFrame({"filter": order, "rank": mean[order], "effective": effective[order]})
-    return Picture(title, figure, f"Dots. {title}.", table)
+    return Picture(title, figure, _("Dots. {title}.", title=title), table)
 
 
 def given_up(keep: Mapping[str, int], sizes: Mapping[str, int], noun: str, macs: float) -> str:

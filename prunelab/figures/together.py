@@ -138,8 +138,8 @@ def _overlay(
         textfont={"size": [13 if c.found else 22 for c in plane], "color": _inks(plane, theme)},
         marker={"size": 34, "opacity": 0, "symbol": "square"},
         hovertemplate=(
-            "%{customdata[2]} of the examples, %{customdata[3]} of the weights removed<br>"
-            "%{customdata[4]} of %{customdata[5]} runs done<extra></extra>"
+            _("%{customdata[2]} of the examples, %{customdata[3]} of the weights removed<br>"
+            "%{customdata[4]} of %{customdata[5]} runs done<extra></extra>")
         ),
     )  # fmt: skip
 

@@ -54,13 +54,13 @@ def pixels(result: Result, epoch: int | None = None, *, theme: Theme = "light") 
     table = pd.DataFrame(
         {"row": rows.ravel(), "column": columns.ravel(), "connections": counts.ravel()}
     )
-    return Picture(title, figure, f"Map. {title}.", table)
+    return Picture(title, figure, _("Map. {title}.", title=title), table)
 
 
 def _inputs(frame: Any) -> str:
     if film.is_image(frame):
-        return "pixels"
-    return _("places of the kernel") if len(frame.layers[0]["shape"]) > 2 else "inputs"
+        return _("pixels")
+    return _("places of the kernel") if len(frame.layers[0]["shape"]) > 2 else _("inputs")
 
 
 def _squares(counts: NDArray[np.int64], most: int, theme: Theme) -> go.Heatmap:
@@ -72,7 +72,7 @@ def _squares(counts: NDArray[np.int64], most: int, theme: Theme) -> go.Heatmap:
         colorscale=scale(p.kept[::-1]),
         xgap=1,
         ygap=1,
-        hovertemplate="row %{y}, column %{x}: %{z} connections<extra></extra>",
+        hovertemplate=_("row %{y}, column %{x}: %{z} connections<extra></extra>"),
         colorbar={
             "title": {"text": _("read by"), "side": "top", "font": {"color": p.muted, "size": 13}},
             "tickfont": {"color": p.muted},
@@ -127,27 +127,32 @@ def degrees(
     now, start = found.counts[:, place], found.counts[:, 0]
     figure = go.Figure(
         [
-            go.Bar(x=found.edges, y=now, name=f"epoch {frame.epoch}", marker_color=p.accent),
+            go.Bar(x=found.edges, y=now, name=_(
+                "epoch {epoch}",
+                epoch=frame.epoch,
+            ), marker_color=p.accent),
             go.Scatter(
-                x=found.edges, y=start, name="start", mode="lines",
+                x=found.edges, y=start, name=_("start"), mode="lines",
                 line={"color": p.muted, "shape": "hvh", "width": 2},
             ),
         ]
     )  # fmt: skip
-    who = "inputs" if out else "neurons"
+    who = _("inputs") if out else _("neurons")
     alone = int((film.fan(film.mask(frame, layer), out=out) == 0).sum())
     title = _("{layer}: {mean:.1f} connections on average", layer=layer, mean=found.mean[place])
     title += (
         _(", {alone} {who} have none", alone=count(alone), who=who)
         if alone
-        else f", no {who} without"
+        else _(", no {who} without", who=who)
     )
     layout(figure, title, theme=theme, height=320)
     figure.update_layout(bargap=0.05, showlegend=True, margin={"t": 70})
     figure.update_xaxes(title_text=_("connections of one of the {who}", who=who))
     figure.update_yaxes(title_text=who, range=[0, 1.05 * max(1, int(found.counts.max()))])
-    table = pd.DataFrame({"connections": found.edges, "start": start, f"epoch {frame.epoch}": now})
-    return Picture(title, figure, f"Bars. {title}.", table)
+    table = pd.DataFrame(
+        {"connections": found.edges, "start": start, _("epoch {epoch}", epoch=frame.epoch): now}
+    )
+    return Picture(title, figure, _("Bars. {title}.", title=title), table)
 
 
 def topology(
@@ -161,7 +166,7 @@ def topology(
     layer = layer or film.names(result)[0]
     found = degree_numbers(result, layer, out=out)
     p = PALETTES[theme]
-    who = "inputs" if out else "neurons"
+    who = _("inputs") if out else _("neurons")
     ticks = [n for n in (0, 1, 3, 10, 30, 100, 300, 1000) if n <= found.counts.max()]
     figure = go.Figure(
         [
@@ -173,7 +178,11 @@ def topology(
                 colorscale=scale(p.kept[::-1]),
                 customdata=found.counts,
                 hovertemplate=(
-                    f"epoch %{{x}}: %{{customdata}} {who} with %{{y}} connections<extra></extra>"
+                    _(
+                        "epoch %{{x}}: %{{customdata}} {who} with %{{y}} connections"
+                        "<extra></extra>",
+                        who=who,
+                    )
                 ),
                 colorbar={
                     "title": {"text": who, "side": "top", "font": {"color": p.muted, "size": 13}},
@@ -185,7 +194,7 @@ def topology(
                 },
             ),
             go.Scatter(
-                x=found.epochs, y=found.mean, mode="lines", name="mean", hoverinfo="skip",
+                x=found.epochs, y=found.mean, mode="lines", name=_("mean"), hoverinfo="skip",
                 line={"color": p.methods[1], "width": 2, "dash": "dash"},
             ),
         ]
@@ -195,7 +204,7 @@ def topology(
     figure.update_layout(showlegend=True, margin={"t": 70})
     figure.update_xaxes(title_text=_("epoch"), showgrid=False)
     figure.update_yaxes(title_text=_("connections of one of the {who}", who=who), showgrid=False)
-    table = pd.DataFrame(found.counts, columns=[f"epoch {e}" for e in found.epochs])
+    table = pd.DataFrame(found.counts, columns=[_("epoch {epoch}", epoch=e) for e in found.epochs])
     table.insert(0, "connections", found.edges)
     return Picture(title, figure, _("Heat map. {title}.", title=title), table)
 
@@ -223,8 +232,8 @@ def turnover(result: Result, *, theme: Theme = "light") -> Picture:
     epochs = [t.epoch for t in found]
     figure = go.Figure(
         [
-            go.Bar(x=epochs, y=[t.grown for t in found], name="came", marker_color=p.accent),
-            go.Bar(x=epochs, y=[-t.dropped for t in found], name="went", marker_color=p.faint),
+            go.Bar(x=epochs, y=[t.grown for t in found], name=_("came"), marker_color=p.accent),
+            go.Bar(x=epochs, y=[-t.dropped for t in found], name=_("went"), marker_color=p.faint),
         ]
     )
     title = _came_and_went(found)
@@ -233,7 +242,7 @@ def turnover(result: Result, *, theme: Theme = "light") -> Picture:
     figure.update_xaxes(title_text=_("epoch"))
     figure.update_yaxes(title_text=_("connections"), tickformat=",d")
     table = pd.DataFrame(found, columns=film.Turnover._fields)
-    return Picture(title, figure, f"Bars. {title}.", table)
+    return Picture(title, figure, _("Bars. {title}.", title=title), table)
 
 
 def _came_and_went(found: list[film.Turnover]) -> str:

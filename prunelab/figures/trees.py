@@ -75,11 +75,16 @@ def _words(arrays: Mapping[str, NDArray[Any]], node: int, features: tuple[str, .
     value = np.ravel(arrays["value"][node])
     samples = int(arrays["samples"][node])
     share = value / max(1e-12, value.sum())
-    said = f"{samples:,} examples, class {int(share.argmax())} ({share.max():.0%})"
+    said = _(
+        "{samples:,} examples, class {share} ({share2:.0%})",
+        samples=samples,
+        share=int(share.argmax()),
+        share2=share.max(),
+    )
     if arrays["left"][node] < 0:
         return said
     place = int(arrays["feature"][node])
-    name = features[place] if place < len(features) else f"feature {place}"
+    name = features[place] if place < len(features) else _("feature {place}", place=place)
     return f"{name} ≤ {arrays['threshold'][node]:.3g}<br>{said}"
 
 
@@ -97,7 +102,7 @@ def tree(
     shown = np.zeros(len(found.x), bool)
     shown[np.argsort(found.depth, kind="stable")[:MOST]] = True
     figure = go.Figure()
-    for alive, colour, name in ((False, p.faint, "cut"), (True, p.accent, "stays")):
+    for alive, colour, name in ((False, p.faint, _("cut")), (True, p.accent, _("stays"))):
         chosen = np.flatnonzero(shown & (found.kept == alive))
         figure.add_trace(_edges(found, chosen, colour))
         figure.add_trace(_dots(found, chosen, arrays, colour, name))

@@ -115,8 +115,11 @@ def _line(way: str, mine: Sequence[Cost], colour: str) -> list[go.Scatter]:
             if seeds > 1 else _("{way} (one run)", way=way),
             line={"color": colour, "width": 2.2, "dash": DASHES[place]},
             marker={"symbol": SYMBOLS[place], "size": 9},
-            hovertemplate=f"<b>{way}</b> from %{{x:.0%}} on<br>%{{customdata[1]}} ± "
-            "%{customdata[2]}, %{customdata[3]} runs<extra></extra>",
+            hovertemplate=_(
+                "<b>{way}</b> from %{{x:.0%}} on<br>%{{customdata[1]}} ± %{{customdata[2]}}, "
+                "%{{customdata[3]}} runs<extra></extra>",
+                way=way,
+            ),
         )
     )  # fmt: skip
     return drawn
@@ -181,7 +184,7 @@ def courses(
     stops = sorted({c.timing.moment for c in drawn})
     figure = make_subplots(
         2, len(ways), shared_xaxes=True, shared_yaxes=True, vertical_spacing=0.08,
-        horizontal_spacing=0.03, column_titles=ways,
+        horizontal_spacing=0.03, column_titles=[_(way) for way in ways],
     )  # fmt: skip
     p = PALETTES[theme]
     for one in drawn:
@@ -236,14 +239,17 @@ def _pair(
 ) -> None:
     name = percent(one.timing.moment)
     for row, x, y, shape, noun in (
-        (1, [*one.plan], [*one.plan.values()], "hv", "removed"),
+        (1, [*one.plan], [*one.plan.values()], "hv", _("removed")),
         (2, one.share, one.right, "linear", "right"),
     ):
         figure.add_trace(
             go.Scatter(
                 x=x, y=y, mode="lines", name=name, legendgroup=name,
                 line={**pen, "width": 2.2, "shape": shape}, showlegend=shown and row == 1,
-                hovertemplate=f"from {name} on<br>%{{x:.0%}}: %{{y:.1%}} {noun}<extra></extra>",
+                hovertemplate=_(
+                    "from {name} on<br>%{{x:.0%}}: %{{y:.1%}} {noun}<extra></extra>",
+                    name=name, noun=noun,
+                ),
             ),
             row,
             column,

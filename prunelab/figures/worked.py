@@ -87,7 +87,7 @@ def cells(step: Mapping[str, Any], p: Palette) -> go.Heatmap:
         textfont={"size": 13, "color": p.ink},
         customdata=[
             [
-                f"row {i}, column {j}<br>" + (f"{w} = {v:.4g}" if w else f"{v:.6g}")
+                _("row {i}, column {j}<br>", i=i, j=j) + (f"{w} = {v:.4g}" if w else f"{v:.6g}")
                 for j, (w, v) in enumerate(zip(a, b, strict=True), 1)
             ]
             for i, (a, b) in enumerate(zip(working, values, strict=True), 1)

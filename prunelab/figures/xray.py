@@ -69,8 +69,8 @@ def agree(
     figure = go.Figure(
         go.Heatmap(
             z=shares, x=names, y=names, zmin=0, zmax=1, colorscale=scale(p.kept[::-1]),
-            xgap=2, ygap=2, colorbar={"title": {"text": "shared"}, "tickformat": ".0%"},
-            hovertemplate="%{y} and %{x}: %{z:.0%} shared<extra></extra>",
+            xgap=2, ygap=2, colorbar={"title": {"text": _("shared")}, "tickformat": ".0%"},
+            hovertemplate=_("%{y} and %{x}: %{z:.0%} shared<extra></extra>"),
         )
     )  # fmt: skip
     title = _("What {n} methods keep of this layer, and how much of it they share", n=len(names))
@@ -82,4 +82,4 @@ def agree(
         for a, line in zip(names, shares, strict=True)
         for b, share in zip(names, line, strict=True)
     ]
-    return Picture(title, figure, f"A heatmap. {title}.", pd.DataFrame(rows))
+    return Picture(title, figure, _("A heatmap. {title}.", title=title), pd.DataFrame(rows))
