@@ -21,12 +21,13 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from prunelab import chain
 from prunelab.course import by_classes
 from prunelab.cover import INTEGERS
 from prunelab.training import Training, nothing, set_lr, step
 
 ENOUGH = 0.9  # of the time one after the other: together must take less to be chosen
-TRIES, TRIED = 3, 4  # times, and networks: where four save time more save more
+TRIES, APART, TOGETHER = 3, 4, 16  # of a trial: times, and networks each way at most
 
 
 def kind(training: Training, epoch: int) -> Hashable:
@@ -82,10 +83,13 @@ class Stack:
     def losses(self, batch: Sequence[Tensor]) -> Tensor:
         """One step of every network, each with the examples of its row; the loss of each."""
         x, y = self._examples(batch)
-        call = functools.partial(_answers, self.net)
-        answers = vmap(call)(self.parameters, self.buffers, x)
+        if chain.fits(self.net):
+            answers = chain.answers(self.net, self.parameters, x)
+        else:
+            self.optimizer.zero_grad(set_to_none=True)
+            call = functools.partial(_answers, self.net)
+            answers = vmap(call)(self.parameters, self.buffers, x)
         losses, slope = _cross_entropy(answers.detach(), y)
-        self.optimizer.zero_grad(set_to_none=True)
         answers.backward(slope)  # type: ignore[no-untyped-call]
         for name, keep in self.masks.items():  # weights and states are zero there, and stay it
             if (gradient := self.parameters[name].grad) is not None:
@@ -186,14 +190,15 @@ def epoch_together(
 def pays(trainings: Sequence[Training], epoch: int) -> bool:
     """Whether a step together takes less time than one after the other, tried on copies.
 
-    Networks that cannot be stacked do not pay.
+    More of them together than one after the other: the processor's cache may hold a few and not
+    all. Networks that cannot be stacked do not pay.
     """
-    some = trainings[:TRIED]
+    some = trainings[:TOGETHER]
     batch = [t.batches(epoch)[0] for t in some]
-    copies = list(map(_copied, some))
+    copies = list(map(_copied, some[:APART]))
 
     def in_turn() -> None:
-        for one, rows in zip(copies, batch, strict=True):
+        for one, rows in zip(copies, batch, strict=False):
             x, y = one.examples
             list(step(one, (x[rows], y[rows])))
 
@@ -205,7 +210,7 @@ def pays(trainings: Sequence[Training], epoch: int) -> bool:
                 together, apart = _seconds(lambda: stack.losses(batch), in_turn)
     except (RuntimeError, NotImplementedError, ValueError, UserWarning):
         return False
-    return together < ENOUGH * apart
+    return together / len(some) < ENOUGH * apart / len(copies)
 
 
 def _cross_entropy(answers: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,13 +11,13 @@ import torch
 from torch import nn
 
 import prunelab as pl
-from prunelab import cohort, together
+from prunelab import chain, cohort, together
 from prunelab.cover import Cover
 from prunelab.parts import Table, split
 from prunelab.store import Store
 from prunelab.strands import Strand, ask
 from prunelab.together import Work, side_by_side
-from prunelab.training import Diverged, Recipe, fit, seeded
+from prunelab.training import Diverged, Learner, Recipe, Training, fit, seeded, tensors
 
 EXACT = {"rtol": 1e-3, "atol": 1e-4}  # single precision, summed in another order
 
@@ -147,6 +147,71 @@ def test_a_network_that_is_watched_trains_alone(parts, tmp_path, always):
     works = [Work(pl.RunSpec(seed=s), lambda s=s: watched(s), tmp_path) for s in (0, 1)]
     assert all(map(torch.equal, side_by_side(works, lambda: None), map(watched, (0, 1))))
     assert always == []
+
+
+@pytest.mark.parametrize(
+    ("all_at_once", "in_turn", "chosen"),
+    [(16.0, 8.0, True), (16.0, 4.0, False), (14.0, 4.0, True), (15.0, 4.0, False)],
+)
+def test_together_is_chosen_where_a_network_takes_a_tenth_less(
+    all_at_once, in_turn, chosen, parts, monkeypatch
+):
+    """The clock is told: so long for 16 networks together, so long for 4 one after the other."""
+    steps = []
+    monkeypatch.setattr(cohort, "step", lambda one, _: steps.append(id(one)) or ())
+
+    def clock(joined, apart):
+        apart()
+        assert len(joined()) == 16
+        return [all_at_once, in_turn]
+
+    monkeypatch.setattr(cohort, "_seconds", clock)
+    recipe = Recipe(epochs=1, lr=0.05, batch_size=16)
+    trainings = [
+        Training(
+            net := perceptron(),
+            tensors(parts.train),
+            recipe,
+            Cover({}),
+            Learner(),
+            recipe.build(net),
+            (seed, "dense"),
+        )
+        for seed in range(20)
+    ]
+    assert cohort.pays(trainings, 1) is chosen
+    assert len(set(steps)) == len(steps) == 4
+
+
+@pytest.mark.parametrize(
+    ("net", "is_one"),
+    [
+        (nn.Sequential(nn.Flatten(), nn.Linear(36, 5), nn.GELU(), nn.Linear(5, 3)), True),
+        (nn.Sequential(nn.Flatten(), nn.Linear(36, 3, bias=False)), False),
+        (nn.Sequential(nn.Flatten(0), nn.Linear(36, 3)), False),
+        (nn.Sequential(nn.Linear(36, 5), nn.Dropout(), nn.Linear(5, 3)), False),
+        (nn.Sequential(nn.Linear(36, 3)).requires_grad_(False), False),
+        (nn.Linear(36, 3), False),
+    ],
+)
+def test_chains_are_linear_layers_that_learn_and_activations(net, is_one):
+    assert chain.fits(net) is is_one
+
+
+def test_gradients_of_a_chain_are_those_of_autograd_step_after_step():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3))
+    stack = {n: nn.Parameter(torch.randn(4, *p.shape)) for n, p in net.named_parameters()}
+    for _ in range(2):  # the second writes over the first
+        x, slope = torch.randn(4, 7, 2, 3), torch.randn(4, 7, 3)
+        chain.answers(net, stack, x).backward(slope)
+        for row in range(4):
+            for name, own in net.named_parameters():
+                own.data = stack[name][row].detach()
+            net.zero_grad()
+            net(x[row]).backward(slope[row])
+            for name, own in net.named_parameters():
+                torch.testing.assert_close(stack[name].grad[row], own.grad)
 
 
 def test_trying_leaves_no_trace(parts):
