@@ -26,16 +26,20 @@ def arrivals() -> tuple[int, ...]:
     return tuple((HERE / shelf).stat().st_mtime_ns for shelf in SHELVES)
 
 
-def asked(module: str, name: str, more: Sequence[Path] = ()) -> dict[str, Any]:
+def asked(
+    module: str, name: str, more: Sequence[Path] = (), about: Sequence[str] = ()
+) -> dict[str, Any]:
     """What another process prints as JSON, kept on disk until a shelf or one of ``more`` changes.
+
+    ``about`` is what the process is told to speak of.
 
     Raises:
         CatalogueError: it failed; the message ends with what it said.
     """
-    kept = home() / f"{name}-{_fingerprint(more)}.json"
+    kept = home() / f"{name}-{_fingerprint(more, about)}.json"
     if kept.exists():
         return _read(kept.read_text(encoding="utf-8"))
-    command = [sys.executable, "-m", module]
+    command = [sys.executable, "-m", module, *about]
     answer = subprocess.run(command, cwd=HERE.parent, capture_output=True, text=True, check=False)
     if answer.returncode:
         raise CatalogueError(f"The {name} could not be read:\n{answer.stderr}")
@@ -46,7 +50,7 @@ def asked(module: str, name: str, more: Sequence[Path] = ()) -> dict[str, Any]:
     return found
 
 
-def _fingerprint(more: Sequence[Path]) -> str:
+def _fingerprint(more: Sequence[Path], about: Sequence[str]) -> str:
     """Changes when a file of a shelf, what describes the shelves, or one of ``more`` changes."""
     files = [
         HERE / f"{name}.py" for name in ("catalogue", "registry", "schedules", "choices", "after")
@@ -55,7 +59,7 @@ def _fingerprint(more: Sequence[Path]) -> str:
     for shelf in SHELVES:
         files += sorted((HERE / shelf).glob("*.py"))
     stats = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files]
-    return hashlib.sha256(repr(stats).encode()).hexdigest()[:12]
+    return hashlib.sha256(repr((stats, about)).encode()).hexdigest()[:12]
 
 
 def _read(text: str) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +23,7 @@ from prunelab.worked.formulas import n
 from prunelab.worked.seen import SPARSITY
 from prunelab.worked.subjects import subject
 
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
 watched = functools.cache(seen.watched)
 EXAMPLES = {name: worked.worked(name) for name in METHODS}
 NETWORKS = [n for n, e in EXAMPLES.items() if "steps" in e and e["steps"][0]["kind"] == "matrix"]
@@ -39,6 +42,52 @@ def test_every_method_is_worked_or_says_what_it_needs(name):
     assert ("steps" in example) == (subject(METHODS[name]) is not None)
     assert "steps" in example or example["why"].startswith("No tiny model here is what")
     assert json.loads(json.dumps(example)) == example
+
+
+def test_what_ships_is_what_the_methods_do_now():
+    shipped = json.loads(gzip.decompress(cards.WORKED.read_bytes()))
+    assert shipped["sources"] == cards.sources(), "Run benchmarks/make_worked.py, commit its file."
+    assert list(shipped["worked"]) == list(EXAMPLES)
+    for name, example in EXAMPLES.items():
+        mine, theirs = list(leaves(example)), list(leaves(shipped["worked"][name]))
+        assert [where for where, _ in mine] == [where for where, _ in theirs]
+        for (where, value), (_, other) in zip(mine, theirs, strict=True):
+            near = value if value is None else pytest.approx(value, rel=1e-3, abs=1e-3)
+            assert other == near, (name, where)
+
+
+def leaves(value, where=()):
+    """Every value within, and where it is; a text as its words and the numbers among them."""
+    if isinstance(value, dict | list):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, inner in pairs:
+            yield from leaves(inner, (*where, key))
+    elif isinstance(value, str):
+        yield (*where, NUMBER.sub("#", value)), [float(n) for n in NUMBER.findall(value)]
+    else:
+        yield where, value
+
+
+def test_a_method_that_came_since_is_worked_through_aside(home, monkeypatch):
+    known = {"methods": {**dict.fromkeys(EXAMPLES), "new": {}}}
+    asked = []
+
+    def aside(module, name, files, new):
+        asked.append(new)
+        return {name: {"why": "aside"} for name in new}
+
+    monkeypatch.setattr(cards, "catalogue", lambda: known)
+    monkeypatch.setattr(cards, "asked", aside)
+    cards._worked.cache_clear()
+    found = cards.worked()
+    assert asked == [["new"]]
+    assert found["new"] == {"why": "aside"}
+    assert found["snip"]["steps"]
+    monkeypatch.setattr(cards, "sources", lambda: {"methods/snip.py": "another"})
+    cards._worked.cache_clear()
+    cards.worked()
+    assert asked[1] == sorted(known["methods"])
+    cards._worked.cache_clear()
 
 
 @pytest.mark.parametrize("name", ["magnitude", "snip", "rigl", "movement", "l1-filter", "synflow"])
@@ -181,7 +230,8 @@ def test_a_new_method_has_its_example_at_once():
         made = worked.worked("made-for-a-test")
         assert made["steps"][1]["working"][0][0].endswith("²")
         METHODS._entries["made-for-a-test"] = replace(entry, function=fails)
-        assert "OSError: no such thing" in worked.every()["made-for-a-test"]["why"]
+        tried = worked.every(["made-for-a-test"])["made-for-a-test"]
+        assert "OSError: no such thing" in tried["why"]
         cheese = {**entry.facts, "needs": frozenset(("network", "cheese"))}
         METHODS._entries["made-for-a-test"] = replace(entry, facts=cheese)
         assert "(cheese and network)" in worked.worked("made-for-a-test")["why"]

@@ -4,6 +4,7 @@
 methods that prune while they train, ``make_race.py`` lottery tickets and their controls,
 ``make_data.py`` a choice of examples, ``make_both.py`` that and pruned weights together,
 ``make_scissors.py`` every cut of the weights by a threshold, ``make_forecast.py`` what would break,
+``make_worked.py`` every method on a tiny model,
 ``make_comparison.py`` methods side by side and a search for the balance, ``make_breakeven.py`` the
 times of a layer,
 ``make_language.py`` language models and what pruning does to them.
