@@ -3,7 +3,8 @@
 python benchmarks/plan_vs_peer.py [--write]   (in an environment that also has torch-pruning 1.6.1)
 
 In turn, in one process, one thread. The peer's time is that of building its graph and listing its
-groups; it tries nothing.
+groups; it tries nothing. One trial keeps a few units of every class, on the network itself: watching and
+that trial are the least that a plan can take of which anything was tried.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from prunelab.models.resnet import resnet_56
 from prunelab.models.vit_tiny import Block
 from prunelab.surgery import plan, shrink
 from prunelab.surgery.classes import classes_of, layouts_of
+from prunelab.surgery.compare import probe
 from prunelab.surgery.trace import trace
 
 ROUNDS = 5
@@ -45,6 +47,7 @@ def main() -> None:
         "peer, ms",
         "ours, ms",
         ratios,
+        "one trial, ms",
         "with all trials, ms",
         ratios,
         "shrink, ms",
@@ -56,17 +59,20 @@ def main() -> None:
 
 def row(name: str, net: nn.Module, x: Tensor, peer: Any) -> list[str]:
     """All in turn; the first round warms up."""
-    times = []
-    for _ in range(ROUNDS + 1):
-        calls = (lambda: graph(net, x, peer), lambda: watched(net, x), lambda: plan(net, x))
-        times.append([1000 * timed(call) for call in calls])
-    times = times[1:]
     found = plan(net, x)
+    few = {c.name: torch.arange(c.size) < 4 for c in found.classes}
+    calls = (
+        lambda: graph(net, x, peer),
+        lambda: watched(net, x),
+        lambda: plan(net, x),
+        lambda: probe(net, x, found.classes, few),
+    )
+    times = [[1000 * timed(call) for call in calls] for _ in range(ROUNDS + 1)][1:]
     masks = {c.name: torch.arange(c.size) < c.size // 2 for c in found.classes}
     cut = 1000 * min(timed(lambda: shrink(found, net, masks)) for _ in range(3))
-    theirs, ours, whole = (statistics.median(column) for column in zip(*times, strict=True))
-    columns = [f"{theirs:.0f}", f"{ours:.0f}", ratio(times, 1), f"{whole:.0f}", ratio(times, 2)]
-    return [name, *columns, f"{cut:.0f}"]
+    theirs, ours, whole, one = (statistics.median(column) for column in zip(*times, strict=True))
+    columns = [f"{theirs:.0f}", f"{ours:.0f}", ratio(times, 1), f"{one:.0f}"]
+    return [name, *columns, f"{whole:.0f}", ratio(times, 2), f"{cut:.0f}"]
 
 
 def ratio(times: list[list[float]], column: int) -> str:

@@ -52,6 +52,8 @@ def _module(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
 
 
 def _value(value: Any, memo: dict[int, Any]) -> Any:
+    if type(value) is tuple and all(type(v) in FIXED for v in value):
+        return value
     if type(value) in PLAIN and not value:
         return type(value)()
     if id(value) in memo:
