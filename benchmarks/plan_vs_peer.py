@@ -3,8 +3,8 @@
 python benchmarks/plan_vs_peer.py [--write]   (in an environment that also has torch-pruning 1.6.1)
 
 In turn, in one process, one thread. The peer's time is that of building its graph and listing its
-groups; it tries nothing. One trial keeps a few units of every class, on the network itself: watching and
-that trial are the least that a plan can take of which anything was tried.
+groups; it tries nothing. One trial keeps a few units of every class, on the network itself: to
+watch and to try once is the least that a plan can take of which anything was tried.
 """
 
 from __future__ import annotations

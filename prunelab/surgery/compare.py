@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -21,20 +21,37 @@ DIFFERS = "the small network differs by"
 
 
 def probe(
-    net: nn.Module, example: Any, classes: Sequence[Class], masks: Mapping[str, Tensor]
+    net: nn.Module,
+    example: Any,
+    classes: Sequence[Class],
+    masks: Mapping[str, Tensor],
+    wanted: Callable[[], Any] | None = None,
 ) -> str:
-    """Why units of these classes cannot be removed together, or nothing."""
-    masked = light(net, zeros(classes, net, masks)).eval()
+    """Why units of these classes cannot be removed together, or nothing.
+
+    ``wanted`` gives ``with_zeros`` of the same where it is asked more than once.
+    """
     try:
+        one = wanted() if wanted else with_zeros(net, example, classes, masks)
         small = apply_indices(net, keep_indices(classes, masks), share=True).eval()
         with quietly():
-            one, other = call(masked, example), call(small, example)
+            torch.rand(1)  # a network that draws numbers must not draw the same ones again
+            other = call(small, example)
             error = _differ(one, other)
     except Exception as problem:  # noqa: BLE001 - however foreign code fails, it cannot shrink
         first = str(problem).strip().partition("\n")[0]
         return f"the small network does not run ({type(problem).__name__}: {first})"
     double = all(x.dtype == torch.float64 for x in tensors(one) if x.is_floating_point())
     return "" if error <= (TOLERANCE if double else ROUGH) else f"{DIFFERS} {error:.1e}"
+
+
+def with_zeros(
+    net: nn.Module, example: Any, classes: Sequence[Class], masks: Mapping[str, Tensor]
+) -> Any:
+    """What a network answers with zeros instead of the units that go."""
+    masked = light(net, zeros(classes, net, masks)).eval()
+    with quietly():
+        return call(masked, example)
 
 
 def apart(net: nn.Module, small: nn.Module, example: Any) -> float:
@@ -45,13 +62,17 @@ def apart(net: nn.Module, small: nn.Module, example: Any) -> float:
 
 
 def disturbed(net: nn.Module) -> nn.Module:
-    """A copy with other weights: a fresh normalisation or a zero would hide a mistake."""
+    """A copy with other weights: a fresh normalisation or a zero would hide a mistake.
+
+    Biases rise most: behind a layer of which no unit is active nothing would be seen.
+    """
     generator = torch.Generator().manual_seed(0)
     instead: dict[int, Tensor] = {}
     for _, tensor in state(net):
         if tensor.is_floating_point():
             x, noise = tensor.detach().double(), _noise(tensor, generator)
-            other = torch.addcmul(x, x, noise, value=0.5).add_(noise, alpha=0.1)
+            rise = 0.1 if x.ndim > 1 else 1.0
+            other = torch.addcmul(x, x, noise, value=0.5).add_(noise, alpha=rise)
             own = isinstance(tensor, nn.Parameter)
             instead[id(tensor)] = nn.Parameter(other, requires_grad=False) if own else other
     return light(net, instead).eval()

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import combinations, count
 from math import comb
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from prunelab.surgery.compare import DIFFERS, disturbed, probe, uneven
+from prunelab.surgery.compare import DIFFERS, disturbed, probe, uneven, with_zeros
 from prunelab.surgery.cut import SUMMED, Class, apply_indices, keep_indices, kept
 
 FEW = 4  # units that the twin has of a class, and up to 3 more
@@ -143,9 +144,10 @@ def _fitting(
     net: nn.Module, example: Any, c: Class, more: Callable[[Class], str] = lambda _: ""
 ) -> tuple[Class, str]:
     """A class with those numbers of modules that follow it, and why it cannot go if it cannot."""
-    first = ""
+    first, few = "", _all_few([c])
+    wanted = cache(lambda: with_zeros(net, example, [c], few))  # zeros are those of no number
     for variant in _variants(c):
-        reason = probe(net, example, [variant], _all_few([variant])) or more(variant)
+        reason = probe(net, example, [variant], few, wanted) or more(variant)
         if not reason:
             return variant, ""
         first = first or reason
