@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 WORKERS ?= 2
 
-.PHONY: setup dev words app test slow lint notebook notebooks pair docs reproduce bench site browser system clean reproductions screenshots
+.PHONY: setup dev words app test slow lint notebook notebooks jupyter pair docs reproduce bench site browser system clean reproductions screenshots
 
 setup: .venv/ready
 
@@ -46,6 +46,13 @@ notebook: dev browser
 
 notebooks: dev browser
 	printf '%s\n' notebooks/*.ipynb | xargs -n 1 -P $(WORKERS) $(RUN) notebooks/execute.py
+
+jupyter: .venv/ready-jupyter
+	@cd notebooks && exec ../.venv/bin/jupyter lab 01-first-steps.ipynb
+
+.venv/ready-jupyter: .venv/ready-dev requirements-jupyter.txt
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-jupyter.txt
+	@touch $@
 
 pair: dev
 	.venv/bin/jupytext --sync notebooks/*.ipynb

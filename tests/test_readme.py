@@ -31,6 +31,14 @@ def test_a_method_in_ten_lines_obeys_every_law(home, tmp_path):
     assert "squared on lenet-300-100: counts are exact: holds" in done.stdout
 
 
+def test_every_notebook_is_named_and_can_be_opened():
+    for file in (ROOT / "notebooks").glob("*.ipynb"):
+        assert f"(notebooks/{file.stem}.md)" in README
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"^make ([a-z]+)", README, flags=re.MULTILINE):
+        assert f"\n{target}:" in makefile
+
+
 def test_a_method_that_forgets_its_promise_is_caught(home, tmp_path):
     file = tmp_path / "forgetful.py"
     file.write_text(
