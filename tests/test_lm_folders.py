@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import language_models as tiny
 import pytest
@@ -70,7 +71,7 @@ def test_a_folder_without_tokenizer_or_too_large_is_refused(home, tmp_path, monk
     real = psutil.virtual_memory()
     monkeypatch.setattr(psutil, "virtual_memory", lambda: real._replace(available=1000))
     with pytest.raises(
-        SpecError, match=r"The model needs 0.0 GiB in bfloat16, but 0.0 GiB are free"
+        SpecError, match=r"The model needs at least 0.0 GiB in bfloat16, but 0.0 GiB are free"
     ):
         lm.read(home, dtype="bfloat16")
 
@@ -80,12 +81,19 @@ def test_hub_names_are_fetched_without_pickles_or_refused(home, tmp_path, monkey
 
     asked = {}
 
-    def fetched(name, **more):
+    def fetched(name, dry_run=False, **more):
+        if dry_run:
+            return [SimpleNamespace(filename="model.safetensors", file_size=size)]
         asked.update(more, name=name)
         return str(shutil.copytree(home, more["local_dir"]))
 
     monkeypatch.setenv("PRUNELAB_HOME", str(tmp_path))
     monkeypatch.setattr(huggingface_hub, "snapshot_download", fetched)
+    size = 10**15
+    with pytest.raises(SpecError, match=r"The model needs at least 1,117,587\.1 GiB"):
+        lm.read("somebody/tiny")
+    assert not asked  # nothing was fetched
+    size = 10**6
     assert lm.read("somebody/tiny").model.config.model_type == "llama"
     assert asked["name"] == "somebody/tiny"
     assert all(not p.endswith((".bin", ".pt", ".py")) for p in asked["allow_patterns"])

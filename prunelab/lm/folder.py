@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -78,7 +79,7 @@ def read(place: str | Path, *, dtype: str = "float32", device: str = "cpu") -> L
     transformers = _transformers()
     if dtype not in DTYPES:
         raise SpecError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r}.")
-    folder = _located(place)
+    folder = _located(place, DTYPES[dtype], device)
     classes = transformers.models.auto.modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
     found = layout.read(folder, {name: name for name in _names(classes)})
     _affordable(found.parameters, DTYPES[dtype], device)
@@ -152,20 +153,35 @@ def _whole(folder: Path, told: Mapping[str, Any]) -> None:
         )
 
 
-def _located(place: str | Path) -> Path:
-    """A local folder, or what a hub has under that name, without anything pickled."""
+def _located(place: str | Path, dtype: torch.dtype, device: str) -> Path:
+    """A local folder, or what a hub has under that name, without anything pickled.
+
+    What would not fit into memory is not fetched.
+    """
     path = Path(place).expanduser()
     if path.is_dir() or len(path.parts) > 2 or isinstance(place, Path):
         return path
     from huggingface_hub import snapshot_download
 
+    here = home() / "hub" / str(place).replace("/", "--")  # files themselves, no links
+    fetch = functools.partial(
+        snapshot_download, str(place), allow_patterns=list(FILES), local_dir=here
+    )
     try:
-        here = home() / "hub" / str(place).replace("/", "--")  # files themselves, no links
-        return Path(snapshot_download(str(place), allow_patterns=list(FILES), local_dir=here))
+        if not here.exists():
+            _affordable(_fewest(fetch(dry_run=True)), dtype, device)
+        return Path(fetch())
+    except SpecError:
+        raise
     except Exception as error:  # its errors have no common class
         raise SpecError(
             f"There is no folder {str(place)!r}, and no hub could give it ({type(error).__name__})."
         ) from error
+
+
+def _fewest(files: Iterable[Any]) -> int:
+    """How many numbers the weights of a hub hold at least: none is larger than four bytes."""
+    return sum(f.file_size or 0 for f in files if f.filename.endswith(".safetensors")) // 4
 
 
 def _affordable(parameters: int, dtype: torch.dtype, device: str) -> None:
@@ -178,8 +194,9 @@ def _affordable(parameters: int, dtype: torch.dtype, device: str) -> None:
         free = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else 0
     if needed > free:
         raise SpecError(
-            f"The model needs {needed / 2**30:.1f} GiB in {str(dtype).removeprefix('torch.')}, but "
-            f"{free / 2**30:.1f} GiB are free on {device}. Try bfloat16 or a smaller model."
+            f"The model needs at least {needed / 2**30:,.1f} GiB in "
+            f"{str(dtype).removeprefix('torch.')}, but {free / 2**30:,.1f} GiB are free on "
+            f"{device}. Try bfloat16 or a smaller model."
         )
 
 
