@@ -114,9 +114,10 @@ def _block(
 
 def _group(w: Tensor, upper: Tensor, goes: Tensor, undone: Tensor) -> None:
     """Row by row: change it by what those before left undone, note what it leaves itself."""
-    for j, (row, share, left) in enumerate(zip(w, goes, undone, strict=True)):
-        if j:
-            row.addmv_(undone[:j].T, upper[:j, j], alpha=-1)
+    undone.zero_()  # so that every row can add up all of them: those after it are not there yet
+    every, columns = undone.T, upper.triu(1).T.contiguous()
+    for row, column, share, left in zip(w, columns, goes, undone, strict=True):
+        row.addmv_(every, column, alpha=-1)
         torch.mul(row, share, out=left)
 
 
