@@ -104,13 +104,14 @@ def sample(log_alpha: Tensor, noise: Tensor) -> Tensor:
 
 def steepness(z: Tensor) -> Tensor:
     """∂z/∂log α of a sampled gate, from the gate itself: s(1 − s)(ζ − γ)/β, 0 where clipped."""
-    between = (z - z * z).sign_()
-    return between.mul_(z - LOW).mul_(HIGH - z).div_((HIGH - LOW) * BETA)
+    slope = (HIGH - z).mul_(z - LOW).div_((HIGH - LOW) * BETA)
+    inside: Tensor = torch.ops.aten.hardtanh_backward(slope, z, 0.0, 1.0)
+    return inside
 
 
 def opened(log_alpha: Tensor) -> Tensor:
     """The probability that a gate is not 0."""
-    return torch.sigmoid(log_alpha - BETA * math.log(-LOW / HIGH))
+    return (log_alpha - BETA * math.log(-LOW / HIGH)).sigmoid_()
 
 
 def final(log_alpha: Tensor) -> Tensor:
@@ -122,7 +123,7 @@ def _slopes(w: Any, log_alpha: Tensor, z: Tensor, price: float) -> None:
     """From ∂L/∂(w z), which the backward pass has left, the gradients of w and of log α."""
     behind = (gradient(w) * w.detach()).sum_to_size(z.shape).mul_(steepness(z))
     p = opened(log_alpha.detach())
-    log_alpha.grad = behind.add_(p.mul_(1 - p), alpha=price * w.numel() / z.numel())
+    log_alpha.grad = behind.add_(p.addcmul_(p, p, value=-1), alpha=price * w.numel() / z.numel())
     gradient(w).mul_(z)
 
 

@@ -58,7 +58,7 @@ def soft_movement(
             gate = torch.sigmoid(scores[name].detach())
             price = penalty * reached / (w.numel() * len(layers))
             slope = gradient(w) * w.detach()
-            scores[name].grad = slope.add_(gate.mul_(1 - gate), alpha=price)
+            scores[name].grad = slope.add_(gate.addcmul_(gate, gate, value=-1), alpha=price)
             if course.mask:
                 blank(course.mask[name], gradient(w))
         if course.step == course.steps:

@@ -58,10 +58,11 @@ def variational_dropout(
     layers = trainable(net)
     noise = memory.parameters("log_var", layers, start=-10.0, lr=noise_lr)
     count = len(examples(data)[1]) if data is not None else 1
-    learning = not course.mask
+    learning, at = not course.mask, dict[str, Tensor]()  # log α as the forward pass met it
     if learning:
         course.forward = {n: _noisy(n, noise[n], course, seed) for n in layers}
-        course.seen = course.shown = lambda: heard(layers, noise)
+        course.seen = lambda: _heard_at(layers, noise, at)
+        course.shown = lambda: heard(layers, noise)
         course.gates = Gates(
             "log α", THRESHOLD, "above",
             lambda: {n: log_alpha(w, noise[n]) for n, w in layers.items()},
@@ -69,7 +70,7 @@ def variational_dropout(
     yield _scores(layers, noise)
     while learning:
         for name, w in layers.items():
-            _slopes(w, noise[name], _ramp(course.done, warm_up) / count)
+            _slopes(w, noise[name], _ramp(course.done, warm_up) / count, at[name])
         learning = not course.due
         if not learning:
             heard_of = {n: s > -THRESHOLD for n, s in _scores(layers, noise).items()}
@@ -82,7 +83,7 @@ def variational_dropout(
 
 def ratio(w: Tensor, log_var: Tensor) -> Tensor:
     """Log α: how large the noise is beside the weight."""
-    return log_var - (w.square() + 1e-8).log()
+    return w.square().add_(1e-8).log().neg_().add_(log_var)
 
 
 def log_alpha(w: Tensor, log_var: Tensor) -> Tensor:
@@ -97,27 +98,33 @@ def kl(log_alpha: Tensor) -> Tensor:
 
 def slope(log_alpha: Tensor) -> Tensor:
     """∂KL/∂log α; 0 at the bounds, beyond which log α does not go."""
-    s = torch.sigmoid(K2 + K3 * log_alpha)
-    found = s.sub_(s.square()).mul_(-K1 * K3).sub_(torch.sigmoid(-log_alpha).div_(2))
-    return masked(found, log_alpha.abs() < 8)
+    s = (K3 * log_alpha).add_(K2).sigmoid_()
+    found = s.sub_(s.square()).mul_(-K1 * K3).sub_(log_alpha.neg().sigmoid_(), alpha=0.5)
+    blank(log_alpha.abs() < 8, found)
+    return found
 
 
 def heard(layers: dict[str, Tensor], noise: dict[str, Tensor]) -> dict[str, Tensor]:
     """The weights that are not drowned in noise, zero for the others."""
-    return {
-        n: masked(w, log_alpha(w.detach(), noise[n].detach()) < THRESHOLD)
-        for n, w in layers.items()
-    }
+    return _heard_at(layers, noise, {})
 
 
-def _slopes(w: Tensor, log_var: Tensor, price: float) -> None:
+def _heard_at(
+    layers: dict[str, Tensor], noise: dict[str, Tensor], at: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """The same; ``at`` gets log α, which the slopes need again."""
+    at |= {n: log_alpha(w.detach(), noise[n].detach()) for n, w in layers.items()}
+    return {n: masked(w, at[n] < THRESHOLD) for n, w in layers.items()}
+
+
+def _slopes(w: Tensor, log_var: Tensor, price: float, at: Tensor | None = None) -> None:
     """Complete the gradients: only heard weights are in the mean, and the divergence counts."""
-    at = log_alpha(w.detach(), log_var.detach())
+    at = log_alpha(w.detach(), log_var.detach()) if at is None else at
     blank(at < THRESHOLD, gradient(w))
     if price:
         more = slope(at).mul_(price)
         gradient(log_var).add_(more)
-        gradient(w).sub_(more.mul_(w.detach()).div_(w.detach().square() + 1e-8), alpha=2)
+        gradient(w).sub_(more.mul_(w.detach()).div_(w.detach().square().add_(1e-8)), alpha=2)
 
 
 def _scores(layers: dict[str, Tensor], noise: dict[str, Tensor]) -> Scores:

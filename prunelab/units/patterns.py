@@ -40,11 +40,12 @@ def places(name: str, w: Tensor, m: int) -> Tensor:
         )
     size = w.detach().abs().movedim(1, -1)
     inputs = size.reshape(-1, m).T.contiguous()
-    place = torch.zeros_like(inputs)
+    place = torch.arange(1.0 - m, 1).to(inputs)[:, None].repeat(1, inputs.shape[1])
+    first = torch.empty_like(inputs[0])
     for a, b in itertools.combinations(range(m), 2):  # a sort of many short rows costs more
-        first = (inputs[a] >= inputs[b]).to(place.dtype)
+        torch.ge(inputs[a], inputs[b], out=first)
         place[b].sub_(first)
-        place[a].add_(first).sub_(1)
+        place[a].add_(first)
     return place.T.reshape(size.shape).movedim(-1, 1)
 
 
