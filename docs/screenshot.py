@@ -25,7 +25,10 @@ from prunelab.spec import RunSpec  # noqa: E402
 
 WIDE, HIGH, BAR = 1120, 760, 44
 INK, PAPER = "#FFFFFF", "#185A96"
+ROOM = "class1"
+SKETCHES = ("90.88.84.76.60.40.20", "91.90.90.88.86.80.70", "80.70.60.50.40.30.15")
 TREE = "leaves=24&rule=best+of+each+size"
+SHOW = "(part, block) => { part.style.scrollMargin = '76px'; part.scrollIntoView({block}); }"
 PULL = "(line, value) => { line.value = value; line.oninput(); }"
 
 
@@ -44,12 +47,21 @@ class Film:
         self.page.goto(f"{self.url}/{address}")
         ready(self.page)
         self.page.wait_for_timeout(1000)  # until the last transition has ended
-        self.still(3200)
+        self.still(2600)
         if down:
             main = self.page.get_by_test_id("stMain")
             main.evaluate("(main, down) => main.scrollTo(0, down)", down)
             self.page.wait_for_timeout(500)
-            self.still(1500)
+            self.still(1400)
+
+    def closer(self, what: Locator, words: str, block: str = "end", still: int = 4000) -> None:
+        """A part of the same page, once it is there, at an end of the window."""
+        self.words = words
+        what.wait_for(timeout=120_000)
+        ready(self.page)
+        what.evaluate(SHOW, block)
+        self.page.wait_for_timeout(500)
+        self.still(still)
 
     def still(self, milliseconds: int) -> None:
         """What the page shows now, for so long."""
@@ -68,14 +80,14 @@ class Film:
             self.still(milliseconds)
         self.times[-1] = 1800
 
-    def press(self, key: str, times: int, milliseconds: int = 500) -> None:
+    def press(self, key: str, times: int, milliseconds: int = 450) -> None:
         """A key, again and again, on what has the focus."""
         for _ in range(times):
             self.page.keyboard.press(key)
+            self.page.wait_for_timeout(300)  # until the page has heard of it
             ready(self.page)
-            self.page.wait_for_timeout(300)
             self.still(milliseconds)
-        self.times[-1] = 1800
+        self.times[-1] = 1500
 
     def write(self, file: Path) -> None:
         """All of it as one animated picture."""
@@ -91,28 +103,59 @@ class Film:
 
 
 def tour(browser: Browser, server: Server, key: str) -> Film:
-    """Eight pages, a minute."""
+    """A minute through what one can do here."""
     size = {"width": WIDE, "height": HIGH}
     page = browser.new_page(viewport=size, reduced_motion="reduce")  # type: ignore[arg-type]
     film = Film(page, server.url)
     film.scene("", "Most of a neural network is not needed. Pull the slider.")
-    film.pull(page.locator(".moving .slider"), range(0, 990, 90))
+    film.pull(page.locator(".moving .slider"), range(0, 990, 110))
     film.scene("scissors", "Scissors: drag a threshold over real weights; accuracy follows.")
-    film.pull(page.locator(".blade .line"), range(0, 50, 4))
-    film.scene("predict", "Predict: sketch the curve, then see the truth.")
+    film.pull(page.locator(".blade .line"), range(0, 50, 5))
+    _classmates(browser, server)
+    film.scene(f"predict?room={ROOM}", "Predict: sketch the curve, then see the truth.")
     _sketch(film)
+    everybody = page.locator(".sketch").nth(1)
+    film.closer(everybody, "Predict, in class: one link, and everybody's sketch, live.")
     film.scene(f"trees?{TREE}", "Trees: how much tree does one need?", down=200)
     page.get_by_test_id("stMain").locator(".st-key-leaves input[type=range]").focus()
-    film.press("ArrowLeft", 8)
+    film.press("ArrowLeft", 5)
+    _beside(film)
     film.scene("training", "Training-time: RigL rewires a network while it learns.", down=400)
     page.get_by_test_id("stMain").locator("[role=slider], input[type=range]").first.focus()
-    film.press("ArrowLeft", 6)
+    film.press("ArrowLeft", 4)
     film.scene("lottery", "Lottery: do winning tickets win? Only where the bands part.")
     film.scene("museum", "Failure museum: how tools fool people, as running code.")
     film.scene(f"lab?run={key}", "Lab: a run of one's own, with honest numbers.", down=270)
-    film.still(2500)
+    page.get_by_role("button", name="Why was a weight cut?").click()
+    film.closer(page.locator(".st-key-card-why"), "Why was this weight cut? And who would keep it?")
     page.close()
     return film
+
+
+def _beside(film: Film) -> None:
+    """A tree and a network under one slider; both fit beside each other without the sidebar."""
+    page = film.page
+    page.goto(f"{film.url}/trees?view=Trees+beside+nets")
+    ready(page)
+    page.get_by_test_id("stSidebarHeader").hover()
+    page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
+    words = "Trees beside nets: one slider cuts both to the same share."
+    film.closer(page.locator(".st-key-left"), words, "start", 2600)
+    page.locator(".st-key-left input[type=range], .st-key-left [role=slider]").first.focus()
+    film.press("ArrowRight", 4)
+    page.get_by_test_id("stExpandSidebarButton").click()
+
+
+def _classmates(browser: Browser, server: Server) -> None:
+    """Others in the room, each with a browser and a sketch of their own."""
+    for drawn in SKETCHES:
+        page = browser.new_context().new_page()
+        page.goto(f"{server.url}/predict?room={ROOM}&sketch={drawn}")
+        ready(page)
+        page.get_by_role("button", name="Reveal the truth").click()
+        page.get_by_role("button", name="Sketch again").wait_for()
+        ready(page)
+        page.context.close()
 
 
 def _sketch(film: Film) -> None:
@@ -130,7 +173,7 @@ def _sketch(film: Film) -> None:
     page.get_by_role("button", name="Reveal the truth").click()
     page.get_by_role("button", name="Sketch again").wait_for()
     ready(page)
-    film.still(4000)
+    film.still(3000)
 
 
 def lab(browser: Browser, server: Server, key: str) -> None:
