@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 import transformers as hf
-from architectures import Net
+from architectures import NETS, Net, awake
 from torch.utils.flop_counter import FlopCounterMode
 
 from prunelab.measure.macs import macs
@@ -97,6 +97,28 @@ def test_what_is_offered_is_exact(name):
         assert sum(p.numel() for p in small.parameters()) <= sum(
             p.numel() for p in net.parameters()
         )
+
+
+# What is added to the input is as wide as the input.
+AS_THE_INPUT = {"transformer": {"layer.self_attn.out_proj", "layer.linear2"}}
+
+
+@pytest.mark.parametrize("name", [*NETS, *ZOO])
+def test_nine_of_ten_layers_of_every_network_can_lose_units(name):
+    """Of those whose size neither the answers nor the input nor the vocabulary say.
+
+    A second kind of units of a layer that can lose others ("in groups") does not count.
+    """
+    torch.manual_seed(0)
+    if name in NETS:
+        found = plan(awake(NETS[name][0]()), torch.randn(3, 1, 8, 8, dtype=torch.float64))
+    else:
+        found = plan(ZOO[name][0]().eval(), ZOO[name][1])
+    offered = {layer for c in found.classes for layer in c.producers}
+    said = {"its outputs are the outputs of the network", "an embedding looks its rows up"}
+    fixed = {n for n, why in found.frozen.items() if " in groups" not in n and why not in said}
+    fixed -= AS_THE_INPUT.get(name, set())
+    assert len(offered) >= 0.9 * len(offered | fixed) > 0, found.frozen
 
 
 @pytest.mark.parametrize("name", ZOO)
