@@ -22,7 +22,8 @@ def fits(net: nn.Module) -> bool:
 
 def answers(net: nn.Module, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
     """What each network says of its examples; ``backward`` leaves the gradients in ``grad``."""
-    for name, layer in net.named_children():
+    for name in net._modules:  # not named_children, which leaves out what comes again
+        layer = net.get_submodule(name)
         if type(layer) is nn.Linear:
             own = (parameters[f"{name}.weight"], parameters[f"{name}.bias"])
             x = _Linear.apply(x, *own)  # type: ignore[no-untyped-call]

@@ -33,11 +33,15 @@ TRIES, APART, TOGETHER = 3, 4, 16  # of a trial: times, and networks each way at
 def kind(training: Training, epoch: int) -> Hashable:
     """What must agree for trainings to go together; None where one must be alone.
 
-    Alone are those of methods that learn along, whose steps are not the plain ones, and networks
-    that somebody watches: a hook would see the examples of all in the answers of the first.
+    Alone are those of methods that learn along, whose steps are not the plain ones, networks
+    that somebody watches: a hook would see the examples of all in the answers of the first; and
+    those with values in several places, which torch cannot stand in for in a stack.
     """
     course, recipe = training.learner.course, training.recipe
     if any(m._forward_hooks or m._forward_pre_hooks for m in training.net.modules()):
+        return None
+    every = training.net.named_parameters(remove_duplicate=False)
+    if len(list(every)) > len(list(training.net.parameters())):
         return None
     plain = course.loss is by_classes and not (course.forward or course.penalty or course.seen)
     if not plain or training.learner.update is not nothing or training.cover.latent:

@@ -25,10 +25,11 @@ def first(net: nn.Module) -> tuple[str, nn.Linear, nn.Sequential] | None:
     """The linear layer that sees the data, with its name, and what follows; None if it is other."""
     if type(net) is not nn.Sequential or len(net) < 2:
         return None
-    (_, flat), (name, layer), *after = net.named_children()
+    (_, flat), (name, layer), *after = zip(net._modules, net, strict=True)
     if type(flat) is not nn.Flatten or flat.start_dim != 1 or type(layer) is not nn.Linear:
         return None
-    return name, layer, nn.Sequential(OrderedDict(after))
+    rest = nn.Sequential(OrderedDict(after))
+    return None if {*layer.parameters()} & {*rest.parameters()} else (name, layer, rest)
 
 
 def entries(masks: Sequence[Tensor]) -> Tensor | None:

@@ -31,6 +31,13 @@ def odd(shape, classes):
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 12), Counted(), nn.Linear(12, classes))
 
 
+def again(shape, classes):
+    """One activation twice, as one writes it."""
+    relu = nn.ReLU()
+    layers = nn.Linear(64, 12), relu, nn.Linear(12, 12), relu, nn.Linear(12, classes)
+    return nn.Sequential(nn.Flatten(), *layers)
+
+
 @pytest.fixture
 def part():
     rng = np.random.default_rng(0)
@@ -66,7 +73,7 @@ def shuffled(net, part, sparsities, scope="global"):
     return [{names[layer]: m for layer, m in mask.items()} for mask in masks], wanted
 
 
-@pytest.mark.parametrize("make", [mlp, odd])
+@pytest.mark.parametrize("make", [mlp, odd, again])
 def test_nested_masks_are_the_loop_in_any_order(make, part, monkeypatch):
     torch.manual_seed(0)
     net = make((1, 8, 8), 10)
@@ -77,6 +84,12 @@ def test_nested_masks_are_the_loop_in_any_order(make, part, monkeypatch):
     monkeypatch.setattr(nested, "answers", lambda *a: asked.append(a[2]) or plain(*a))
     assert grid.accuracies(net, part, covers) == pytest.approx(wanted, abs=2 / 1100)
     assert asked == [40]
+
+
+def test_a_first_layer_that_comes_again_is_no_first_layer():
+    layer = nn.Linear(64, 64)
+    net = nn.Sequential(nn.Flatten(), layer, nn.Tanh(), layer, nn.Linear(64, 10))
+    assert nested.first(net) is None
 
 
 def test_masks_that_are_not_nested_go_the_plain_way(part, monkeypatch):

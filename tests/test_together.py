@@ -34,6 +34,12 @@ def perceptron():
     return nn.Sequential(nn.Flatten(), nn.Linear(36, 8), nn.ReLU(), nn.Linear(8, 3))
 
 
+def again():
+    relu = nn.ReLU()  # one activation twice, as one writes it
+    one, two, three = nn.Linear(36, 8), nn.Linear(8, 8), nn.Linear(8, 3)
+    return nn.Sequential(nn.Flatten(), one, relu, two, relu, three)
+
+
 def convolutional():
     conv = nn.Conv2d(1, 4, 3, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(64, 3))
@@ -80,7 +86,7 @@ def always(monkeypatch):
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-@pytest.mark.parametrize("make", [perceptron, convolutional, dropping])
+@pytest.mark.parametrize("make", [perceptron, again, convolutional, dropping])
 def test_values_and_events_are_those_of_a_training_alone(make, optimizer, parts, tmp_path, always):
     lr = 0.05 if optimizer == "sgd" else 1e-3
     recipe = Recipe(epochs=3, lr=lr, batch_size=16, optimizer=optimizer)
@@ -130,6 +136,17 @@ def test_what_cannot_be_stacked_trains_alone_with_the_same_numbers(parts, tmp_pa
     alone, joined = both(make, parts, Recipe(epochs=2, lr=0.05, batch_size=16), tmp_path)
     for (net, _), (other, _) in zip(alone, joined, strict=True):
         assert all(map(torch.equal, net.state_dict().values(), other.state_dict().values()))
+
+
+def test_a_layer_that_comes_twice_trains_alone(parts, tmp_path, always):
+    def twice():
+        layer = nn.Linear(36, 36)
+        return nn.Sequential(nn.Flatten(), layer, nn.Tanh(), layer, nn.Linear(36, 3))
+
+    alone, joined = both(twice, parts, Recipe(epochs=1, lr=0.05, batch_size=16), tmp_path)
+    assert always == []
+    for (net, _), (other, _) in zip(alone, joined, strict=True):
+        assert torch.equal(net[1].weight, other[1].weight)
 
 
 def test_a_network_that_is_watched_trains_alone(parts, tmp_path, always):
@@ -192,6 +209,7 @@ def test_together_is_chosen_where_a_network_takes_a_tenth_less(
         (nn.Sequential(nn.Linear(36, 5), nn.Dropout(), nn.Linear(5, 3)), False),
         (nn.Sequential(nn.Linear(36, 3)).requires_grad_(False), False),
         (nn.Linear(36, 3), False),
+        (again(), True),
     ],
 )
 def test_chains_are_linear_layers_that_learn_and_activations(net, is_one):
