@@ -81,7 +81,7 @@ def compare(
     if x == "sparsity":
         figure.update_xaxes(tickformat=".0%")
     if y.startswith("accuracy"):
-        figure.update_yaxes(tickformat=".1%")
+        figure.update_yaxes(tickformat=".1~%")
     table = pd.DataFrame(found).rename(columns={"x": x, "y": y})
     return Picture(title, figure, _("Scatter chart. {title}.", title=title), table)
 
