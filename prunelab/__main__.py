@@ -75,6 +75,10 @@ def _stored_commands(commands: Any) -> None:
     one.add_argument("key", help="its name, as run and the app print it")
     one.add_argument("to", type=Path, metavar="DEST", help="a new folder, or a new file: x.zip")
     one.add_argument("--no-onnx", action="store_true", help="leave model.onnx out")
+    one.add_argument(
+        "--form", choices=["all", "fastest"], default="all", help="fastest: tried here"
+    )
+    one.add_argument("--batch", type=int, default=1, help="examples at a time it is tried with; 1")
     one.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
     one = command(commands, "balance", _balance, "the largest sparsity one can afford")
     spec_flags(one)
@@ -160,9 +164,11 @@ def _show(given: argparse.Namespace) -> int:
 def _export(given: argparse.Namespace) -> int:
     from prunelab import notebook
 
-    done = notebook.load(given.key).export(given.to, onnx=not given.no_onnx)
+    run, asked = notebook.load(given.key), {"form": given.form, "batch": given.batch}
+    done = run.export(given.to, onnx=not given.no_onnx, **asked)
     told = {"path": str(done.path), "bytes": done.size, "files": done.files, "error": done.error}
-    print(json.dumps(told | {"notes": done.notes}) if given.json else str(done))
+    more = {"notes": done.notes, "fastest": done.fastest and done.fastest._asdict()}
+    print(json.dumps(told | more) if given.json else str(done))
     return 0
 
 

@@ -8,7 +8,7 @@ import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import prunelab
 from prunelab import imports
@@ -16,21 +16,31 @@ from prunelab.events import Result
 from prunelab.parts import Parts
 from prunelab.spec import RunSpec, SpecError
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from prunelab.fastest import Choice
+
+Form = Literal["all", "fastest"]
 EXAMPLES = 64  # of the validation part, for the parity check
 APART = 1e-4  # largest difference of an output that still is the same network
 NETWORK = ("model.safetensors", "masks.safetensors", "architecture.json")
 TREE = ("model.skops", "tree.npz")
-ONNX = "model.onnx"
+ONNX, ONNX_RUNTIME = "model.onnx", "onnxruntime"  # the file, and the form that runs it
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same run gives the same zip, byte for byte
 
 
 class Export(NamedTuple):
-    """What was written: where, how many bytes a file, and how far ONNX is from the network."""
+    """What was written: where, how many bytes a file, and how far ONNX is from the network.
+
+    ``fastest`` is the form that won, where that was asked for.
+    """
 
     path: Path
     files: Mapping[str, int]
     error: float | None
     notes: tuple[str, ...]
+    fastest: Choice | None = None
 
     @property
     def size(self) -> int:
@@ -43,18 +53,38 @@ class Export(NamedTuple):
         lines += [f"  {name}: {size:,} bytes" for name, size in self.files.items()]
         if self.error is not None:
             lines.append(f"  ONNX differs by at most {self.error:.1e} on {EXAMPLES} inputs")
+        lines += [str(self.fastest)] if self.fastest else []
         return "\n".join([*lines, *self.notes])
 
 
-def export(result: Result, folder: Path, to: Path, *, onnx: bool = True) -> Export:
+def export(
+    result: Result,
+    folder: Path,
+    to: Path,
+    *,
+    onnx: bool = True,
+    form: Form = "all",
+    batch: int = 1,
+) -> Export:
     """Write a finished run into a new folder, or into a new zip where ``to`` ends in .zip.
 
-    ``onnx`` writes a network once more as ONNX, where its packages are.
+    Args:
+        result: of the run.
+        folder: of its files.
+        to: what to write.
+        onnx: write a network once more as ONNX, where its packages are.
+        form: "fastest" tries which form of a network answers soonest on this machine, says so in
+            export.json, and keeps the ONNX file only where that won.
+        batch: so many examples at a time are what it is tried with.
 
     Raises:
-        SpecError: an unfinished run, one whose files are gone, something there already, or an ONNX
-            file that computes something else than the network.
+        SpecError: an unfinished run, one whose files are gone, something there already, an ONNX
+            file that computes something else than the network, or forms of what is no network.
     """
+    if form not in get_args(Form):
+        raise SpecError(f"form must be all or fastest, got {form!r}.")
+    if batch < 1:
+        raise SpecError(f"batch must be at least 1, got {batch}.")
     if result.status != "finished":
         raise SpecError(f"Only a finished run can be exported; {result.key} is {result.status}.")
     if to.exists() or to.is_symlink():
@@ -66,13 +96,17 @@ def export(result: Result, folder: Path, to: Path, *, onnx: bool = True) -> Expo
         made.mkdir()
         parts = _parts(result)
         error, notes = _fill(result, folder, made, parts, onnx)
-        _list(made, error, parts)
+        choice = _choice(made, parts, batch) if form == "fastest" else None
+        if choice and choice.form != ONNX_RUNTIME:
+            (made / ONNX).unlink(missing_ok=True)
+            error = None
+        _list(made, error, parts, choice)
         files = {file.name: file.stat().st_size for file in sorted(made.iterdir())}
         if to.suffix.lower() == ".zip":
             _zip(made, Path(scratch) / "zip")
             made = Path(scratch) / "zip"
         made.rename(to)
-    return Export(to, files, error, notes)
+    return Export(to, files, error, notes, choice)
 
 
 def _fill(
@@ -91,7 +125,27 @@ def _fill(
     return _onnx(made, parts) if onnx else (None, ())
 
 
-def _list(made: Path, error: float | None, parts: Parts | None) -> None:
+def _choice(made: Path, parts: Parts | None, batch: int) -> Choice:
+    """The form of the network that wins here."""
+    from prunelab import fastest
+    from prunelab.artefacts import load_model
+
+    if not (made / NETWORK[0]).is_file():
+        raise SpecError("Only a network has forms to choose from; this run is of a tree.")
+    x = _inputs(made, parts, max(batch, EXAMPLES))
+    onnx = made / ONNX
+    return fastest.choose(load_model(made), x, batch, onnx if onnx.is_file() else None)
+
+
+def _inputs(made: Path, parts: Parts | None, count: int) -> Tensor:
+    """Examples to compare answers on: of the validation part, or random ones."""
+    from prunelab import onnx_file
+
+    shape = tuple(imports.architecture(made)["shape"])
+    return onnx_file.inputs(shape, count, None if parts is None else parts.validation.x)
+
+
+def _list(made: Path, error: float | None, parts: Parts | None, choice: Choice | None) -> None:
     """``export.json``: every file with its checksum, and how the model wants its inputs."""
     files = {
         file.name: {"bytes": file.stat().st_size, "sha256": imports.digest(file)}
@@ -100,6 +154,8 @@ def _list(made: Path, error: float | None, parts: Parts | None) -> None:
     about: dict[str, Any] = {"prunelab": prunelab.__version__, "files": files}
     if error is not None:
         about["onnx"] = {"inputs": EXAMPLES, "error": error}
+    if choice is not None:
+        about["fastest"] = choice._asdict()
     if parts is not None:
         about["classes"], about["features"] = list(parts.classes), list(parts.features)
         about["inputs"] = {"shape": list(parts.shape), "mean": parts.mean.ravel().tolist()}
@@ -166,8 +222,7 @@ def _onnx(made: Path, parts: Parts | None) -> tuple[float | None, tuple[str, ...
     from prunelab.artefacts import load_model
 
     net = load_model(made)
-    shape = tuple(imports.architecture(made)["shape"])
-    inputs = onnx_file.inputs(shape, EXAMPLES, None if parts is None else parts.validation.x)
+    inputs = _inputs(made, parts, EXAMPLES)
     onnx_file.write(net, inputs, made / ONNX)
     error = onnx_file.apart(net, inputs, made / ONNX)
     if not error <= APART:

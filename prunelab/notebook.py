@@ -54,15 +54,17 @@ class Run:
         """The network before pruning."""
         return _load(self, "dense")
 
-    def export(self, to: str | os.PathLike[str], *, onnx: bool = True) -> Export:
+    def export(self, to: str | os.PathLike[str], **more: Any) -> Export:
         """Write the model and all that belongs to it into a new folder, or a zip: ``"x.zip"``.
+
+        More: as ``prunelab.export.export``, such as ``form="fastest"`` and ``onnx=False``.
 
         Raises:
             SpecError: something is there already, or the ONNX file computes something else.
         """
         from prunelab.export import export  # brings torch
 
-        return export(self.result, self.folder, Path(to), onnx=onnx)
+        return export(self.result, self.folder, Path(to), **more)
 
     @property
     def table(self) -> pd.DataFrame:

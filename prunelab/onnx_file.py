@@ -54,8 +54,18 @@ def apart(net: nn.Module, examples: Tensor, path: Path) -> float:
     """The largest difference between what the network and what onnxruntime computes."""
     with torch.inference_mode():
         wanted = net.eval()(examples).numpy()
-    found = _session(path).run(None, {"x": examples.numpy()})[0]
+    found = session(path).run(None, {"x": examples.numpy()})[0]
     return float(np.abs(found - wanted).max())
+
+
+def session(path: Path) -> Any:
+    """What runs a file, with one thread."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 def _strip(path: Path) -> None:
@@ -69,12 +79,3 @@ def _strip(path: Path) -> None:
         part.ClearField("metadata_props")
         part.ClearField("doc_string")
     onnx.save(model, path)
-
-
-def _session(path: Path) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
