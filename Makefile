@@ -2,6 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/python
 WORKERS ?= 2
+ROUNDS ?= 5
 
 .PHONY: setup dev words app test slow lint notebook notebooks jupyter pair docs reproduce bench site browser system clean reproductions screenshots
 
@@ -71,9 +72,9 @@ reproductions: dev
 	$(RUN) -m benchmarks.gale
 
 bench: dev browser
-	$(RUN) benchmarks/page.py
+	$(RUN) benchmarks/page.py --rounds $(ROUNDS)
 	$(RUN) benchmarks/two_workers.py
-	$(RUN) benchmarks/sweep_vs_plain.py
+	$(RUN) benchmarks/sweep_vs_plain.py --rounds $(ROUNDS)
 	$(RUN) benchmarks/responsiveness.py
 	$(RUN) benchmarks/load.py
 

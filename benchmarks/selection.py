@@ -14,8 +14,9 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import psutil
 import torch
 from claims import Claim, in_turns
 from torch import Tensor, nn
@@ -86,6 +87,9 @@ WAYS: dict[str, Callable[[nn.Sequential], Masks]] = {
     "torch.nn.utils.prune": hooks,
 }
 
+# Bytes a weight that there must be: the weights, and what the peer takes beside them.
+NEEDED = {"torch.nn.utils.prune": 64, "kthvalue": 24}
+
 
 def extra(name: str, millions: int, dtype: torch.dtype) -> float:
     """Bytes of memory a way adds at its peak, per weight."""
@@ -98,16 +102,22 @@ def extra(name: str, millions: int, dtype: torch.dtype) -> float:
 
 
 def claims(rounds: int) -> list[Claim]:
-    """Three sizes and dtypes, each beside one peer."""
-    return [
-        _claim(10, "float32", "torch.nn.utils.prune", 40, rounds),
-        _claim(30, "float32", "kthvalue", 10, rounds),
-        _claim(30, "bfloat16", "kthvalue", 10, rounds),
+    """Sizes and dtypes, each beside one peer, as far as the memory of this machine goes."""
+    asked = [
+        (100, "float32", "torch.nn.utils.prune", 40),
+        (400, "float32", "kthvalue", 10),
+        (30, "bfloat16", "kthvalue", 10),
     ]
+    free = psutil.virtual_memory().available
+    fitting = [one for one in asked if one[0] * 10**6 * NEEDED[one[2]] < free]
+    for millions, dtype, *_ in (one for one in asked if one not in fitting):
+        print(f"Left out: {millions} M weights of {dtype}; memory is short.", file=sys.stderr)
+    return [_claim(*one, rounds) for one in fitting]
 
 
 def _claim(millions: int, dtype: str, other: str, goal: float, rounds: int) -> Claim:
     kind = getattr(torch, dtype)
+    memory = weighed(["ours", other], millions, kind)
     net = model(millions, kind)
     masks, others = ours(net), WAYS[other](net)
     same = all(torch.equal(others[name], masks[name]) for name in others)
@@ -115,7 +125,19 @@ def _claim(millions: int, dtype: str, other: str, goal: float, rounds: int) -> C
     note = "the same masks" if same else f"of {kept(net):,} asked for the peer keeps {stay:,}"
     del masks, others
     ratios = in_turns(lambda: WAYS[other](net), lambda: ours(net), rounds)
+    passes = statistics.median(in_turns(lambda: ours(net), lambda: one_pass(net), rounds))
+    note += (
+        f"; {memory['ours']:.2f} extra bytes a weight, the peer {memory[other]:.1f}; "
+        f"the time of {passes:.1f} sums of all weights"
+    )
     return Claim(f"global mask over {millions} M weights, {dtype}", other, goal, ratios, note)
+
+
+def weighed(ways: Sequence[str], millions: int, dtype: torch.dtype) -> dict[str, float]:
+    """The extra bytes of each way per weight, each in a process of its own."""
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        jobs = [(name, millions, dtype) for name in ways]
+        return dict(zip(ways, pool.starmap(extra, jobs, chunksize=1), strict=True))
 
 
 def main() -> None:
@@ -129,9 +151,7 @@ def main() -> None:
     torch.set_num_threads(1)
     dtype = getattr(torch, asked.dtype)
     ways = {name: way for name, way in WAYS.items() if name not in asked.without}
-    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        jobs = [(name, asked.millions, dtype) for name in ways]
-        memory = dict(zip(ways, pool.starmap(extra, jobs, chunksize=1), strict=True))
+    memory = weighed(list(ways), asked.millions, dtype)
     net = model(asked.millions, dtype)
     found = {name: way(net) for name, way in ways.items()}
     counts = {name: sum(int(m.sum()) for m in masks.values()) for name, masks in found.items()}
