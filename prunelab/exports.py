@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import prunelab
+from prunelab import imports
 from prunelab.space import Space
 
 FOLDER = "exports"
@@ -23,25 +26,39 @@ class State(NamedTuple):
     reason: str = ""
 
 
-def place(space: Space, key: str, *, zipped: bool, onnx: bool) -> Path:
+class Wish(NamedTuple):
+    """What an export should be: one file or a folder, with ONNX, with the fastest form found."""
+
+    zipped: bool
+    onnx: bool
+    fastest: bool = False
+
+    @property
+    def flags(self) -> list[str]:
+        """As the command line has it."""
+        form = ["--form", "fastest"] if self.fastest else []
+        return form if self.onnx else [*form, "--no-onnx"]
+
+
+def place(space: Space, key: str, wish: Wish) -> Path:
     """Where the export of a run is or will be; a run that is made anew has another."""
     row = space.row(key)
-    name = f"{space.stored(key)}-{row.place}{'' if onnx else '-no-onnx'}"
-    return space.home / FOLDER / (f"{name}.zip" if zipped else name)
+    name = f"{space.stored(key)}-{row.place}"
+    name += ("-fastest" if wish.fastest else "") + ("" if wish.onnx else "-no-onnx")
+    return space.home / FOLDER / (f"{name}.zip" if wish.zipped else name)
 
 
-def start(space: Space, key: str, *, zipped: bool, onnx: bool) -> Path:
+def start(space: Space, key: str, wish: Wish) -> Path:
     """Begin to write an export unless it is there or on its way; returns at once with its place."""
-    to = place(space, key, zipped=zipped, onnx=onnx)
+    to = place(space, key, wish)
     if look(to).name in ("going", "ready"):
         return to
     to.parent.mkdir(exist_ok=True)
-    flags = [] if onnx else ["--no-onnx"]
     # Not a new session: Linux groups those for scheduling, and `nice` would mean nothing.
     group: dict[str, Any] = {} if sys.platform == "win32" else {"process_group": 0}
     with _log(to).open("wb") as log:
         _started[to] = subprocess.Popen(
-            [sys.executable, "-m", "prunelab", "export", space.stored(key), str(to), *flags],
+            [sys.executable, "-m", "prunelab", "export", space.stored(key), str(to), *wish.flags],
             cwd=Path(prunelab.__file__).parents[1],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -64,6 +81,17 @@ def look(to: Path) -> State:
     said = _log(to).read_text(encoding="utf-8", errors="replace").strip().splitlines()
     reason = said[-1].removeprefix("prunelab: ") if said else f"It ended with {process.returncode}."
     return State("failed", reason)
+
+
+def fastest(to: Path) -> dict[str, Any] | None:
+    """The form that won in a written export, with all times; None if none was looked for."""
+    if to.is_dir():
+        text = (to / imports.LIST).read_text(encoding="utf-8")
+    else:
+        with zipfile.ZipFile(to) as zipped:
+            text = zipped.read(imports.LIST).decode()
+    found: dict[str, Any] | None = json.loads(text).get("fastest")
+    return found
 
 
 def forget(home: Path, key: str) -> None:
