@@ -109,6 +109,8 @@ def _tables() -> Iterator[tuple[str, str]]:
         yield from (("axes", text) for name, axis in table.items() for text in (name, axis.title))
     yield from (("timing", text) for text in timing.WAYS)
     yield from (("nouns", text) for text in ("rule", "way", "lesson", "exhibit"))
+    yield from (("worked", text) for text in ("example", "has", "keeps", "mask", "number", "split"))
+    yield from (("worked", text) for text in ("rows", "keep", "held-out rows right"))
     yield from (("phases", text) for text in ("dense", "recover", "train", "weight", "score"))
     yield from (("lottery", text) for pair in lottery.LANES.items() for text in pair)
     for preset in presets.PRESETS.values():

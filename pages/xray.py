@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
-from pages.ui import desk, shell, show, why
+from pages.ui import card, desk, shell, show, why
 from prunelab import figures, xray
 from prunelab.figures import count
 from prunelab.speech import _
@@ -32,7 +31,7 @@ def main() -> None:
     if left := [name for name in worked if name not in names]:
         st.caption(_("Too large for an example of this size: {left}.", left=", ".join(left)))
     steps = xray.steps(worked, method)
-    titles = [f"{i}. {step['title']}" for i, step in enumerate(steps, 1)]
+    titles = [f"{i}. {_(step['title'])}" for i, step in enumerate(steps, 1)]
     chosen = _walk(titles, method)
     place.title(_title(steps[chosen], method))
     _step(worked, method, steps[chosen])
@@ -67,14 +66,13 @@ def _title(step: Mapping[str, Any], method: str) -> str:
         "Select": _("The highest stay, the others go"),
         "Forward": _("And this is what the network answers then"),
     }
-    return says.get(step["title"], step["title"])
+    return says.get(step["title"], _(step["title"]))
 
 
 def _step(worked: xray.Worked, method: str, step: Mapping[str, Any]) -> None:
-    st.markdown(show.plain(step["text"]))
+    st.markdown(show.said(step["text"]))
     if step["kind"] == "table":
-        table = pd.DataFrame(step["rows"], columns=step["columns"])
-        st.table(table.set_index(step["columns"][0]))
+        card.table(step)
         return
     with st.container(key="pair-xray"):
         left, right = st.columns([5, 4], gap="large")

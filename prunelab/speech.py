@@ -22,6 +22,7 @@ Part = tuple[str, str | None, str | None, str | None]  # own words, then name, f
 DOMAIN = "prunelab"
 FOLDER = Path(__file__).parent / "locale"
 _WORDS = 2  # a template of fewer would be found in anything
+_SENTENCE_ENDS = re.compile(r"(?<=[.:]) ")
 _TAG = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 _reader: Callable[[], str | None] = lambda: None  # noqa: E731 - until an app knows its readers
 
@@ -82,17 +83,31 @@ def anew(text: str) -> str:
     """A finished English sentence in the reader's language; what no template has made stays.
 
     The catalogue holds the template of each such sentence, so that the one it was made from can be
-    found by its words, and the values in it, which may be sentences themselves.
+    found by its words, and the values in it, which may be sentences themselves. Several sentences
+    are said one after the other.
     """
     found = catalogue(language())
-    said = found.gettext(text) if text else ""
+    if not text or not _templates(found):
+        return text
+    if (said := _whole(found, text)) is not None:
+        return said
+    parts = _SENTENCE_ENDS.split(text)
+    for end in range(len(parts) - 1, 0, -1):
+        if (said := _whole(found, " ".join(parts[:end]))) is not None:
+            return f"{said} {anew(' '.join(parts[end:]))}"
+    return f"{parts[0]} {anew(' '.join(parts[1:]))}" if parts[1:] else text
+
+
+def _whole(found: gettext.NullTranslations, text: str) -> str | None:
+    """What one template has made, in another language; None if none has."""
+    said = found.gettext(text)
     if said != text:
         return said
     for rarest, template in _templates(found):
         if rarest in text and (match := re.fullmatch(_shape(template), text, re.DOTALL)):
             values = {name: anew(value) for name, value in match.groupdict().items()}
             return found.gettext(template).format(**values)
-    return text
+    return None
 
 
 @functools.lru_cache(maxsize=8)

@@ -11,7 +11,7 @@ import streamlit as st
 
 from pages.ui import desk, shell, show
 from prunelab import cards, figures
-from prunelab.speech import _
+from prunelab.speech import _, anew
 
 
 def method(name: str, entry: Mapping[str, Any]) -> None:
@@ -29,7 +29,7 @@ def worked(name: str) -> None:
     with st.spinner(_("Working it through, a few seconds the first time")):
         example = desk.worked().get(name, {"why": _("This method is new; load the page again.")})
     if "why" in example:
-        st.info(show.plain(example["why"]))
+        st.info(show.said(example["why"]))
         return
     steps = example["steps"]
     if any(step["kind"] == "matrix" for step in steps):
@@ -40,12 +40,17 @@ def worked(name: str) -> None:
             f'["steps"]\nfigures.worked({name!r}, steps).figure',
         )
     for number, step in enumerate(steps, 1):
-        st.markdown(f"**{number}. {step['title']}.** {show.plain(step['text'])}")
+        st.markdown(f"**{number}. {_(step['title'])}.** {show.said(step['text'])}")
         _working(step)
         if step["kind"] == "table":
-            table = pd.DataFrame(step["rows"], columns=step["columns"])
-            st.table(table.set_index(step["columns"][0]))
+            table(step)
     st.caption(_("Every number is the method's own, from a run on this tiny model."))
+
+
+def table(step: Mapping[str, Any]) -> None:
+    """The numbers of a step that are no matrix, its words in the reader's language."""
+    head, *rows = ([anew(str(cell)) for cell in row] for row in (step["columns"], *step["rows"]))
+    st.table(pd.DataFrame(rows, columns=head).set_index(head[0]))
 
 
 def _working(step: Mapping[str, Any]) -> None:

@@ -32,7 +32,7 @@ def worked(name: str, steps: Sequence[Mapping[str, Any]], *, theme: Theme = "lig
     if not drawn:
         raise ValueError(f"The worked example of {name} has tables, no matrices.")
     lines = -(-len(drawn) // 2)
-    titles = [f"{place}. {step['title']}" for place, step in drawn]
+    titles = [f"{place}. {_(step['title'])}" for place, step in drawn]
     figure = make_subplots(lines, 2, subplot_titles=titles, vertical_spacing=0.28 / lines)
     p = PALETTES[theme]
     for number, (_place, step) in enumerate(drawn):

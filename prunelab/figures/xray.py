@@ -43,7 +43,8 @@ def step(
         customdata=[text for line in drawn.customdata for text in line], showlegend=False,
         hovertemplate="%{customdata}<extra></extra>",
     )  # fmt: skip
-    layout(figure, made["title"], theme=theme, height=76 * high + 70)
+    title = _(made["title"])
+    layout(figure, title, theme=theme, height=76 * high + 70)
     figure.update_xaxes(visible=False, fixedrange=True, range=[-0.5, wide - 0.5])
     figure.update_yaxes(visible=False, fixedrange=True, range=[high - 0.5, -0.5])
     figure.update_traces(textfont={"size": 17}, selector={"type": "heatmap"})
@@ -55,9 +56,7 @@ def step(
             for j, value in enumerate(line)
         ]
     )
-    return Picture(
-        made["title"], figure, _("A matrix of numbers: {title}.", title=made["title"]), table
-    )
+    return Picture(title, figure, _("A matrix of numbers: {title}.", title=title), table)
 
 
 def agree(

@@ -9,6 +9,7 @@ from torch import nn
 
 from prunelab.experiment import one_thread
 from prunelab.registry import METHODS
+from prunelab.speech import phrase
 from prunelab.worked import data, estimators, network
 from prunelab.worked.seen import watched
 
@@ -27,7 +28,9 @@ def worked(name: str) -> dict[str, Any]:
         job = watched(name)
     if job is None:
         needs = " and ".join(sorted(METHODS[name].needs)) or "another model"
-        return {"why": f"No tiny model here is what {name} needs ({needs}), so none is worked."}
+        return {
+            "why": phrase(f"No tiny model here is what {name} needs ({needs}), so none is worked.")
+        }
     if job.examples:
         return {"subject": "30 examples", "sparsity": job.spec.sparsity, "steps": data.steps(job)}
     steps = network.steps(job) if isinstance(job.net, nn.Module) else estimators.steps(job)
@@ -43,4 +46,4 @@ def _tried(name: str) -> dict[str, Any]:
     try:
         return worked(name)
     except Exception as error:  # noqa: BLE001 - a method may do anything
-        return {"why": f"{name} fails on the tiny model: {type(error).__name__}: {error}"}
+        return {"why": phrase(f"{name} fails on the tiny model: {type(error).__name__}: {error}")}

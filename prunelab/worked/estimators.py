@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from prunelab.masks import removed
+from prunelab.speech import mark, phrase
 from prunelab.trees import splits
 from prunelab.worked.formulas import n
 from prunelab.worked.seen import SPARSITY, Moment, Watched
@@ -47,31 +48,33 @@ def _units(job: Watched, number: int) -> Units:
 
 
 def _score(job: Watched, seen: Moment, units: Units, group: str) -> Step:
-    text = f"{job.subject.words.capitalize()}. The score is: {job.method.label}. Higher stays."
+    text = phrase(f"This is {job.subject.words}. The score is: {job.method.label}. Higher stays.")
     values = seen.scores[group].double().tolist()
     rows = [[*row, n(value)] for row, value in zip(units.rows, values, strict=True)]
-    step = _table("Score", text, [*units.columns, "score"], rows)
+    step = _table(mark("Score"), text, [*units.columns, "score"], rows)
     return step | {"values": [[value] for value in values]}
 
 
 def _allocate(job: Watched, seen: Moment, group: str) -> Step:
     total, left = seen.mask[group].numel(), int(seen.mask[group].sum())
     gone, noun = removed(SPARSITY, total), job.unit_entry.noun
-    text = f"Sparsity {SPARSITY:g} removes ⌊{SPARSITY:g} · {total} + ½⌋ = {gone} of {total} {noun}."
+    text = phrase(
+        f"Sparsity {SPARSITY:g} removes ⌊{SPARSITY:g} · {total} + ½⌋ = {gone} of {total} {noun}."
+    )
     if total - left > gone:
-        text += f" Units of equal score go together, so {total - left} go."
-    return _table("Allocate", text, [noun, "keep"], [[str(total), str(left)]])
+        text += " " + phrase(f"Units of equal score go together, so {total - left} go.")
+    return _table(mark("Allocate"), text, [noun, "keep"], [[str(total), str(left)]])
 
 
 def _select(seen: Moment, units: Units, group: str) -> Step:
     kept = [bool(k) for k in seen.mask[group]]
     scores = seen.scores[group].double().tolist()
     rows = [
-        [*row, n(score), "stays" if stays else "goes"]
+        [*row, n(score), mark("stays" if stays else "goes")]
         for row, score, stays in zip(units.rows, scores, kept, strict=True)
     ]
-    text = f"The {sum(kept)} highest scores stay."
-    step = _table("Select", text, [*units.columns, "score", "mask"], rows)
+    text = phrase(f"The {sum(kept)} highest scores stay.")
+    step = _table(mark("Select"), text, [*units.columns, "score", "mask"], rows)
     return step | {"kept": [[k] for k in kept]}
 
 
@@ -84,14 +87,16 @@ def _answer(job: Watched, seen: Moment) -> Step:
     at = int(np.argmax(said["before"] != said["after"]))  # one that changes, if any
     names = {word: job.parts.classes[int(found[at])] for word, found in said.items()}
     shown = ", ".join(f"{v:g}" for v in x[at])
-    text = f"The row ({shown}) is {names['before']} before and {names['after']} after the cut."
+    text = phrase(
+        f"The row ({shown}) is {names['before']} before and {names['after']} after the cut."
+    )
     rows = [
         [w, *map(n, shares[w][at]), f"{int((said[w] == part.y).sum())} of {len(part.y)}"]
         for w in models
     ]
-    columns = ["", *(f"share of {c}" for c in job.parts.classes), "held-out rows right"]
+    columns = ["", *(phrase(f"share of {c}") for c in job.parts.classes), "held-out rows right"]
     values = [list(map(float, shares[w][at])) for w in models]
-    return _table("Answer", text, columns, rows) | {"values": values, "input": x[at].tolist()}
+    return _table(mark("Answer"), text, columns, rows) | {"values": values, "input": x[at].tolist()}
 
 
 def _table(title: str, text: str, columns: list[str], rows: list[list[str]]) -> Step:

@@ -10,15 +10,16 @@ from torch import nn
 
 from prunelab.masks import removed
 from prunelab.probes import examples, gradients, weights
+from prunelab.speech import mark, phrase
 from prunelab.worked.formulas import n, rows, substituted
 from prunelab.worked.seen import SPARSITY, Moment, Watched
 
 Step = dict[str, Any]
 LAYER = "layer"  # of both tiny networks, the one that is shown
 STATE = {
-    "init": "with its first values",
-    "trained": "after training",
-    "training": "at the last choice of the training",
+    "init": mark("with its first values"),
+    "trained": mark("after training"),
+    "training": mark("at the last choice of the training"),
 }
 
 
@@ -31,22 +32,22 @@ def steps(job: Watched) -> list[Step]:
 
 def _weights(job: Watched, seen: Moment) -> Step:
     gone = int((~seen.before[_group(seen)]).sum()) if seen.before else 0
-    text = f"The layer {STATE[job.method.when]}: {job.subject.words}."
+    text = phrase(f"The layer {STATE[job.method.when]}: {job.subject.words}.")
     if len(job.moments) > 1:
-        text += f" This is choice {len(job.moments)} of {len(job.moments)}."
+        text += " " + phrase(f"This is choice {len(job.moments)} of {len(job.moments)}.")
     if gone:
-        text += f" {gone} of its {_noun(job, gone)} had gone before."
-    return _matrix("Weights w", text, rows(weights(seen.model)[LAYER]), signed=True)
+        text += " " + phrase(f"{gone} of its {_noun(job, gone)} had gone before.")
+    return _matrix(mark("Weights w"), text, rows(weights(seen.model)[LAYER]), signed=True)
 
 
 def _gradient(job: Watched, seen: Moment) -> list[Step]:
     """The gradient where the method had one: of the last step, or of the examples it scores on."""
-    title, found = "Gradient ∂L/∂w", seen.gradients.get(LAYER)
+    title, found = mark("Gradient ∂L/∂w"), seen.gradients.get(LAYER)
     if job.method.when == "training" and found is not None:
-        text = "What the last backward pass left: how the loss changes with each weight."
+        text = mark("What the last backward pass left: how the loss changes with each weight.")
         return [_matrix(title, text, rows(found), signed=True)]
     if "∂L/∂w|" in job.method.label and substituted(job, LAYER, rows(seen.scores[LAYER])):
-        text = "How the loss of the training examples changes with each weight."
+        text = mark("How the loss of the training examples changes with each weight.")
         values = rows(gradients(seen.model, examples(job.parts))[LAYER])
         return [_matrix(title, text, values, signed=True)]
     return []
@@ -55,36 +56,38 @@ def _gradient(job: Watched, seen: Moment) -> list[Step]:
 def _score(job: Watched, seen: Moment) -> Step:
     values = rows(seen.scores[_group(seen)])
     working = substituted(job, LAYER, values)
-    text = f"The method's own answer: {job.method.label}. Higher stays."
-    return _matrix("Score", text, values) | {"working": working}
+    text = phrase(f"The method's own answer: {job.method.label}. Higher stays.")
+    return _matrix(mark("Score"), text, values) | {"working": working}
 
 
 def _allocate(job: Watched, seen: Moment) -> Step:
     units = {name: s.numel() for name, s in seen.scores.items()}
     keep = {name: int(m.sum()) for name, m in seen.mask.items()}
     total, left = sum(units.values()), sum(keep.values())
-    text = f"{left} of {total} {_noun(job, total)} stay here, shared by the scope {job.scope!r}."
+    text = phrase(
+        f"{left} of {total} {_noun(job, total)} stay here, shared by the scope {job.scope!r}."
+    )
     if total - removed(SPARSITY, total) == left:
         gone = total - left
-        text = (
+        text = phrase(
             f"Sparsity {SPARSITY:g} removes ⌊{SPARSITY:g} · {total} + ½⌋ = {gone} of {total}, so "
             f"{left} stay; the scope {job.scope!r} shares them among the layers."
         )
     table = [[name, str(units[name]), str(keep[name])] for name in units]
-    return _table("Allocate", text, ["layer", "has", "keeps"], table)
+    return _table(mark("Allocate"), text, ["layer", "has", "keeps"], table)
 
 
 def _select(job: Watched, seen: Moment) -> Step:
     group = _group(seen)
     score, mask = seen.scores[group].flatten().double(), seen.mask[group].flatten()
-    text = f"The {int(mask.sum())} highest scores of the layer stay."
+    text = phrase(f"The {int(mask.sum())} highest scores of the layer stay.")
     if mask.any() and not mask.all():
         low, high = float(score[mask].min()), float(score[~mask].max())
-        text += f" The lowest that stays is {n(low)}, the highest that goes {n(high)}."
+        text += " " + phrase(f"The lowest that stays is {n(low)}, the highest that goes {n(high)}.")
         if low == high:
-            text += " They are equal: of equals the first stays."
+            text += " " + mark("They are equal: of equals the first stays.")
     kept = [[bool(v) for v in row] for row in rows(seen.mask[group])]
-    return _matrix("Select", text, rows(seen.scores[group])) | {"kept": kept}
+    return _matrix(mark("Select"), text, rows(seen.scores[group])) | {"kept": kept}
 
 
 @torch.no_grad()
@@ -98,12 +101,12 @@ def _forward(job: Watched, seen: Moment) -> Step:
     names = list(job.parts.classes)
     shown = ", ".join(f"{v:g}" for v in x.flatten().tolist())
     said = [names[int(out[at].argmax())] for out in both]
-    text = (
+    text = phrase(
         f"For the input ({shown}) the network answered {said[0]} before this choice and answers "
         f"{said[1]} after it; nothing has been trained in between."
     )
     table = [[word, *map(n, a)] for word, a in zip(("before", "after"), answers, strict=True)]
-    made = _table("Forward", text, ["", *(f"output {c}" for c in names)], table)
+    made = _table(mark("Forward"), text, ["", *(phrase(f"output {c}") for c in names)], table)
     return made | {"values": answers, "input": x.flatten().tolist()}
 
 

@@ -14,6 +14,7 @@ from torch import nn
 
 from prunelab.parts import Part, Parts
 from prunelab.registry import UNITS, Entry
+from prunelab.speech import mark
 from prunelab.training import seeded
 
 CLASSES = 3
@@ -134,15 +135,18 @@ def _parts(shape: tuple[int, ...]) -> Parts:
 _NETWORK, _TREE = frozenset({"network"}), frozenset({"tree"})
 SUBJECTS = (
     Subject(
-        "a layer of 4 × 4 weights, then an output for each of 3 classes", _NETWORK, layer, table
+        mark("a layer of 4 × 4 weights, then an output for each of 3 classes"),
+        _NETWORK,
+        layer,
+        table,
     ),
     Subject(
-        "4 filters of 2 × 2 weights, then an output for each of 3 classes",
+        mark("4 filters of 2 × 2 weights, then an output for each of 3 classes"),
         _NETWORK | {"convolutional", "batch-normalised network"},
         convolution,
         images,
     ),
-    Subject("a decision tree of 8 leaves", _TREE, tree, table),
-    Subject("a forest of 6 small trees", _TREE | {"forest"}, forest, table),
-    Subject("gradient boosting of 6 stages", frozenset({"boosting"}), boosting, table),
+    Subject(mark("a decision tree of 8 leaves"), _TREE, tree, table),
+    Subject(mark("a forest of 6 small trees"), _TREE | {"forest"}, forest, table),
+    Subject(mark("gradient boosting of 6 stages"), frozenset({"boosting"}), boosting, table),
 )
