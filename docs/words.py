@@ -33,7 +33,7 @@ from prunelab import (
 )
 from prunelab.catalogue import catalogue
 from prunelab.fair import AXES, QUALITIES
-from prunelab.speech import DOMAIN, FOLDER
+from prunelab.speech import DOMAIN, FOLDER, in_browser
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE = FOLDER / f"{DOMAIN}.pot"
@@ -52,6 +52,9 @@ def template() -> str:
         place = file.relative_to(ROOT).as_posix()
         for _line, text, comments, _context in extract_from_file("python", file, KEYWORDS):
             found.add(text, locations=[(place, 0)], auto_comments=comments)
+    for file in sorted([*ROOT.glob("pages/ui/*.html"), *ROOT.glob("pages/ui/*.js")]):
+        for text in in_browser(file.read_text("utf-8")):
+            found.add(text, locations=[(file.relative_to(ROOT).as_posix(), 0)])
     for place, text in _sentences():
         found.add(text, locations=[(place, 0)])
     for place, text in _data():

@@ -23,6 +23,7 @@ DOMAIN = "prunelab"
 FOLDER = Path(__file__).parent / "locale"
 _WORDS = 2  # a template of fewer would be found in anything
 _SENTENCE_ENDS = re.compile(r"(?<=[.:]) ")
+_IN_BROWSER = re.compile(r'aria-label="([^"$]+)"|>([A-Z][\w ,-]+)<|\bsay\(\s*"((?:[^"\\]|\\.)+)"')
 _TAG = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 _reader: Callable[[], str | None] = lambda: None  # noqa: E731 - until an app knows its readers
 
@@ -77,6 +78,15 @@ def phrase(text: str) -> str:
     Messages of errors, events and progress need no such mark.
     """
     return text
+
+
+def in_browser(source: str) -> list[str]:
+    """The texts of a component's page or script: those of elements, and ``say("Cut")``.
+
+    >>> in_browser('<b aria-label="Zoom in">+</b><p>Left</p> say("{n} of {all}", { n, all })')
+    ['Zoom in', 'Left', '{n} of {all}']
+    """
+    return [next(filter(None, found)) for found in _IN_BROWSER.findall(source)]
 
 
 def anew(text: str) -> str:

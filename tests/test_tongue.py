@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
+
 import pytest
 import tongue
 from paging import SPEC, finish, show, store  # noqa: F401 - a fixture among them
@@ -12,6 +16,8 @@ from prunelab.store import StoreError
 
 TABS = ("lab", "training", "structure", "language", "data", "forecast", "compare", "methods")
 EMPTY = ("lab", "training", "structure", "language", "data", "schedules", "lottery", "sweep")
+SCRIPTS = sorted((Path(__file__).parents[1] / "pages" / "ui").glob("*.js"))
+SHOWN = r'(?:textContent = |innerHTML = |fillText\(|"aria-label"[:,] |entry\(|"caption", )[^;]*'
 TREES = ("All rules", "Forests", "Trees beside nets")
 
 
@@ -74,6 +80,23 @@ def test_what_the_store_refuses_is_said(store, brackets, monkeypatch):  # noqa: 
     app.button(key="start").click().run()
     assert app.error[0].value.startswith("⟦")
     assert tongue.english(app) == []
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda file: file.name)
+def test_what_a_component_shows_goes_through_say(script):
+    """A text in quotes that is shown as it stands would be English for everybody."""
+    text = re.sub(r'say\(\s*"(?:[^"\\]|\\.)+"', "say(", script.read_text("utf-8"))
+    for shown in re.findall(SHOWN, text):
+        for plain in re.findall(r'["`]([^"`]*)["`]', re.sub(r"\$\{[^}]*\}", "", shown)):
+            assert not re.search(r"\b[A-Za-z]{3,} [a-z]{3,}", plain), shown
+
+
+def test_a_component_gets_the_words_of_the_reader(store, brackets, monkeypatch):  # noqa: F811
+    app = show("scissors", monkeypatch)
+    sent = [json.loads(found.proto.json) for found in app.get("bidi_component") if found.proto.json]
+    words = next(data["words"] for data in sent if "cuts" in data)
+    assert words["Threshold"] == "⟦Threshold⟧"
+    assert words["{n} of {all} left"] == "⟦{n} of {all} left⟧"
 
 
 def test_worked_examples_are_not_english(brackets):

@@ -32,6 +32,7 @@ function bytes(number) {
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".bars");
   const rows = root.querySelector(".rows");
+  const say = voice(root, data);
   const sums = root.querySelector(".sums");
   const rgb = getComputedStyle(root).color.match(/\d+/g).map(Number);
   const dark = rgb[0] + rgb[1] + rgb[2] > 380;
@@ -57,10 +58,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const many = (n) => n.toLocaleString("en");
     const share = (part, whole) => `${((100 * part) / whole).toFixed(1)}\u00a0%`;
     const told = [
-      [`${data.noun[0].toUpperCase()}${data.noun.slice(1)} left`, many(units(keep)), `of ${many(units(data.sizes))}`],
-      ["Parameters", many(now.params), `${share(now.params, full.params)} of ${many(full.params)}`],
-      ["Multiply-adds", many(now.macs), `${share(now.macs, full.macs)} of ${many(full.macs)}`],
-      ["File", bytes(4 * now.params), `of ${bytes(4 * full.params)}, as float32`],
+      [say("{units} left", { units: `${data.noun[0].toUpperCase()}${data.noun.slice(1)}` }), many(units(keep)), say("of {all}", { all: many(units(data.sizes)) })],
+      [say("Parameters"), many(now.params), say("{n} of {all}", { n: share(now.params, full.params), all: many(full.params) })],
+      [say("Multiply-adds"), many(now.macs), say("{n} of {all}", { n: share(now.macs, full.macs), all: many(full.macs) })],
+      [say("File"), bytes(4 * now.params), say("of {size}, as float32", { size: bytes(4 * full.params) })],
     ];
     sums.replaceChildren();
     for (const [label, value, of] of told) {
@@ -82,7 +83,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const fill = put(track, "div", { class: "fill" });
     if (share * space.clientWidth >= FINE * size) put(track, "div", { class: "units" }).style.setProperty("--n", size);
     const grip = put(track, "div", {
-      class: "grip", role: "slider", tabindex: 0, "aria-label": `${data.noun} of ${name} that stay`,
+      class: "grip", role: "slider", tabindex: 0, "aria-label": say("{units} of {layer} that stay", { units: data.noun, layer: name }),
       "aria-valuemin": 1, "aria-valuemax": size,
     });
     grip.dataset.name = name;
@@ -91,7 +92,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       keep[name] = Math.min(size, Math.max(1, Math.round(kept)));
       fill.style.width = grip.style.left = `${(100 * keep[name]) / size}%`;
       grip.setAttribute("aria-valuenow", keep[name]);
-      words.textContent = `${keep[name]} of ${size}`;
+      words.textContent = say("{n} of {all}", { n: keep[name], all: size });
     };
     set(keep[name]);
     const moved = (kept) => (set(kept), total());

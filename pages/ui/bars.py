@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import streamlit as st
 
+from pages.ui.browser import component
 from prunelab.speech import _, mark
 from prunelab.structure import Keep, Study
 
@@ -16,13 +16,7 @@ ABOUT = mark(
     "together are one bar, named by the first. What stays are the units of the highest "
     "score."
 )
-_HERE = Path(__file__).parent
-_component = st.components.v2.component(
-    "prunelab_bars",
-    html=(_HERE / "bars.html").read_text(encoding="utf-8"),
-    css=(_HERE / "bars.css").read_text(encoding="utf-8"),
-    js=(_HERE / "bars.js").read_text(encoding="utf-8"),
-)
+_component = component("bars")
 
 
 def show(study: Study, keep: Keep, on_kept: Callable[[], None]) -> None:

@@ -11,7 +11,6 @@ const share = (part) => {
 const many = (n) => n.toLocaleString("en");
 const signedNumber = (v, digits) => (v < 0 ? "−" : "") + (v === 0 ? "0" : Math.abs(v).toPrecision(digits));
 const small = (v) => signedNumber(v, 3);
-const what = (place) => (place === "all" ? "All layers" : place);
 
 function put(parent, kind, text = "", name = "") {
   const made = document.createElement(kind);
@@ -33,6 +32,8 @@ function sharp(canvas) {
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".blade");
+  const say = voice(root, data);
+  const what = (place) => (place === "all" ? say("All layers") : place);
   const find = (name) => root.querySelector(name);
   const [bars, curve, line] = [find(".bars"), find(".curve"), find(".line")];
   const rgb = getComputedStyle(root).color.match(/\d+/g).map(Number);
@@ -66,11 +67,11 @@ export default function ({ data, parentElement, setStateValue }) {
     };
     const of = data.histograms[state.place].counts.reduce((a, b) => a + b, 0);
     const lost = 100 * (data.dense - now.magnitude);
-    const change = Math.abs(lost) < 0.05 ? "as with all weights" : `${Math.abs(lost).toFixed(1)} points ${lost > 0 ? "below" : "above"} dense`;
-    entry("Threshold", small(now.threshold), "smaller ones go, whatever their sign");
-    entry("Gone", share(now.gone / of), `${many(now.gone)} of ${many(of)}`);
-    entry("Right, smallest cut", share(now.magnitude), change);
-    entry("Right, as many at random", share(now.random), `mean of ${data.draws} draws`, "ghost");
+    const change = Math.abs(lost) < 0.05 ? say("as with all weights") : lost > 0 ? say("{n} points below dense", { n: lost.toFixed(1) }) : say("{n} points above dense", { n: (-lost).toFixed(1) });
+    entry(say("Threshold"), small(now.threshold), say("smaller ones go, whatever their sign"));
+    entry(say("Gone"), share(now.gone / of), say("{n} of {all}", { n: many(now.gone), all: many(of) }));
+    entry(say("Right, smallest cut"), share(now.magnitude), change);
+    entry(say("Right, as many at random"), share(now.random), say("mean of {n} draws", { n: data.draws }), "ghost");
   }
 
   function drawBars() {
@@ -126,7 +127,7 @@ export default function ({ data, parentElement, setStateValue }) {
       pen.fill();
     }
     const n = row().gone;
-    bars.setAttribute("aria-label", `Histogram of the weights of ${what(state.place)}. ${many(n)} lie between the two lines at ${small(at)} and would go.`);
+    bars.setAttribute("aria-label", say("Histogram of the weights of {layer}. {n} lie between the two lines at {at} and would go.", { layer: what(state.place), n: many(n), at: small(at) }));
   }
 
   function drawCurve() {
@@ -147,7 +148,7 @@ export default function ({ data, parentElement, setStateValue }) {
     }
     pen.textAlign = "center";
     for (const s of [0, 0.5, 1]) pen.fillText(`${100 * s}${SPACE}%`, Math.min(x(s), width - 20), height - 14);
-    pen.fillText("gone", x(0.75), height - 14);
+    pen.fillText(say("gone"), x(0.75), height - 14);
     const path = (name, colour, dash, wide, alpha) => {
       pen.strokeStyle = colour;
       pen.globalAlpha = alpha;
@@ -167,12 +168,12 @@ export default function ({ data, parentElement, setStateValue }) {
     path("magnitude", look.methods[0], [], 2.5, 1);
     pen.textAlign = "left";
     pen.fillStyle = look.methods[0];
-    pen.fillText("smallest first", x(0) + 6, y(data.dense) + 18);
+    pen.fillText(say("smallest first"), x(0) + 6, y(data.dense) + 18);
     const fallen = rows().find((one) => one.random < 0.55 * data.dense) ?? rows().at(-1);
     pen.textAlign = "right";
     pen.fillStyle = look.muted;
-    pen.fillText("at random", x(fallen.sparsity) - 12, y(fallen.random) + 14);
-    curve.setAttribute("aria-label", `Accuracy against the share gone. At ${share(row().sparsity)}: ${share(row().magnitude)} right, ${share(row().random)} at random.`);
+    pen.fillText(say("at random"), x(fallen.sparsity) - 12, y(fallen.random) + 14);
+    curve.setAttribute("aria-label", say("Accuracy against the share gone. At {gone}: {right} right, {random} at random.", { gone: share(row().sparsity), right: share(row().magnitude), random: share(row().random) }));
   }
 
   function near() {
@@ -185,13 +186,13 @@ export default function ({ data, parentElement, setStateValue }) {
       for (const [value, layer, ...at] of found) {
         const cell = put(put(body, "tr"), "td");
         put(cell, name === "goes" ? "s" : "b", signedNumber(value, 5));
-        const where = at.length === 2 ? `row ${at[0]}, column ${at[1]}` : `at ${at.join(", ")}`;
+        const where = at.length === 2 ? say("row {row}, column {column}", { row: at[0], column: at[1] }) : say("at {place}", { place: at.join(", ") });
         put(cell, "small", `${layer}, ${where}`);
       }
-      if (!found.length) put(put(put(body, "tr"), "td"), "small", "none");
+      if (!found.length) put(put(put(body, "tr"), "td"), "small", say("none"));
     };
-    side("goes", "would go", row().near.goes);
-    side("stays", "would stay", row().near.stays);
+    side("goes", say("would go"), row().near.goes);
+    side("stays", say("would stay"), row().near.stays);
   }
 
   const list = find(".layers");
@@ -214,8 +215,8 @@ export default function ({ data, parentElement, setStateValue }) {
     box.classList.toggle("still", !cut);
     words.replaceChildren();
     words.className = left ? "" : "empty";
-    put(words, "b", left ? layer.name : `✕ ${layer.name} is empty`);
-    put(words, "span", `${many(left)} of ${many(layer.units)} left`);
+    put(words, "b", left ? layer.name : say("✕ {layer} is empty", { layer: layer.name }));
+    put(words, "span", say("{n} of {all} left", { n: many(left), all: many(layer.units) }));
     bar.style.width = `${(100 * left) / layer.units}%`;
     const pen = canvas.getContext("2d");
     const image = pen.createImageData(canvas.width, canvas.height);
@@ -225,13 +226,13 @@ export default function ({ data, parentElement, setStateValue }) {
       image.data.set([r, g, b, 255], 4 * i);
     });
     pen.putImageData(image, 0, 0);
-    canvas.setAttribute("aria-label", `Weights of ${layer.name}; ${many(left)} of ${many(layer.units)} are left.`);
+    canvas.setAttribute("aria-label", say("Weights of {layer}; {n} of {all} are left.", { layer: layer.name, n: many(left), all: many(layer.units) }));
   }
 
   function draw() {
     if (!root.clientWidth) return;
     line.value = String(state.stop);
-    line.setAttribute("aria-valuetext", `${small(row().threshold)}: ${share(row().sparsity)} gone, ${share(row().magnitude)} right`);
+    line.setAttribute("aria-valuetext", say("{threshold}: {gone} gone, {right} right", { threshold: small(row().threshold), gone: share(row().sparsity), right: share(row().magnitude) }));
     for (const button of find(".where").children) {
       const on = button.dataset.place === state.place;
       button.setAttribute("aria-checked", String(on));
@@ -274,8 +275,7 @@ export default function ({ data, parentElement, setStateValue }) {
     };
   });
   find(".key").textContent =
-    "Between the lines: would go. Dashed: what as many random cuts would leave. " +
-    "A bar's height is the root of its count, so that the few large weights are seen too.";
+    say("Between the lines: would go. Dashed: what as many random cuts would leave. A bar's height is the root of its count, so that the few large weights are seen too.");
 
   line.oninput = () => {
     state.stop = Number(line.value);

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from pages.ui.browser import component
 from prunelab.figures import PALETTES
 from prunelab.scissors import ALL, Scissors
 
 KEY = "blade"
 START = 36  # where the line stands at first: 90 % of the weights, over the edge of the cliff
-_HERE = Path(__file__).parent
-_component = st.components.v2.component(
-    "prunelab_blade",
-    html=(_HERE / "blade.html").read_text(encoding="utf-8"),
-    css=(_HERE / "blade.css").read_text(encoding="utf-8"),
-    js=(_HERE / "blade.js").read_text(encoding="utf-8"),
-)
+_component = component("blade")
 
 
 def at(found: Scissors) -> tuple[str, int]:

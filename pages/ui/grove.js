@@ -59,6 +59,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   kept.set(root, state);
   if (state.tree !== data.tree) Object.assign(state, { zoom: 1, focus: 0, tree: data.tree, levels: 0 });
 
+  const say = voice(root, data);
   const rgb = getComputedStyle(root).color.match(/\d+/g).map(Number);
   const dark = rgb[0] + rgb[1] + rgb[2] > 380;
   root.classList.toggle("dark", dark);
@@ -71,16 +72,15 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
   function words(node) {
     const share = `${Math.round(100 * data.share[node])} % ${data.classes[data.label[node]]}`;
-    const head = `<b>${data.question[node] || "Leaf"}</b> · ${data.rows[node].toLocaleString("en")} examples, ${share}`;
-    if (!data.question[node]) return `${head}. A leaf of the full tree.`;
-    const saves = (n, part) => `${n} ${part} error${Math.abs(n) === 1 ? "" : "s"}`;
-    const more = data.more[node];
-    const extra = `${more} more ${more === 1 ? "leaf" : "leaves"}`;
-    const gain = `saves ${saves(data.saved[node], "training")} and ${saves(data.held[node], "validation")} with ${extra} (α ${data.alpha[node]})`;
-    if (data.asks) return `${head}. What is below ${gain}. <b>Click asks why it ${splits(node) ? "stays" : "goes"}.</b>`;
-    if (splits(node)) return `${head}. What is below ${gain}. <b>Click cuts it.</b>`;
-    if (data.there[node]) return `${head}. Its split was cut; it ${gain}. <b>Click brings it back.</b>`;
-    return `${head}. It was cut off. <b>Click grows the tree down to it.</b>`;
+    const told = { asked: data.question[node] || say("Leaf"), n: data.rows[node].toLocaleString("en"), share };
+    const head = say("<b>{asked}</b> · {n} examples, {share}.", told);
+    if (!data.question[node]) return `${head} ${say("A leaf of the full tree.")}`;
+    const [training, validation, leaves] = [data.saved[node], data.held[node], data.more[node]];
+    const gain = say("What is below saves {training} training errors and {validation} validation errors with {leaves} more leaves (α {alpha}).", { training, validation, leaves, alpha: data.alpha[node] });
+    if (data.asks) return `${head} ${gain} <b>${splits(node) ? say("Click asks why it stays.") : say("Click asks why it goes.")}</b>`;
+    if (splits(node)) return `${head} ${gain} <b>${say("Click cuts it.")}</b>`;
+    if (data.there[node]) return `${head} ${say("Its split was cut.")} ${gain} <b>${say("Click brings it back.")}</b>`;
+    return `${head} ${say("It was cut off.")} <b>${say("Click grows the tree down to it.")}</b>`;
   }
 
   const escape = (text) => text.replace(/[&<>]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[c]);
@@ -209,11 +209,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
     legend.append(item);
   };
   if (!many) data.names.forEach((name, i) => entry(name, colours[i]));
-  entry(many ? "square: a leaf with its answer, circle: a question" : "square: leaf, circle: question");
+  entry(many ? say("square: a leaf with its answer, circle: a question") : say("square: leaf, circle: question"));
   if (data.note) entry(data.note);
 
-  const does = data.asks ? "Click a split to ask why it stays or goes." : "Click a split to cut it, a cut one to bring it back.";
-  about.innerHTML = `Point at a node to read it. ${does} Line width: how many examples pass. Below the levels shown, +n are leaves folded away.`;
+  const does = data.asks ? say("Click a split to ask why it stays or goes.") : say("Click a split to cut it, a cut one to bring it back.");
+  about.textContent = say("Point at a node to read it. {does} Line width: how many examples pass. Below the levels shown, +n are leaves folded away.", { does });
   const zoom = (factor) => {
     const middle = (view.scrollLeft + view.clientWidth / 2) / view.scrollWidth;
     state.zoom = factor ? Math.min(Math.max(1, state.zoom * factor), Math.max(1, (110 * place.slots) / view.clientWidth)) : 1;
@@ -226,7 +226,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   for (const most of [0, ...LEVELS.filter((n) => n < deepest || n === state.levels)]) {
     const option = document.createElement("option");
     option.value = most;
-    option.textContent = most || "all";
+    option.textContent = most || say("all");
     option.selected = most === state.levels;
     select.append(option);
   }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
+from pages.ui.browser import component
 from pages.ui.cuts import Place
 from prunelab.figures import PALETTES
 from prunelab.speech import _
@@ -18,13 +18,7 @@ from prunelab.treelab import Grown, Seen, gains
 
 KEY = "grove"
 MOST = 900  # nodes that are drawn; the rest are told as a number
-_HERE = Path(__file__).parent
-_component = st.components.v2.component(
-    "prunelab_grove",
-    html=(_HERE / "grove.html").read_text(encoding="utf-8"),
-    css=(_HERE / "grove.css").read_text(encoding="utf-8"),
-    js=(_HERE / "grove.js").read_text(encoding="utf-8"),
-)
+_component = component("grove")
 
 
 def picture(

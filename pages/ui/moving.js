@@ -1,5 +1,6 @@
 export default function ({ data, parentElement }) {
   const root = parentElement.querySelector(".moving");
+  const say = voice(root, data);
   const [weights, curve] = root.querySelectorAll("canvas");
   const slider = root.querySelector(".slider");
   const play = root.querySelector(".play");
@@ -78,7 +79,7 @@ export default function ({ data, parentElement }) {
       const end = points[points.length - 1];
       pen.fillText(name, x(end[0]) + 6, Math.min(height - 4, Math.max(12, y(end[1]) + 4)));
     };
-    if (data.random.length) line(data.random, look.muted, [5, 4], "random", share);
+    if (data.random.length) line(data.random, look.muted, [5, 4], say("random"), share);
     line(data.curve, look.accent, [], data.method.slice(0, 10), share);
     pen.fillStyle = look.accent;
     pen.beginPath();
@@ -90,8 +91,8 @@ export default function ({ data, parentElement }) {
     const look = dark() ? data.dark : data.light;
     drawWeights(look);
     drawCurve(look);
-    root.querySelector(".gone").textContent = `${(100 * share).toFixed(0)} % of the weights gone`;
-    root.querySelector(".right").textContent = `≈ ${(100 * at(data.curve, share)).toFixed(1)} % right`;
+    root.querySelector(".gone").textContent = say("{share} % of the weights gone", { share: (100 * share).toFixed(0) });
+    root.querySelector(".right").textContent = say("≈ {share} % right", { share: (100 * at(data.curve, share)).toFixed(1) });
     slider.value = String(Math.round(1000 * share));
     play.textContent = playing ? "❚❚" : "▶";
   }

@@ -5,25 +5,18 @@ A plain component: one canvas for the weights, one for the curve, a slider; no b
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import streamlit as st
 from numpy.typing import NDArray
 
+from pages.ui.browser import component
 from prunelab.examples import Example
 from prunelab.figures.look import PALETTES, is_baseline
 from prunelab.figures.matrix import image
 from prunelab.figures.means import lines, points
 
-_HERE = Path(__file__).parent
-_component = st.components.v2.component(
-    "prunelab_moving",
-    html=(_HERE / "moving.html").read_text(encoding="utf-8"),
-    css=(_HERE / "moving.css").read_text(encoding="utf-8"),
-    js=(_HERE / "moving.js").read_text(encoding="utf-8"),
-)
+_component = component("moving")
 
 
 def picture(weight: NDArray[Any], example: Example) -> None:

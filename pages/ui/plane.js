@@ -21,6 +21,7 @@ function nice(low, high) {
 
 export default function ({ data, parentElement }) {
   const root = parentElement.querySelector(".plane");
+  const say = voice(root, data);
   const canvas = root.querySelector("canvas");
   const rgb = getComputedStyle(root).color.match(/\d+/g).map(Number);
   const dark = rgb[0] + rgb[1] + rgb[2] > 380;
@@ -117,12 +118,12 @@ export default function ({ data, parentElement }) {
       pen.fill();
     }),
   );
-  entry("hollow: trained on", (pen) => {
+  entry(say("hollow: trained on"), (pen) => {
     pen.strokeStyle = look.muted;
     mark(pen, 0, 7, 7, 3.6);
     pen.stroke();
   });
-  entry("ring: a validation row told wrong", (pen) => {
+  entry(say("ring: a validation row told wrong"), (pen) => {
     pen.strokeStyle = look.ink;
     pen.lineWidth = 1.8;
     mark(pen, 0, 7, 7, 5.5);

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import streamlit as st
 
+from pages.ui.browser import component
 from pages.ui.cuts import Place
 from prunelab.figures import PALETTES
 from prunelab.figures.plane import answers, plane_title
@@ -15,14 +14,8 @@ from prunelab.speech import _
 from prunelab.treelab import Grown, Seen
 from prunelab.treelab.grown import Dots
 
-_HERE = Path(__file__).parent
 _DIGITS = np.array(list("0123456789abcdefghijklmnopqrstuvwxyz"))
-_component = st.components.v2.component(
-    "prunelab_plane",
-    html=(_HERE / "plane.html").read_text(encoding="utf-8"),
-    css=(_HERE / "plane.css").read_text(encoding="utf-8"),
-    js=(_HERE / "plane.js").read_text(encoding="utf-8"),
-)
+_component = component("plane")
 
 
 def picture(tree: Grown, found: Seen, place: Place) -> None:

@@ -9,14 +9,18 @@ function make(kind, attributes, parent) {
   return node;
 }
 
-function words(layer, step) {
+function words(layer, step, say) {
   const share = (x) => `${Math.round(100 * x)} %`;
+  const told = {
+    layer: layer.name, theta: share(layer.theta), gamma: share(layer.gamma), rest: share(1 - layer.gamma),
+    stay: layer.stay.filter((s) => s).length, all: layer.stay.length,
+  };
   return [
-    `<b>${layer.name}, what arrives.</b> Circles on the left are inputs; the larger, the more arrives there.`,
-    `<b>${layer.name}, handing on.</b> Every input divides what it has among its links: ${share(layer.theta)} of it by the size of the weight, the rest evenly.`,
-    `<b>${layer.name}, adding up.</b> Circles on the right are neurons; each is as large as all that came in.`,
-    `<b>${layer.name}, and how active.</b> ${share(layer.gamma)} of a neuron's rank is what came in, ${share(1 - layer.gamma)} how strongly it answers on real text.`,
-    `<b>${layer.name}, the lowest go.</b> ${layer.stay.filter((s) => s).length} of the ${layer.stay.length} neurons drawn stay, the others fade.`,
+    say("<b>{layer}, what arrives.</b> Circles on the left are inputs; the larger, the more arrives there.", told),
+    say("<b>{layer}, handing on.</b> Every input divides what it has among its links: {theta} of it by the size of the weight, the rest evenly.", told),
+    say("<b>{layer}, adding up.</b> Circles on the right are neurons; each is as large as all that came in.", told),
+    say("<b>{layer}, and how active.</b> {gamma} of a neuron's rank is what came in, {rest} how strongly it answers on real text.", told),
+    say("<b>{layer}, the lowest go.</b> {stay} of the {all} neurons drawn stay, the others fade.", told),
   ][step];
 }
 
@@ -26,6 +30,7 @@ export default function ({ data, parentElement }) {
   const [play, back, next] = [".play", ".back", ".next"].map((s) => root.querySelector(s));
   const rgb = getComputedStyle(root).color.match(/\d+/g).map(Number);
   const look = rgb[0] + rgb[1] + rgb[2] > 380 ? data.dark : data.light;
+  const say = voice(root, data);
   const total = data.layers.length * STEPS;
   let now = Math.min(Number(slider.value), total - 1);
   let timer = 0;
@@ -35,9 +40,9 @@ export default function ({ data, parentElement }) {
     const [layer, step] = [data.layers[Math.floor(now / STEPS)], now % STEPS];
     const [wide, tall] = [svg.clientWidth || 700, svg.clientHeight || 470];
     svg.setAttribute("viewBox", `0 0 ${wide} ${tall}`);
-    svg.setAttribute("aria-label", words(layer, step).replace(/<[^>]*>/g, ""));
+    svg.setAttribute("aria-label", words(layer, step, say).replace(/<[^>]*>/g, ""));
     svg.replaceChildren();
-    said.innerHTML = words(layer, step);
+    said.innerHTML = words(layer, step, say);
     const y = (i, n) => 26 + ((tall - 34) * (i + 0.5)) / n;
     const [left, right] = [Math.max(64, wide * 0.16), wide - Math.max(64, wide * 0.16)];
     const [many, few] = [layer.rank.length, layer.incoming.length];
@@ -55,14 +60,14 @@ export default function ({ data, parentElement }) {
     layer.rank.forEach((_, j) => {
       const gone = step === 4 && !layer.stay[j];
       const dot = make("circle", { cx: right, cy: y(j, many), r: values ? radius(values[j], values, many) : 2.5, fill: gone ? "none" : values ? look.accent : look.faint, stroke: gone ? look.muted : "none" }, svg);
-      make("title", {}, dot).textContent = `neuron ${layer.neurons[j]}: rank ${(100 * layer.rank[j]).toFixed(2)} %, active ${(100 * layer.active[j]).toFixed(2)} %`;
+      make("title", {}, dot).textContent = say("neuron {n}: rank {rank} %, active {active} %", { n: layer.neurons[j], rank: (100 * layer.rank[j]).toFixed(2), active: (100 * layer.active[j]).toFixed(2) });
       if (step === 4 && layer.places[j] <= 3) make("text", { x: right + 18, y: y(j, many) + 4 }, svg).textContent = `${layer.places[j]}.`;
     });
     make("text", { x: left, y: 14, "text-anchor": "middle" }, svg).textContent = layer.few;
     make("text", { x: right, y: 14, "text-anchor": "middle" }, svg).textContent = layer.many;
     slider.value = now;
-    slider.setAttribute("aria-valuetext", `step ${now + 1} of ${total}`);
-    play.textContent = timer ? "Pause" : "Play";
+    slider.setAttribute("aria-valuetext", say("step {n} of {all}", { n: now + 1, all: total }));
+    play.textContent = timer ? say("Pause") : say("Play");
   }
 
   function go(to) {

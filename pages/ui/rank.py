@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 from numpy.typing import NDArray
 
+from pages.ui.browser import component
 from prunelab import talk
 from prunelab.figures import PALETTES
 from prunelab.talk import Mlp, Ranked
 
 NEURONS, INPUTS = 24, 16  # that are drawn of a layer
-_HERE = Path(__file__).parent
-_component = st.components.v2.component(
-    "prunelab_rank",
-    html=(_HERE / "rank.html").read_text(encoding="utf-8"),
-    css=(_HERE / "rank.css").read_text(encoding="utf-8"),
-    js=(_HERE / "rank.js").read_text(encoding="utf-8"),
-)
+_component = component("rank")
 
 
 def picture(mlps: Sequence[Mlp], *, gamma: float, theta: float, sparsity: float) -> pd.DataFrame:

@@ -14,6 +14,7 @@ function make(kind, parent, attributes = {}, text = "") {
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".sketch");
+  const say = voice(root, data);
   const svg = root.querySelector("svg");
   const rgb = getComputedStyle(root).color.match(/\d+/g).map(Number);
   root.classList.toggle("dark", rgb[0] + rgb[1] + rgb[2] > 380);
@@ -49,7 +50,7 @@ export default function ({ data, parentElement, setStateValue }) {
     if (start.length) make("line", svg, { class: "dense", x1: box.left, x2: x(last), y1: y(data.dense), y2: y(data.dense) });
     make("text", svg, { x: box.left, y: box.top + box.high + 20, "text-anchor": "middle" }, "0");
     data.stops.forEach((s, i) => make("text", svg, { x: x(i), y: box.top + box.high + 20, "text-anchor": "middle" }, `${Number((100 * s).toPrecision(3))}${step() > 44 ? `${SPACE}%` : ""}`));
-    make("text", svg, { x: box.left + wide() / 2, y: HIGH - 10, "text-anchor": "middle" }, "Share removed");
+    make("text", svg, { x: box.left + wide() / 2, y: HIGH - 10, "text-anchor": "middle" }, say("Share removed"));
   }
 
   function reveal() {
@@ -62,13 +63,13 @@ export default function ({ data, parentElement, setStateValue }) {
     state.revealed = data.of;
     make("path", svg, { class: `line truth${fresh}`, pathLength: 1, d: path([...start, ...points]) });
     const end = points.at(-1);
-    make("text", svg, { class: "named of-truth", x: x(end[0]) + 10, y: y(end[1]) + 4 }, "truth");
+    make("text", svg, { class: "named of-truth", x: x(end[0]) + 10, y: y(end[1]) + 4 }, say("truth"));
     return end[1];
   }
 
   function handle(i) {
     const value = state.dots[i];
-    const words = { role: "slider", "aria-label": `Accuracy with ${100 * data.stops[i]} % removed`, "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": value, "aria-valuetext": `${value} %`, "aria-orientation": "vertical", "aria-disabled": frozen };
+    const words = { role: "slider", "aria-label": say("Accuracy with {share} % removed", { share: 100 * data.stops[i] }), "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": value, "aria-valuetext": `${value} %`, "aria-orientation": "vertical", "aria-disabled": frozen };
     const group = make("g", svg, { class: "handle", tabindex: frozen ? -1 : 0, ...words });
     make("circle", group, { class: "halo", cx: x(i), cy: y(value / 100), r: frozen ? 0 : 16 });
     make("circle", group, { class: "dot", cx: x(i), cy: y(value / 100), r: 7 });

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from pages.ui.browser import component
 from prunelab.figures import accuracy, percent
 from prunelab.prediction import STOPS, Question
 from prunelab.sketches import is_sketch
@@ -15,13 +15,7 @@ from prunelab.speech import _
 
 KEY = "sketch"
 FIRST = (50,) * len(STOPS)  # neither hope nor fear
-_HERE = Path(__file__).parent
-_component = st.components.v2.component(
-    "prunelab_sketch",
-    html=(_HERE / "sketch.html").read_text(encoding="utf-8"),
-    css=(_HERE / "sketch.css").read_text(encoding="utf-8"),
-    js=(_HERE / "sketch.js").read_text(encoding="utf-8"),
-)
+_component = component("sketch")
 
 
 def dots() -> list[int] | None:

@@ -1,11 +1,12 @@
 export default function ({ data, parentElement }) {
   const table = parentElement.querySelector(".taken");
+  const say = voice(table, data);
   const size = data.classes.length;
   table.classList.toggle("small", size > 6);
 
   return listen(table, data, (found) => {
     table.replaceChildren();
-    put(table, "caption", "Validation rows: true class down, answer across");
+    put(table, "caption", say("Validation rows: true class down, answer across"));
     const head = put(put(table, "thead"), "tr");
     put(head, "td");
     for (const name of data.classes) put(head, "th", name, { scope: "col" });

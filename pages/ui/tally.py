@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import streamlit as st
-
+from pages.ui.browser import component
 from pages.ui.cuts import Chosen
 from prunelab.figures import count
 from prunelab.figures.leaves import Scores, frame
-from prunelab.speech import _, many
+from prunelab.speech import _, many, mark
 from prunelab.treelab import Grown
 
-_HERE = Path(__file__).parent
-
-
-def _component(name: str) -> Any:
-    texts = {kind: (_HERE / f"{name}.{kind}").read_text("utf-8") for kind in ("html", "css", "js")}
-    texts["js"] = (_HERE / "listen.js").read_text("utf-8") + texts["js"]
-    return st.components.v2.component(f"prunelab_{name}", **texts)
-
-
-_tally, _taken, _ring = map(_component, ("tally", "taken", "ring"))
+_tally, _taken, _ring = (component(name, follows=True) for name in ("tally", "taken", "ring"))
 
 
 def numbers(tree: Grown, chosen: Chosen, scores: Scores) -> None:
@@ -63,5 +52,5 @@ def _found(chosen: Chosen) -> dict[str, Any]:
 def _label(tree: Grown, chosen: Chosen) -> str:
     """What the rule's parameter is; sizes without a rule have none."""
     rule = chosen.place.rule
-    label = tree.paths[rule].label if rule in tree.paths else "depth"
+    label = _(tree.paths[rule].label if rule in tree.paths else mark("depth"))
     return label[:1].upper() + label[1:]
