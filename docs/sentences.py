@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 PLACES = {  # of the text among the arguments of a call
     "phrase": 0, "mark": 0, "tell": 0, "warn": 0, "work": 1, "respond": 1, "freeze": 1,
-    "unknown": 0, "_known": 0, "answer": 2, "arrays": 2, "order": 4,
+    "unknown": 0, "_known": 0, "answer": 2, "arrays": 2, "order": 4, "command": 3,
 }  # fmt: skip
 NAMED = ("message", "reason", "advice")  # texts of events
 EVENTS = ("Warned", "Failed", "Cancelled", "State")

@@ -14,6 +14,7 @@ from prunelab import store_commands
 from prunelab.cli import command, fields, spec_flags
 from prunelab.harmless import csv, line
 from prunelab.spec import SpecError
+from prunelab.speech import _, anew
 
 SHELVES = ("methods", "models", "datasets")
 FILTERS = ("data", "model", "method")
@@ -31,47 +32,52 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(error)
         return 1
     except KeyboardInterrupt:
-        print("prunelab: stopped", file=sys.stderr)
+        print("prunelab:", _("stopped"), file=sys.stderr)
         return 130
 
 
 def parser() -> argparse.ArgumentParser:
     """All commands and their flags."""
     top = argparse.ArgumentParser(
-        prog="prunelab", description="See, measure and argue about pruning."
+        prog="prunelab", description=_("See, measure and argue about pruning.")
     )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     one = command(commands, "list", _list, "what there is to choose from")
     one.add_argument("what", choices=SHELVES)
-    one.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    one.add_argument("--json", action="store_true", help=_("print one JSON object, nothing else"))
     one = command(commands, "run", _run, "one run, here and now")
     spec_flags(one)
-    one.add_argument("--out", type=Path, metavar="DIR", help="also copy the model's files there")
+    one.add_argument("--out", type=Path, metavar="DIR", help=_("also copy the model's files there"))
     one = command(commands, "sweep", _sweep, "every combination of comma lists, and random")
     spec_flags(one, lists=True)
-    one.add_argument("--out", type=Path, metavar="DIR", help="write the table and the figure there")
-    one.add_argument("--one-by-one", action="store_true", help="train no networks together")
+    one.add_argument(
+        "--out", type=Path, metavar="DIR", help=_("write the table and the figure there")
+    )
+    one.add_argument("--one-by-one", action="store_true", help=_("train no networks together"))
     _stored_commands(commands)
     one = command(commands, "check", _check, "the laws on a method file of your own")
     one.add_argument("file", type=Path)
-    one.add_argument("--model", help="only on this model; otherwise on every small one it fits")
+    one.add_argument("--model", help=_("only on this model; otherwise on every small one it fits"))
     one = command(commands, "docs", _docs, "write the generated tables of README.md anew")
-    one.add_argument("--check", action="store_true", help="change nothing; 1 if they are stale")
+    one.add_argument("--check", action="store_true", help=_("change nothing; 1 if they are stale"))
     one = command(commands, "app", _app, "the app in a browser, and all it needs")
-    one.add_argument("--port", type=int, help="8501, or the next that is free")
-    one.add_argument("--headless", action="store_true", help="do not open a browser")
+    one.add_argument("--port", type=int, help=_("8501, or the next that is free"))
+    one.add_argument("--headless", action="store_true", help=_("do not open a browser"))
     one = command(commands, "doctor", _doctor, "what is installed, and whether all of it works")
-    one.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
-    store_commands.add(commands.add_parser("store", help="look after the stored runs"))
+    one.add_argument("--json", action="store_true", help=_("print one JSON object, nothing else"))
+    store_commands.add(commands.add_parser("store", help=_("look after the stored runs")))
     return top
 
 
 def _stored_commands(commands: Any) -> None:
     """What there is to do with runs that have ended."""
     one = command(commands, "show", _show, "a stored run, or the card of a method")
-    one.add_argument("key", help="the name of a run, as run and the app print it, or of a method")
-    one.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    one.add_argument(
+        "key", help=_("the name of a run, as run and the app print it, or of a method")
+    )
+    one.add_argument("--json", action="store_true", help=_("print one JSON object, nothing else"))
     one = command(commands, "export", _export, "a stored run as files to take along")
+<<<<<<< HEAD
     one.add_argument("key", help="its name, as run and the app print it")
     one.add_argument("to", type=Path, metavar="DEST", help="a new folder, or a new file: x.zip")
     one.add_argument("--no-onnx", action="store_true", help="leave model.onnx out")
@@ -80,24 +86,32 @@ def _stored_commands(commands: Any) -> None:
     )
     one.add_argument("--batch", type=int, default=1, help="examples at a time it is tried with; 1")
     one.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+=======
+    one.add_argument("key", help=_("its name, as run and the app print it"))
+    one.add_argument("to", type=Path, metavar="DEST", help=_("a new folder, or a new file: x.zip"))
+    one.add_argument("--no-onnx", action="store_true", help=_("leave model.onnx out"))
+    one.add_argument("--json", action="store_true", help=_("print one JSON object, nothing else"))
+>>>>>>> 7a2835d (The command line says its help and errors in the language of the environment)
     one = command(commands, "balance", _balance, "the largest sparsity one can afford")
     spec_flags(one)
-    one.add_argument("--tolerate", type=float, required=True, metavar="POINTS", help="of accuracy")
-    one.add_argument("--seeds", type=int, default=3, help="of each sparsity; 3")
-    one.add_argument("--steps", type=int, default=6, help="how often the range is halved; 6")
+    one.add_argument(
+        "--tolerate", type=float, required=True, metavar="POINTS", help=_("of accuracy")
+    )
+    one.add_argument("--seeds", type=int, default=3, help=_("of each sparsity; 3"))
+    one.add_argument("--steps", type=int, default=6, help=_("how often the range is halved; 6"))
     one = command(commands, "referee", _referee, "grade stored runs as a comparison, A to F")
     _runs_flags(one)
-    one.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    one.add_argument("--json", action="store_true", help=_("print one JSON object, nothing else"))
     one = command(commands, "track", _track, "write stored runs for MLflow or TensorBoard to show")
-    one.add_argument("to", metavar="TOOL", help="mlflow or tensorboard")
-    one.add_argument("into", type=Path, metavar="DIR", help="a folder")
+    one.add_argument("to", metavar="TOOL", help=_("mlflow or tensorboard"))
+    one.add_argument("into", type=Path, metavar="DIR", help=_("a folder"))
     _runs_flags(one)
 
 
 def _runs_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("keys", nargs="*", metavar="KEY", help="runs; otherwise all that fit")
+    parser.add_argument("keys", nargs="*", metavar="KEY", help=_("runs; otherwise all that fit"))
     for name in FILTERS:
-        parser.add_argument(f"--{name}", help=f"only runs of this {name}")
+        parser.add_argument(f"--{name}", help=_("only runs of this {name}", name=name))
 
 
 def _list(given: argparse.Namespace) -> int:
@@ -176,7 +190,7 @@ def _balance(given: argparse.Namespace) -> int:
     from prunelab.searching import balance
 
     chosen = {k: v for k, v in fields(given).items() if k not in ("sparsity", "seed", "layers")}
-    found, _ = balance(
+    found, _runs = balance(
         tolerated=given.tolerate / 100, seed=range(given.seeds), steps=given.steps,
         progress=not given.quiet, **chosen,
     )  # fmt: skip
@@ -240,7 +254,7 @@ def _app(given: argparse.Namespace) -> int:
 
 def _say(error: Exception) -> None:
     """Why nothing came of it; what a file's name brought along cannot control the terminal."""
-    print("prunelab:", "\n".join(map(line, str(error).split("\n"))), file=sys.stderr)
+    print("prunelab:", "\n".join(map(line, anew(str(error)).split("\n"))), file=sys.stderr)
 
 
 def _doctor(given: argparse.Namespace) -> int:
@@ -270,7 +284,7 @@ def _print(result: Any, as_json: bool) -> None:
 def plain(result: Any) -> Any:
     """A result as strict JSON: what is not a finite number becomes null."""
     text = json.dumps(result.to_json())
-    return json.loads(text, parse_constant=lambda _: None)
+    return json.loads(text, parse_constant=lambda _constant: None)
 
 
 if __name__ == "__main__":

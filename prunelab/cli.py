@@ -13,32 +13,33 @@ from prunelab.knobs import parse
 from prunelab.own import apart
 from prunelab.presets import PRESETS
 from prunelab.spec import RunSpec, Scalar, SpecError, unknown
+from prunelab.speech import _, mark
 
 FIELDS: dict[str, tuple[Any, str]] = {
-    "data": (str, "a data set, or a file: .csv, .parquet or .npz"),
-    "model": (str, "a model; prunelab list models"),
-    "method": (str, "a method; prunelab list methods"),
-    "sparsity": (float, "share of the prunable units to remove, 0 <= s < 1"),
-    "scope": (str, "global, uniform, uniform-plus, er, erk or lamp"),
-    "floor": (int, "keep at least so many units of every layer"),
-    "budget": (str, "what the sparsity is a share of: params, macs, bytes or latency"),
-    "round-to": (int, "keep a multiple of so many units in every layer"),
-    "recover": (str, "none, finetune, rewind or reinit"),
-    "seed": (int, "of everything random"),
-    "epochs": (int, "of the dense training"),
-    "recover-epochs": (int, "of the training after pruning"),
-    "lr": (float, "learning rate"),
-    "batch-size": (int, "examples a step"),
-    "optimizer": (str, "sgd or adam"),
-    "examples-method": (str, "prune the training examples first, by this method"),
-    "examples-sparsity": (float, "share of the examples to remove first, 0 <= s < 1"),
+    "data": (str, mark("a data set, or a file: .csv, .parquet or .npz")),
+    "model": (str, mark("a model; prunelab list models")),
+    "method": (str, mark("a method; prunelab list methods")),
+    "sparsity": (float, mark("share of the prunable units to remove, 0 <= s < 1")),
+    "scope": (str, mark("global, uniform, uniform-plus, er, erk or lamp")),
+    "floor": (int, mark("keep at least so many units of every layer")),
+    "budget": (str, mark("what the sparsity is a share of: params, macs, bytes or latency")),
+    "round-to": (int, mark("keep a multiple of so many units in every layer")),
+    "recover": (str, mark("none, finetune, rewind or reinit")),
+    "seed": (int, mark("of everything random")),
+    "epochs": (int, mark("of the dense training")),
+    "recover-epochs": (int, mark("of the training after pruning")),
+    "lr": (float, mark("learning rate")),
+    "batch-size": (int, mark("examples a step")),
+    "optimizer": (str, mark("sgd or adam")),
+    "examples-method": (str, mark("prune the training examples first, by this method")),
+    "examples-sparsity": (float, mark("share of the examples to remove first, 0 <= s < 1")),
 }
 READERS = {".csv": "table", ".parquet": "table", ".npz": "arrays"}
 
 
 def command(commands: Any, name: str, function: Any, line: str) -> argparse.ArgumentParser:
     """Add a command that calls a function with what was given."""
-    made: argparse.ArgumentParser = commands.add_parser(name, help=line, description=line)
+    made: argparse.ArgumentParser = commands.add_parser(name, help=_(line), description=_(line))
     made.set_defaults(command=function)
     return made
 
@@ -47,18 +48,21 @@ def spec_flags(parser: argparse.ArgumentParser, *, lists: bool = False) -> None:
     """Add the flags of a spec; with ``lists`` each takes several values, with commas between."""
     for name, (kind, line) in FIELDS.items():
         shown = kind.__name__.upper() + (",..." if lists else "")
-        parser.add_argument(f"--{name}", type=str if lists else kind, metavar=shown, help=line)
+        parser.add_argument(f"--{name}", type=str if lists else kind, metavar=shown, help=_(line))
     if lists:
-        line = f"a comparison with a name, instead of --method: {', '.join(PRESETS)}"
+        names = ", ".join(PRESETS)
+        line = _("a comparison with a name, instead of --method: {names}", names=names)
         parser.add_argument("--preset", default="", metavar="NAME", help=line)
     pair: dict[str, Any] = {"action": "append", "default": [], "metavar": "NAME=VALUE"}
-    parser.add_argument("--knob", help="a setting of the method, the model or the data", **pair)
-    parser.add_argument("--layer", help="the sparsity of one layer; replaces --sparsity", **pair)
-    parser.add_argument("--target", help="the column to predict, of a file of your own")
-    parser.add_argument("--weights", help="trained weights of your own: .safetensors or .skops")
-    parser.add_argument("--again", action="store_true", help="run even what is stored already")
-    parser.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument("--knob", help=_("a setting of the method, the model or the data"), **pair)
+    parser.add_argument("--layer", help=_("the sparsity of one layer; replaces --sparsity"), **pair)
+    parser.add_argument("--target", help=_("the column to predict, of a file of your own"))
+    parser.add_argument("--weights", help=_("trained weights of your own: .safetensors or .skops"))
+    parser.add_argument("--again", action="store_true", help=_("run even what is stored already"))
+    parser.add_argument(
+        "--json", action="store_true", help=_("print one JSON object, nothing else")
+    )
+    parser.add_argument("--quiet", action="store_true", help=_("no progress bar"))
 
 
 def fields(given: argparse.Namespace, *, lists: bool = False) -> dict[str, Any]:
@@ -68,7 +72,7 @@ def fields(given: argparse.Namespace, *, lists: bool = False) -> dict[str, Any]:
         SpecError: a value that cannot be read, or a knob nobody has.
     """
     chosen: dict[str, Any] = {}
-    for name, (kind, _) in FIELDS.items():
+    for name, (kind, _line) in FIELDS.items():
         value = getattr(given, name.replace("-", "_"))
         if value is not None:
             chosen[name.replace("-", "_")] = _several(name, kind, value) if lists else value

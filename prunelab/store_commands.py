@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from prunelab.cli import command
+from prunelab.speech import _
 
 
 def add(top: argparse.ArgumentParser) -> None:
@@ -14,9 +15,9 @@ def add(top: argparse.ArgumentParser) -> None:
 
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     one = command(commands, "vacuum", _vacuum, "remove what no run needs any more")
-    line = "dense models that nobody used for so long go"
+    line = _("dense models that nobody used for so long go")
     one.add_argument("--days", type=float, default=DENSE_DAYS, help=f"{line}; {DENSE_DAYS:g}")
-    line = "so many MB of dense models stay"
+    line = _("so many MB of dense models stay")
     one.add_argument("--megabytes", type=float, default=DENSE_MEGABYTES, help=line)
     command(commands, "pause", _pause, "hold the queue: what runs goes on, nothing begins")
     command(commands, "resume", _resume, "let the queue go on")
@@ -31,7 +32,10 @@ def _vacuum(given: argparse.Namespace) -> int:
     from prunelab.store import Store
 
     gone = operations.vacuum(Store(), days=given.days, megabytes=given.megabytes)
-    print(f"{gone.folders} folders and {gone.dense} dense models went: {gone.bytes:,} bytes")
+    print(_(
+        "{folders} folders and {dense} dense models went: {bytes:,} bytes",
+        folders=gone.folders, dense=gone.dense, bytes=gone.bytes,
+    ))  # fmt: skip
     return 0
 
 
@@ -39,7 +43,7 @@ def _pause(given: argparse.Namespace) -> int:
     from prunelab.store import Store
 
     Store().pause()
-    print("The queue is paused.")
+    print(_("The queue is paused."))
     return 0
 
 
@@ -47,7 +51,7 @@ def _resume(given: argparse.Namespace) -> int:
     from prunelab import engine
     from prunelab.store import Store
 
-    print(f"The queue goes on; {engine.resume(Store())} waiting.")
+    print(_("The queue goes on; {n} waiting.", n=engine.resume(Store())))
     return 0
 
 
@@ -56,7 +60,10 @@ def _save(given: argparse.Namespace) -> int:
     from prunelab.store import Store
 
     moved = backup.save(Store(), given.file)
-    print(f"{moved.runs} runs written to {given.file}; {moved.left} that have not ended left out")
+    print(_(
+        "{runs} runs written to {file}; {left} that have not ended left out",
+        runs=moved.runs, file=given.file, left=moved.left,
+    ))  # fmt: skip
     return 0
 
 
@@ -65,5 +72,5 @@ def _load(given: argparse.Namespace) -> int:
     from prunelab.store import Store
 
     moved = backup.load(Store(), given.file)
-    print(f"{moved.runs} runs added; {moved.left} were there already")
+    print(_("{runs} runs added; {left} were there already", runs=moved.runs, left=moved.left))
     return 0

@@ -16,6 +16,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
 from prunelab import speech
+from prunelab.__main__ import main
 
 
 def translated(*pairs):
@@ -78,6 +79,17 @@ def test_a_finished_sentence_is_said_anew_and_what_stands_in_it(monkeypatch):
 def test_a_finished_sentence_stays_in_english_where_there_is_no_other_language():
     told = "The run needs 12 epochs; the limit is 3."
     assert speech.anew(told) == told
+
+
+def test_the_command_line_speaks_the_language_of_the_environment(monkeypatch, capsys):
+    tongue.speak(monkeypatch)
+    with pytest.raises(SystemExit):
+        main(["run", "--help"])
+    assert "--sparsity FLOAT" in (told := capsys.readouterr().out)
+    assert "⟦no progress bar⟧" in told
+    assert "⟦learning rate⟧" in told
+    assert main(["run", "--sparsity", "2"]) == 2
+    assert capsys.readouterr().err.startswith("prunelab: ⟦sparsity must be at least 0")
 
 
 def test_each_sentence_of_the_library_is_found_again(monkeypatch):
