@@ -77,21 +77,14 @@ def _stored_commands(commands: Any) -> None:
     )
     one.add_argument("--json", action="store_true", help=_("print one JSON object, nothing else"))
     one = command(commands, "export", _export, "a stored run as files to take along")
-<<<<<<< HEAD
-    one.add_argument("key", help="its name, as run and the app print it")
-    one.add_argument("to", type=Path, metavar="DEST", help="a new folder, or a new file: x.zip")
-    one.add_argument("--no-onnx", action="store_true", help="leave model.onnx out")
-    one.add_argument(
-        "--form", choices=["all", "fastest"], default="all", help="fastest: tried here"
-    )
-    one.add_argument("--batch", type=int, default=1, help="examples at a time it is tried with; 1")
-    one.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
-=======
     one.add_argument("key", help=_("its name, as run and the app print it"))
     one.add_argument("to", type=Path, metavar="DEST", help=_("a new folder, or a new file: x.zip"))
     one.add_argument("--no-onnx", action="store_true", help=_("leave model.onnx out"))
+    forms = ["all", "fastest"]
+    one.add_argument("--form", choices=forms, default="all", help=_("fastest: tried here"))
+    tried = _("examples at a time it is tried with; 1")
+    one.add_argument("--batch", type=int, default=1, help=tried)
     one.add_argument("--json", action="store_true", help=_("print one JSON object, nothing else"))
->>>>>>> 7a2835d (The command line says its help and errors in the language of the environment)
     one = command(commands, "balance", _balance, "the largest sparsity one can afford")
     spec_flags(one)
     one.add_argument(
