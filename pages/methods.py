@@ -91,8 +91,6 @@ def _method(known: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> No
         if opened:
             card.method(name, entry)
             _knobs(entry)
-    with _unfolds(_("Worked example"), f"worked-open-{name}") as opened:
-        if opened:
             card.worked(name)
     st.page_link(
         shell.page("lab"), label=_("Try it"), icon=":material/science:",

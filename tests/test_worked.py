@@ -280,7 +280,7 @@ def test_the_text_of_a_card_comes_in_parts():
 @pytest.mark.parametrize("name", ["magnitude", "mdl"])
 def test_the_card_opens_its_example(name, store, monkeypatch):  # noqa: F811
     monkeypatch.setattr(cards, "worked", lambda: EXAMPLES)
-    app = show("methods", monkeypatch, **{f"worked-open-{name}": "true"})
+    app = show("methods", monkeypatch, **{f"how-open-{name}": "true"})
     assert not app.error
     assert bool(specs(app)) == (name == "magnitude")
     said = " ".join(m.value for m in app.markdown)

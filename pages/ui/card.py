@@ -26,6 +26,7 @@ def method(name: str, entry: Mapping[str, Any]) -> None:
 
 def worked(name: str) -> None:
     """The worked example: every number from the method's own run on a tiny model."""
+    st.markdown(_("**Worked example**"))
     with st.spinner(_("Working it through, a few seconds the first time")):
         example = desk.worked().get(name, {"why": _("This method is new; load the page again.")})
     if "why" in example:

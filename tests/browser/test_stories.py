@@ -16,7 +16,7 @@ from prunelab.spec import RunSpec
 SPEC = RunSpec(epochs=6, recover_epochs=3)
 LONG = RunSpec(epochs=900, seed=1)
 WHY = "lab?run=example&view=Layers&unit=fc1.12.30"
-CARD = "methods?find-methods=snip&worked-open-snip=true"
+CARD = "methods?find-methods=snip&how-open-snip=true"
 PAGES = (
     *("", "lab", "lab?run=example", "forecast", "schedules", "sweep", "compare", "runs"),
     *("scissors", "predict", "predict?room=axe1"),
@@ -178,7 +178,7 @@ def test_a_run_can_be_watched_and_cancelled(page, server):
 def test_a_card_works_its_method_through(page):
     page.goto("/methods?find-methods=synflow")
     ready(page)
-    page.get_by_text("Worked example").click()
+    page.get_by_text("How it works").click()
     finding = page.get_by_text(re.compile(r"synflow keeps \d+ of the 16 weights of this layer"))
     expect(finding).to_be_visible(timeout=120_000)
     expect(page.get_by_text("Sparsity 0.5 removes ⌊0.5 · 28 + ½⌋ = 14 of 28")).to_be_visible()
