@@ -79,13 +79,15 @@ export default function ({ data, parentElement, setStateValue }) {
       if (by === undefined || frozen) return;
       event.preventDefault();
       set(i, state.dots[i] + by);
-      svg.querySelectorAll(".handle")[i].focus();
       told();
     };
   }
 
+  const handles = () => [...svg.querySelectorAll(".handle")];
+
   function draw() {
     if (!svg.clientWidth) return;
+    const held = handles().indexOf(root.getRootNode().activeElement);  // drawn anew, it keeps the keys
     svg.replaceChildren();
     svg.setAttribute("aria-label", data.alt);
     frame();
@@ -97,6 +99,7 @@ export default function ({ data, parentElement, setStateValue }) {
     const close = end !== null && Math.abs(end - at) < 0.06;
     make("text", svg, { class: "named of-mine", x: x(last) + 18, y: y(at) + (close ? (at > end ? -12 : 22) : 4) }, "you");
     state.dots.forEach((_, i) => handle(i));
+    handles()[held]?.focus({ preventScroll: true });
     root.dataset.dots = state.dots.join(".");
   }
 
