@@ -9,8 +9,6 @@ Memory is what each way adds at its peak to a process of its own that holds the 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import resource
 import statistics
 import sys
 import time
@@ -19,6 +17,7 @@ from collections.abc import Callable, Sequence
 import psutil
 import torch
 from claims import Claim, in_turns
+from resident import asked, most
 from torch import Tensor, nn
 from torch.nn.utils import prune as peer
 
@@ -91,33 +90,30 @@ WAYS: dict[str, Callable[[nn.Sequential], Masks]] = {
 NEEDED = {"torch.nn.utils.prune": 64, "kthvalue": 24}
 
 
-def extra(name: str, millions: int, dtype: torch.dtype) -> float:
-    """Bytes of memory a way adds at its peak, per weight."""
-    net = model(millions, dtype)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    result = WAYS[name](net)
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    del result
-    return (after - before) * (1 if sys.platform == "darwin" else 1024) / units(net)
+def extra(name: str, millions: int, dtype: torch.dtype) -> int:
+    """Bytes of memory a way adds at its peak, masks included."""
+    small, net = model(8, dtype), model(millions, dtype)
+    WAYS[name](small)  # loads what is loaded once
+    return most(lambda: WAYS[name](net))
 
 
 def claims(rounds: int) -> list[Claim]:
     """Sizes and dtypes, each beside one peer, as far as the memory of this machine goes."""
-    asked = [
+    wanted = [
         (100, "float32", "torch.nn.utils.prune", 40),
         (400, "float32", "kthvalue", 10),
         (30, "bfloat16", "kthvalue", 10),
     ]
     free = psutil.virtual_memory().available
-    fitting = [one for one in asked if one[0] * 10**6 * NEEDED[one[2]] < free]
-    for millions, dtype, *_ in (one for one in asked if one not in fitting):
+    fitting = [one for one in wanted if one[0] * 10**6 * NEEDED[one[2]] < free]
+    for millions, dtype, *_ in (one for one in wanted if one not in fitting):
         print(f"Left out: {millions} M weights of {dtype}; memory is short.", file=sys.stderr)
     return [_claim(*one, rounds) for one in fitting]
 
 
 def _claim(millions: int, dtype: str, other: str, goal: float, rounds: int) -> Claim:
     kind = getattr(torch, dtype)
-    memory = weighed(["ours", other], millions, kind)
+    memory = weighed(["ours", other], millions, dtype)
     net = model(millions, kind)
     masks, others = ours(net), WAYS[other](net)
     same = all(torch.equal(others[name], masks[name]) for name in others)
@@ -133,11 +129,10 @@ def _claim(millions: int, dtype: str, other: str, goal: float, rounds: int) -> C
     return Claim(f"global mask over {millions} M weights, {dtype}", other, goal, ratios, note)
 
 
-def weighed(ways: Sequence[str], millions: int, dtype: torch.dtype) -> dict[str, float]:
+def weighed(ways: Sequence[str], millions: int, dtype: str) -> dict[str, float]:
     """The extra bytes of each way per weight, each in a process of its own."""
-    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        jobs = [(name, millions, dtype) for name in ways]
-        return dict(zip(ways, pool.starmap(extra, jobs, chunksize=1), strict=True))
+    there = -(-millions * 10**6 // SIDE**2) * SIDE**2
+    return {name: asked(__file__, name, str(millions), dtype) / there for name in ways}
 
 
 def main() -> None:
@@ -147,12 +142,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--without", nargs="*", default=[], help="ways to leave out")
-    asked = parser.parse_args()
+    words = ("WAY", "MILLIONS", "DTYPE")
+    parser.add_argument("--extra", nargs=3, metavar=words, help="only its memory, in bytes")
+    given = parser.parse_args()
     torch.set_num_threads(1)
-    dtype = getattr(torch, asked.dtype)
-    ways = {name: way for name, way in WAYS.items() if name not in asked.without}
-    memory = weighed(list(ways), asked.millions, dtype)
-    net = model(asked.millions, dtype)
+    if given.extra:
+        name, millions, kind = given.extra
+        print(extra(name, int(millions), getattr(torch, kind)))
+        return
+    dtype = getattr(torch, given.dtype)
+    ways = {name: way for name, way in WAYS.items() if name not in given.without}
+    memory = weighed(list(ways), given.millions, given.dtype)
+    net = model(given.millions, dtype)
     found = {name: way(net) for name, way in ways.items()}
     counts = {name: sum(int(m.sum()) for m in masks.values()) for name, masks in found.items()}
     equal = {
@@ -161,19 +162,25 @@ def main() -> None:
     }
     del found
     seconds: dict[str, list[float]] = {name: [] for name in [*ways, "one pass"]}
-    for _ in range(asked.rounds):
+    for _ in range(given.rounds):
         for name, way in {**ways, "one pass": one_pass}.items():
             start = time.perf_counter()
             way(net)
             seconds[name].append(time.perf_counter() - start)
-    print(f"{units(net):,} weights of {asked.dtype}, {kept(net):,} stay, 1 thread\n")
+    print(f"{units(net):,} weights of {given.dtype}, {kept(net):,} stay, 1 thread\n")
     print("| way | seconds (median) | × ours | extra bytes a weight | kept | the same masks |")
     print("| --- | --- | --- | --- | --- | --- |")
     for name, times in seconds.items():
-        ratios = sorted(t / o for t, o in zip(times, seconds["ours"], strict=True))
-        spread = f"{statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"
         tail = f"{memory[name]:.2f} | {counts[name]:,} | {equal[name]}" if name in ways else "| | "
-        print(f"| {name} | {statistics.median(times):.3f} | {spread} | {tail} |")
+        print(f"| {name} | {_spread(times, seconds['ours'])} | {tail} |")
+
+
+def _spread(times: Sequence[float], own: Sequence[float]) -> str:
+    ratios = sorted(t / o for t, o in zip(times, own, strict=True))
+    return (
+        f"{statistics.median(times):.3f} | "
+        f"{statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"
+    )
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils import prune as peer
 
+from prunelab import ranking
 from prunelab.masks import SCOPES, allocate, highest, removed, select
 from prunelab.stepwise import exponential
 
@@ -197,8 +198,10 @@ def test_refusals(call, message):
         call(scores_of(LENET))
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.int64])
-def test_searching_and_sorting_find_the_same_cut(monkeypatch, dtype):
+@pytest.mark.parametrize("sample", [8, 100, 1 << 18])  # with few of them the cut is elsewhere
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64, torch.int64])
+def test_searching_and_sorting_find_the_same_cut(monkeypatch, dtype, sample):
+    monkeypatch.setattr("prunelab.ranking.SAMPLE", sample)
     generator = torch.Generator().manual_seed(4)
     drawn = torch.randint(-50, 50, (3, 400), generator=generator).to(dtype)
     scores = {"a": drawn[0], "b": drawn[1].reshape(20, 20), "c": drawn[2] * 1000}
@@ -215,6 +218,30 @@ def test_searching_and_sorting_find_the_same_cut(monkeypatch, dtype):
         assert all(torch.equal(searched[n], joined[n]) for n in scores)
         by_layer = select(scores, {n: int(m.sum()) for n, m in joined.items()})
         assert all(torch.equal(by_layer[n], joined[n]) for n in scores)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([8, 64, 4096]), st.sampled_from([1, 3, 1000]))
+def test_a_sample_changes_nothing_also_within_what_is_left(seed, sample, levels):
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.randint(-levels, levels + 1, (3, 500), generator=generator) / 7
+    scores, left = dict(zip("abc", drawn, strict=True)), drawn < 0.8 * levels / 7
+    within = dict(zip("abc", left, strict=True))
+    keep = int(torch.randint(0, int(left.sum()) + 1, (), generator=generator))
+    joined = highest(scores, keep, within)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"SMALL": 0, "PIECE": 64, "SAMPLE": sample}.items():
+            patch.setattr(ranking, name, value)
+        searched = highest(scores, keep, within)
+    assert sum(int(m.sum()) for m in joined.values()) == keep
+    assert all(torch.equal(searched[n], joined[n]) for n in scores)
+
+
+def test_infinite_scores_are_found_by_the_sample_s_pass(monkeypatch):
+    monkeypatch.setattr(ranking, "SMALL", 0)
+    for wrong in (float("nan"), float("inf"), float("-inf")):
+        scores = {"a": torch.randn(100), "b": torch.cat([torch.randn(50), torch.tensor([wrong])])}
+        with pytest.raises(ValueError, match="scores of b must be finite"):
+            highest(scores, 70)
 
 
 def test_exponential_rounds_are_those_of_the_paper():
