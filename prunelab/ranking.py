@@ -13,9 +13,11 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 SMALL = 1 << 19  # units that are partly sorted together: where joining them costs little
@@ -157,9 +159,15 @@ def _partition(parts: Parts, keep: int, dtype: torch.dtype) -> tuple[float, int]
     joined = torch.cat(found).cpu() if found else torch.empty(0)
     if not joined.numel():
         return float("inf"), 0
-    place = max(0, joined.numel() - keep)
-    value = float(np.partition(joined.numpy(), place)[place])  # 20 times as fast as kthvalue
-    higher, level = int((joined > value).count_nonzero()), int((joined == value).count_nonzero())
+    return _placed(joined.numpy(), 0, keep)
+
+
+def _placed(among: NDArray[Any], higher: int, keep: int) -> tuple[float, int]:
+    """The cut by partial sorting of some scores, where so many others are above all of them."""
+    place = max(0, len(among) - (keep - higher))
+    value = float(np.partition(among, place)[place])  # 20 times as fast as torch's kthvalue
+    higher += int(np.count_nonzero(among > value))
+    level = int(np.count_nonzero(among == value))
     return value, ALL if higher + level <= keep else keep - higher
 
 
@@ -210,11 +218,7 @@ def _narrow(parts: Parts, keep: int, low: float, high: float) -> tuple[float, in
     among = np.concatenate(found)
     if not 0 < keep - higher <= len(among):
         return None
-    place = len(among) - (keep - higher)
-    value = float(np.partition(among, place)[place])
-    higher += int(np.count_nonzero(among > value))
-    level = int(np.count_nonzero(among == value))
-    return value, ALL if higher + level <= keep else keep - higher
+    return _placed(among, higher, keep)
 
 
 def _search(parts: Parts, keep: int, dtype: torch.dtype) -> tuple[float, int]:
