@@ -27,7 +27,7 @@ from sqlalchemy import (
     event,
 )
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from prunelab import migrations
@@ -309,9 +309,9 @@ _KNOWN = {
 
 
 def _explain(error: SQLAlchemyError, url: URL) -> str:
-    where = url.database if (file := url.get_backend_name() == "sqlite") else url.render_as_string()
-    said = str(error.orig) if isinstance(error, DBAPIError) else str(error)
-    if any(s in said for s in ("readonly", "disk I/O")) and file and _full(Path(where or "")):
+    file = url.database if url.get_backend_name() == "sqlite" else None
+    where, said = file or url.render_as_string(), str(getattr(error, "orig", None) or error)
+    if file and any(s in said for s in ("readonly", "disk I/O")) and _full(Path(file)):
         said = "disk is full"
     if known := next((text for sign, text in _KNOWN.items() if sign in said), ""):
         return known.format(where=where)
