@@ -3,8 +3,9 @@
 python benchmarks/structured_latency.py [--write]
 
 One thread. An interval is that of the median ratio by order statistics, 95 %. Where there is batch
-normalisation, also with it folded into the convolutions of both. The last column is the ratio
-with 2 % of the filters: pruning hardly gets further, as every operation is still there.
+normalisation, also with it folded into the convolutions of both; and all of them also as
+onnxruntime runs what ``prunelab export --form onnx`` writes. The last column is the ratio with
+2 % of the filters: pruning hardly gets further, as every operation is still there.
 """
 
 from __future__ import annotations
@@ -12,18 +13,23 @@ from __future__ import annotations
 import math
 import statistics
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 from written import put, table
 
+from prunelab import onnx_file
 from prunelab.experiment import prune
+from prunelab.fastest import session
 from prunelab.registry import MODELS
 
 PAIRS, CALLS = 60, 5
+Answer = Callable[[Tensor], Tensor]
 CASES = (("lenet-5", (1, 28, 28)), ("resnet-narrow", (1, 28, 28)), ("resnet-20", (3, 32, 32)))
 
 
@@ -36,9 +42,11 @@ def main() -> None:
         net = MODELS[name].function(shape, 10).eval()
         small = prune(net, "l1-filter", 0.5, torch.randn(2, *shape), scope="uniform").eval()
         last = prune(net, "l1-filter", 0.98, torch.randn(2, *shape), scope="uniform").eval()
-        trios = {name: (net, small, last)}
+        made = (net, small, last)
+        trios: dict[str, Sequence[Answer]] = {name: made}
         if any(isinstance(layer, nn.BatchNorm2d) for layer in net.modules()):
-            trios[f"{name}, folded"] = (fuse(net), fuse(small), fuse(last))
+            trios[f"{name}, folded"] = [fuse(one) for one in made]
+        trios[f"{name}, onnxruntime"] = [as_onnx(one, torch.randn(2, *shape)) for one in made]
         for title, trio in trios.items():
             for batch in (1, 64):
                 rows.append(line(title, trio, torch.randn(batch, *shape)))
@@ -49,7 +57,14 @@ def main() -> None:
         put("structured.md", "latency", table(columns, rows))
 
 
-def line(name: str, nets: Sequence[nn.Module], x: torch.Tensor) -> list[str]:
+def as_onnx(net: nn.Module, x: Tensor) -> Answer:
+    """What onnxruntime computes with the network, written as a file and read again."""
+    with tempfile.TemporaryDirectory() as folder:
+        onnx_file.write(net, x, Path(folder) / "net.onnx")
+        return session(Path(folder) / "net.onnx")
+
+
+def line(name: str, nets: Sequence[Answer], x: Tensor) -> list[str]:
     """All in turn, one row of the table."""
     turns = []
     for number in range(PAIRS + 3):
@@ -65,7 +80,7 @@ def line(name: str, nets: Sequence[nn.Module], x: torch.Tensor) -> list[str]:
     return [name, str(len(x)), f"{dense:.2f}", f"{less:.2f}", faster, most]
 
 
-def timed(net: nn.Module, x: torch.Tensor) -> float:
+def timed(net: Answer, x: Tensor) -> float:
     """Seconds of a call, the mean of a few."""
     with torch.inference_mode():
         start = time.perf_counter()
