@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-CHUNK = 2**18  # numbers that are worked on at once: they fit a processor's cache
+CHUNK = 2**16  # numbers that are worked on at once: in float64 they fit a core's own cache
 EPS = torch.finfo(torch.float32).eps
 TINY = 1e-60  # of squares: below it the tolerance is no normal number in float32
 
