@@ -33,7 +33,7 @@ def blank(mask: Tensor, *tensors: Tensor) -> None:
 
     By the bits of the numbers: what ``masked_fill_`` does, at a tenth of its time.
     """
-    keep = mask.to(INTEGERS[tensors[0].element_size()]).neg_()
+    keep = mask.to(tensors[0].device, INTEGERS[tensors[0].element_size()]).neg_()
     for values in tensors:
         values.view(keep.dtype).bitwise_and_(keep)
 

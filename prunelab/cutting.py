@@ -85,7 +85,8 @@ def compute(ordered: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
 
 def _bench(spec: RunSpec, tell: Tell) -> Bench:
     job, random = prepare(spec), prepare(replace(spec, method="random"))
-    net = trained(job, lambda words, share: tell(words, share * TRAINING)).eval()
+    net = trained(job, lambda words, share: tell(words, share * TRAINING))
+    net = net.cpu().eval()  # pictures of weights; and nested masks are quick on the processor
     scores = score(job.method, job.unit, net, job.parts, spec)
     weights = {name: w.detach() for name, w in prunable(net).items()}
     draws = tuple(

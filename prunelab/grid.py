@@ -8,7 +8,7 @@ computed once, and so is each weight of a first layer whose masks are nested.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -124,23 +124,30 @@ def _right(net: nn.Module, part: Part, covers: Sequence[Mapping[str, Tensor]]) -
 
     at_once = vmap(functools.partial(_answers, net), in_dims=(0, None)) if values else in_turn
     try:
-        return _shares(at_once, values, part, len(covers))
+        return _shares(at_once, values, _batches(net, part), len(covers))
     except RuntimeError:  # a network whose operations cannot be stacked
-        return _shares(in_turn, values, part, len(covers))
+        return _shares(in_turn, values, _batches(net, part), len(covers))
+
+
+def _batches(net: nn.Module, part: Part) -> Iterator[tuple[Tensor, Tensor]]:
+    """The examples where the network is."""
+    device = next(net.parameters()).device
+    for at in range(0, len(part.y), BATCH):
+        x, y = (torch.from_numpy(a[at : at + BATCH]).to(device) for a in (part.x, part.y))
+        yield x, y
 
 
 def _shares(
     call: Callable[[Mapping[str, Tensor], Tensor], Tensor],
     values: Mapping[str, Tensor],
-    part: Part,
+    batches: Iterable[tuple[Tensor, Tensor]],
     covers: int,
 ) -> list[float]:
-    device = next((v.device for v in values.values()), torch.device("cpu"))
-    right = torch.zeros(covers, dtype=torch.int64, device=device)
-    for at in range(0, len(part.y), BATCH):
-        x, y = (torch.from_numpy(a[at : at + BATCH]).to(device) for a in (part.x, part.y))
-        right += (call(values, x).argmax(2) == y).flatten(1).sum(1)
-    return [int(n) / part.y.size for n in right]
+    right, every = torch.zeros(covers, dtype=torch.int64), 0
+    for x, y in batches:
+        right += (call(values, x).argmax(2) == y).flatten(1).sum(1).cpu()
+        every += y.numel()
+    return [int(n) / every for n in right]
 
 
 def _places(score: Tensor) -> Tensor:

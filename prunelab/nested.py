@@ -22,14 +22,18 @@ BATCH = 256
 
 
 def first(net: nn.Module) -> tuple[str, nn.Linear, nn.Sequential] | None:
-    """The linear layer that sees the data, with its name, and what follows; None if it is other."""
+    """The linear layer that sees the data, with its name, and what follows; None if it is other.
+
+    None too on a GPU: what is gained here is the processor's.
+    """
     if type(net) is not nn.Sequential or len(net) < 2:
         return None
     (_, flat), (name, layer), *after = zip(net._modules, net, strict=True)
     if type(flat) is not nn.Flatten or flat.start_dim != 1 or type(layer) is not nn.Linear:
         return None
     rest = nn.Sequential(OrderedDict(after))
-    return None if {*layer.parameters()} & {*rest.parameters()} else (name, layer, rest)
+    shared = {*layer.parameters()} & {*rest.parameters()}
+    return None if shared or layer.weight.device.type != "cpu" else (name, layer, rest)
 
 
 def entries(masks: Sequence[Tensor]) -> Tensor | None:

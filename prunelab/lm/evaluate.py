@@ -100,8 +100,9 @@ def tokens_per_second(models: dict[str, Any], ids: Tensor, rounds: int = 9) -> d
     """Median, lowest and highest speed of reading a batch (n, tokens), the models taking turns."""
     speeds: dict[str, list[float]] = {name: [] for name in models}
     for number, (name, model) in itertools.product(range(rounds + 1), models.items()):
+        there = ids.to(model.device)
         start = time.perf_counter()
-        model(input_ids=ids, use_cache=False)
+        model(input_ids=there, use_cache=False).logits[0, 0, 0].item()  # done, also on a GPU
         if number:  # the first one only warms up
             speeds[name].append(ids.numel() / (time.perf_counter() - start))
     ordered = {name: sorted(found) for name, found in speeds.items()}

@@ -69,7 +69,7 @@ def finetune(
     named = dict(model.named_parameters())
     optimizer, losses = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.0), []
     with _training(model):
-        for some in _batches(ids, batch, steps, seed):
+        for some in _batches(ids, batch, steps, seed, model.device):
             losses.append(_step(model, optimizer, some))
             with torch.no_grad():
                 for name, zero in sparse.items():
@@ -100,7 +100,7 @@ def movement(
     stays = {name: torch.ones_like(w, dtype=torch.bool) for name, w in whole.items()}
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.0)
     with _training(model):
-        for number, some in enumerate(_batches(ids, batch, steps, seed), start=1):
+        for number, some in enumerate(_batches(ids, batch, steps, seed, model.device), start=1):
             _step(model, optimizer, some, before=lambda: _moved(weights, whole, scores))
             share = sparsity * (1 - (1 - number / steps) ** 3)
             with torch.no_grad():
@@ -133,14 +133,16 @@ def _step(model: Any, optimizer: Any, ids: Tensor, before: Any = None) -> float:
     return loss.item()
 
 
-def _batches(ids: Tensor, batch: int, steps: int, seed: int) -> Iterator[Tensor]:
-    """Batches in an order of their own each time through."""
+def _batches(
+    ids: Tensor, batch: int, steps: int, seed: int, device: torch.device
+) -> Iterator[Tensor]:
+    """Batches where the model is, in an order of their own each time through."""
     chance, left = seeded(seed, "batches"), torch.zeros(0, dtype=torch.long)
     for _ in range(steps):
         if len(left) < min(batch, len(ids)):
             left = torch.randperm(len(ids), generator=chance)
         rows, left = left[:batch], left[batch:]
-        yield ids[rows]
+        yield ids[rows].to(device)
 
 
 class _training:

@@ -27,7 +27,7 @@ def _keep(net: nn.Module, data: object, mask: Mapping[str, Tensor]) -> nn.Module
     pruned = copy.deepcopy(net)
     with torch.no_grad():
         for name, weight in prunable(pruned).items():
-            weight.masked_fill_(~mask[name], 0.0)
+            weight.masked_fill_(~mask[name].to(weight.device), 0.0)
     return pruned
 
 
