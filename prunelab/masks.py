@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from prunelab.ranking import Masks, Scores, above, count, cut, like
+from prunelab.ranking import Masks, Scores, count, highest, like
 from prunelab.spec import SpecError
 
 __all__ = ["SCOPES", "Masks", "Scores", "allocate", "highest", "removed", "select"]
@@ -54,7 +54,7 @@ def allocate(
     keep = total - removed(sparsity, total)
     if keep < 1 <= total:
         raise SpecError(f"sparsity {sparsity} would remove all {total} units; keep at least one.")
-    room = {name: int(within[name].sum()) if within else size for name, size in sizes.items()}
+    room = {name: count(within[name]) if within else size for name, size in sizes.items()}
     if scope not in SCOPES:
         raise ValueError(f"scope must be one of {', '.join(SCOPES)}, got {scope!r}.")
     wanted = SCOPES[scope](scores, keep, within)
@@ -79,24 +79,13 @@ def select(
     Raises:
         ValueError: a NaN or infinite score, or more to keep than there is.
     """
-    masks = {}
+    masks: Masks = {}
     for name, score in like(scores).items():
-        alive = int(within[name].sum()) if within else score.numel()
+        alive = count(within[name]) if within else score.numel()
         if not 0 <= keep[name] <= alive:
             raise ValueError(f"{name} has {alive} units left, cannot keep {keep[name]}.")
-        value, ties = cut(scores, keep[name], within, only=name)
-        masks[name] = above(scores, name, value, ties, within)[0]
+        masks |= highest(scores, keep[name], within, only=name)
     return _whole(scores, masks, within) if whole_ties else masks
-
-
-def highest(scores: Scores, keep: int, within: Mapping[str, Tensor] | None = None) -> Masks:
-    """The mask of the ``keep`` highest scores over all groups together."""
-    value, ties = cut(scores, keep, within)
-    masks = {}
-    for name in scores:
-        masks[name], used = above(scores, name, value, ties, within)
-        ties -= used
-    return masks
 
 
 def _whole(scores: Scores, masks: Masks, within: Mapping[str, Tensor] | None) -> Masks:
@@ -117,13 +106,8 @@ def _by_layer(sizes: Mapping[str, int], layers: Mapping[str, float]) -> dict[str
 
 def _global(scores: Scores, keep: int, within: Mapping[str, Tensor] | None) -> dict[str, float]:
     """One ranking over all groups."""
-    value, ties = cut(scores, keep, within)
-    counts = {}
-    for name in scores:
-        higher, level = count(scores, name, value, within)
-        counts[name] = float(higher + min(ties, level))
-        ties -= min(ties, level)
-    return counts
+    masks = highest(scores, keep, within)
+    return {name: float(count(mask)) for name, mask in masks.items()}
 
 
 def _uniform(scores: Scores, keep: int, _: object) -> dict[str, float]:

@@ -1,16 +1,16 @@
-"""The score of the last unit that stays, over any number of tensors, without sorting or joining.
+"""The units of highest score over any number of tensors, without sorting or joining.
 
-A sample puts the cut between two scores; one pass counts what is above them and takes what is
-between, which holds the cut nearly always (Floyd and Rivest 1975). Where it does not, as with many
-ties, a radix search counts: the bits of floating-point numbers, read as integers, are in the order
-of the numbers; one pass counts the upper 16 bits and finds the bucket that holds the cut, the next
-looks only inside it. A piece of a tensor is read at a time, so little memory is used beside the
-mask.
+A sample puts the cut between two scores; one pass marks what is above them and holds what is
+between, which nearly always has the cut (Floyd and Rivest 1975) and is partly sorted. Where it has
+not, or is much, as with many ties, the cut is found by halving: floating-point numbers of one sign
+are in the order of their bits, so 32 or 64 counts of what is above a number are enough. A piece of
+a tensor is read at a time, so little memory is used beside the mask.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -20,16 +20,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-SMALL = 1 << 19  # units that are partly sorted together: where joining them costs little
-PIECE = 1 << 17  # units read at a time: what a processor's cache holds
-SAMPLE = 1 << 18  # units that are looked at first
+SMALL = 1 << 13  # units that are partly sorted together: too few for a sample
+PIECE = 1 << 18  # units read at a time: what a processor's cache holds
+SAMPLE = 1 << 18  # units that are looked at first,
+STEP = 16  # but of so many at most one
 APART = 4  # deviations of a share of the sample, to either side of the cut
-ALL = 1 << 62  # more than there can be
-FAST = {("cpu", torch.float32), ("cpu", torch.float64)}  # numpy compares ten times as fast
+HELD = 32  # of so many units at most one is held
 WIDE = (torch.float64, torch.int64, torch.int32)
+WHOLE = {torch.float32: torch.int32, torch.float64: torch.int64}  # of as many bits
 Scores = Mapping[str, Tensor]
 Masks = dict[str, Tensor]
-Parts = Mapping[str, Callable[[], Iterator[tuple[Tensor, Tensor | None]]]]
+Parts = Mapping[str, Callable[..., Iterator[tuple[Any, Any, Any]]]]
 
 
 class Each(Mapping[str, Tensor]):
@@ -57,213 +58,194 @@ def like(scores: Scores) -> Scores:
     return scores.tensors if isinstance(scores, Each) else scores
 
 
-def cut(
+def highest(
     scores: Scores, keep: int, within: Scores | None = None, only: str | None = None
-) -> tuple[float, int]:
-    """The score of the last unit that stays, and how many units of just that score stay.
+) -> Masks:
+    """The masks of the ``keep`` highest scores over all tensors together.
 
-    The number is ``ALL`` where every unit of that score stays.
+    Of equal scores those in earlier tensors stay, then those of lower index.
+
+    >>> highest({"a": torch.tensor([1.0, 3.0]), "b": torch.tensor([3.0])}, 1)
+    {'a': tensor([False,  True]), 'b': tensor([False])}
 
     Args:
         scores: any shapes and real dtypes; 64-bit integers count as float64.
+        keep: units to keep; all of them where there are fewer.
+        within: bool masks as the scores; units that are False do not stay.
         only: look at this tensor alone.
-        keep: units to keep over all tensors together; all of them where there are fewer.
-        within: bool masks as the scores; units that are False are not counted.
 
     Raises:
         ValueError: a NaN or infinite score.
     """
-    names = list(scores) if only is None else [only]
-    if keep <= 0 or not names:
-        return float("inf"), 0
-    wide = {like(scores)[name].dtype for name in names} & set(WIDE)
-    dtype = torch.float64 if wide else torch.float32
-    parts = {name: functools.partial(_pieces, scores, name, within) for name in names}
-    if sum(like(scores)[name].numel() for name in names) <= SMALL:
-        return _partition(parts, keep, dtype)
-    value, ties = _narrow(parts, keep, *_between(scores, names, keep, within)) or _search(
-        parts, keep, dtype
-    )
-    if value == 0:  # 0.0 and -0.0 differ in their bits and are one score
-        ties = keep - sum(count(scores, name, 0, within)[0] for name in names)
-    return value, ties
+    tensors = {n: s for n, s in like(scores).items() if only in (None, n)}
+    units = sum(count(within[n]) if within else s.numel() for n, s in tensors.items())
+    keep = min(keep, units)
+    if keep <= 0:
+        return {n: _empty(s).zero_() for n, s in tensors.items()}
+    dtype = torch.float64 if {s.dtype for s in tensors.values()} & set(WIDE) else torch.float32
+    parts = {n: functools.partial(_pieces, scores, n, within, dtype) for n in tensors}
+    masks = {n: _empty(s) for n, s in tensors.items()}
+    low, high = _between(parts, masks, keep / units)
+    if not _narrow(parts, masks, keep, low, high):
+        _mark(parts, masks, *_search(parts, keep, low, high, dtype))
+    return masks
 
 
-def above(
-    scores: Scores, name: str, value: float, ties: int, within: Scores | None = None
-) -> tuple[Tensor, int]:
-    """The mask of what is above a value and of up to ``ties`` units at it; and how many are at it.
-
-    Lower indices first; ``within`` as for ``cut``.
-    """
-    score = like(scores)[name]
-    mask = torch.empty(score.numel(), dtype=torch.bool, device=score.device)
-    used = at = 0
-    for part, there in _pieces(scores, name, within):
-        piece = mask[at : at + len(part)]
-        at += len(part)
-        if ties == ALL:
-            if (part.device.type, part.dtype) in FAST:
-                np.greater_equal(part.numpy(), value, out=piece.numpy())
-            else:
-                torch.ge(part, value, out=piece)
-            if there is not None:
-                piece &= there
-            continue
-        level = part == value
-        higher = part > value
-        if there is not None:
-            level &= there
-            higher &= there
-        met = int(level.count_nonzero())
-        if met > ties - used:
-            level[torch.nonzero(level).flatten()[ties - used :]] = False
-            met = ties - used
-        used += met
-        torch.logical_or(higher, level, out=piece)
-    return mask.reshape(score.shape), used
+def count(mask: Tensor) -> int:
+    """How many are True."""
+    library, plain = _plain(mask)
+    return int(library.count_nonzero(plain))
 
 
-def count(scores: Scores, name: str, value: float, within: Scores | None = None) -> tuple[int, int]:
-    """How many units are above a value, and how many are at it."""
-    higher = level = 0
-    for part, there in _pieces(scores, name, within):
-        more, same = part > value, part == value
-        higher += int((more if there is None else more & there).count_nonzero())
-        level += int((same if there is None else same & there).count_nonzero())
-    return higher, level
+def _empty(score: Tensor) -> Tensor:
+    """A mask like the scores, with nothing in it."""
+    if score.device.type == "cpu":  # numpy asks for huge pages: fewer faults at the first touch
+        return torch.from_numpy(np.empty(score.shape, dtype=bool))
+    return torch.empty(score.shape, dtype=torch.bool, device=score.device)
 
 
 def _pieces(
-    scores: Scores, name: str, within: Scores | None
-) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """The scores of a tensor piece by piece, flat, with the same pieces of ``within``."""
-    flat = like(scores)[name].detach().flatten()
-    there = within[name].flatten() if within else None
+    scores: Scores, name: str, within: Scores | None, dtype: torch.dtype, step: int = 1
+) -> Iterator[tuple[Any, Any, Any]]:
+    """The scores of a tensor piece by piece, flat, with the same pieces of ``within``.
+
+    Plain, after what works with them.
+    """
+    flat = like(scores)[name].detach().flatten()[::step]
     size = PIECE if flat.device.type == "cpu" else max(PIECE, flat.numel())
-    for at in range(0, flat.numel(), size):
-        part = flat[at : at + size]
-        if isinstance(scores, Each):
-            part = scores.function(part)
-        yield part, there[at : at + size] if there is not None else None
+    left = torch.split(within[name].flatten()[::step], size) if within else itertools.repeat(None)
+    for raw, there in zip(torch.split(flat, size), left, strict=False):
+        part = (scores.function(raw) if isinstance(scores, Each) else raw).to(dtype)
+        if not math.isfinite(part.sum()) and not torch.isfinite(part).all():
+            raise ValueError(f"The scores of {name} must be finite, got NaN or infinity.")
+        yield *_plain(part), None if there is None else _plain(there)[1]
 
 
-def _partition(parts: Parts, keep: int, dtype: torch.dtype) -> tuple[float, int]:
-    """The cut by partial sorting of all scores together."""
-    found = []
-    for name, pieces in parts.items():
-        for part, there in pieces():
-            if not torch.isfinite(part).all():
-                raise _endless(name)
-            found.append((part if there is None else part[there]).to(dtype))
-    joined = torch.cat(found).cpu() if found else torch.empty(0)
-    if not joined.numel():
-        return float("inf"), 0
-    return _placed(joined.numpy(), 0, keep)
-
-
-def _placed(among: NDArray[Any], higher: int, keep: int) -> tuple[float, int]:
-    """The cut by partial sorting of some scores, where so many others are above all of them."""
-    place = max(0, len(among) - (keep - higher))
-    value = float(np.partition(among, place)[place])  # 20 times as fast as torch's kthvalue
-    higher += int(np.count_nonzero(among > value))
-    level = int(np.count_nonzero(among == value))
-    return value, ALL if higher + level <= keep else keep - higher
-
-
-def _between(
-    scores: Scores, names: list[str], keep: int, within: Scores | None
-) -> tuple[float, float]:
-    """Two scores that the cut is between, as far as a sample can tell; all there are, if not."""
-    tensors = like(scores)
-    units = sum(tensors[name].numel() for name in names)
-    kinds = {(tensors[name].device.type, tensors[name].dtype) for name in names}
-    if len(kinds) > 1 or not kinds <= FAST:  # what is between is not between in another dtype
+def _between(parts: Parts, masks: Masks, share: float) -> tuple[float, float]:
+    """Two scores that the cut is between, as far as a sample can tell; all there are, if few."""
+    units = sum(mask.numel() for mask in masks.values())
+    if units <= SMALL:
         return -math.inf, math.inf
-    step, looked = max(1, units // SAMPLE), []
-    for name in names:
-        some = tensors[name].detach().flatten()[::step]
-        some = scores.function(some) if isinstance(scores, Each) else some
-        looked.append(
-            some.numpy() if within is None else some[within[name].flatten()[::step]].numpy()
-        )
+    step = max(STEP, units // SAMPLE) | 1  # odd, for most rows are of even length
+    looked = [
+        _home(score if there is None else score[there])
+        for pieces in parts.values()
+        for _, score, there in pieces(step=step)
+    ]
     found = np.concatenate(looked)
-    if not len(found):
-        return -math.inf, math.inf
-    if within:
-        units = sum(int(within[name].count_nonzero()) for name in names)
-    share = min(1.0, keep / max(1, units))
     apart = APART * math.sqrt(share * (1 - share) * len(found)) + 1
-    lower, upper = int((1 - share) * len(found) - apart), int((1 - share) * len(found) + apart)
-    places = [min(max(0, place), len(found) - 1) for place in (lower, upper)]
-    low, high = np.partition(found, places)[places]
+    lower, upper = (int((1 - share) * len(found) + far) for far in (-apart, apart))
+    places = [max(0, lower), min(upper, len(found) - 1)]
+    low, high = np.partition(found, places)[places] if len(found) else (-math.inf, math.inf)
     return (
         float(low) if lower >= 0 else -math.inf,
         float(high) if upper < len(found) else math.inf,
     )
 
 
-def _narrow(parts: Parts, keep: int, low: float, high: float) -> tuple[float, int] | None:
-    """The cut by partial sorting of what is between two scores; None where it is not there."""
-    if low == -math.inf:  # nothing would be left out
-        return None
-    higher, found = 0, []
-    for name, pieces in parts.items():
-        for part, there in pieces():
-            seen = part.numpy() if there is None else np.compress(there.numpy(), part.numpy())
-            if not math.isfinite(part.sum()) and not np.isfinite(seen).all():
-                raise _endless(name)
-            found.append(seen[(seen >= low) & (seen < high)])
-            higher += int(np.count_nonzero(seen >= high))
+def _narrow(parts: Parts, masks: Masks, keep: int, low: float, high: float) -> bool:
+    """Fill the masks where the cut is between two scores and not much else; tell whether it is."""
+    most = max(SMALL, SAMPLE, sum(mask.numel() for mask in masks.values()) // HELD)
+    near, found, left = [], [], keep
+    for piece, above, places, values in _split(parts, masks, low, high):
+        left -= above
+        most -= len(places)
+        if left <= 0 or most < 0:
+            return False
+        near.append((piece, places))
+        found.append(values)
     among = np.concatenate(found)
-    if not 0 < keep - higher <= len(among):
-        return None
-    return _placed(among, higher, keep)
+    if left > len(among):
+        return False
+    place = len(among) - left
+    value = np.partition(among, place)[place]  # 20 times as fast as torch's kthvalue
+    stay = among > value
+    stay[np.flatnonzero(among == value)[: left - np.count_nonzero(stay)]] = True
+    for piece, places in near:
+        mine, stay = stay[: len(places)], stay[len(places) :]
+        piece[places[mine]] = True
+    return True
 
 
-def _search(parts: Parts, keep: int, dtype: torch.dtype) -> tuple[float, int]:
-    """The cut by counting buckets, 16 bits a pass."""
-    wide = dtype == torch.float64
-    whole = torch.int64 if wide else torch.int32
-    width = 64 if wide else 32
-    prefix, left = 0, keep
-    for shift in range(width - 16, -1, -16):
-        first = shift == width - 16
-        counts = torch.zeros(1 << 16, dtype=torch.int64)
-        for name, pieces in parts.items():
-            for part, there in pieces():
-                bits = (part if there is None else part[there]).to(dtype).view(whole)
-                if not first:
-                    bits = bits[bits >> (shift + 16) == prefix]
-                digits = (bits >> shift).bitwise_and_(0xFFFF)
-                counts += torch.bincount(digits, minlength=1 << 16).cpu()
-            if first and _has_endless(counts, dtype):
-                raise _endless(name)
-        order = _ascending(prefix, first=first)
-        at_least = counts[order].flip(0).cumsum(0).flip(0)
-        left = min(left, int(at_least[0]))
-        place = int((at_least >= left).sum()) - 1
-        left -= int(at_least[place] - counts[order[place]])
-        digit = int(order[place])
-        prefix = digit - (digit >> 15 << 16) if first else prefix << 16 | digit
-    value = float(torch.tensor(prefix, dtype=whole).view(dtype))
-    return value, ALL if left == int(counts[order[place]]) else left
+def _mark(parts: Parts, masks: Masks, value: float, ties: int) -> None:
+    """Fill the masks with what is above a score and the first few at it."""
+    for piece, _, places, _ in _split(parts, masks, value, value):
+        piece[places[:ties]] = True
+        ties -= min(ties, len(places))
 
 
-def _ascending(prefix: int, *, first: bool) -> Tensor:
-    """The next 16 bits in the order of the numbers: below zero, larger bits are lower."""
-    digits = torch.arange(1 << 16)
-    half = 1 << 15
-    if first:
-        return torch.cat([digits[half:].flip(0), digits[:half]])
-    return digits.flip(0) if prefix < 0 else digits
+def _split(
+    parts: Parts, masks: Masks, low: float, high: float
+) -> Iterator[tuple[Any, int, Any, NDArray[Any]]]:
+    """Write what is above ``high`` into the masks, piece by piece, and find what is between.
+
+    Yields the piece of the mask, how many are above, and the places and scores of those between.
+    """
+    for name, pieces in parts.items():
+        flat, at = _plain(masks[name].view(-1))[1], 0
+        for library, score, there in pieces():
+            piece = flat[at : at + len(score)]
+            at += len(score)
+            library.greater(score, high, out=piece)
+            near = score >= low
+            near ^= piece
+            if there is not None:
+                near &= there
+                piece &= there
+            places = library.where(near)[0]
+            yield piece, int(library.count_nonzero(piece)), places, _home(score[places])
 
 
-def _has_endless(counts: Tensor, dtype: torch.dtype) -> bool:
-    """Whether a bucket of infinities and NaN holds anything: all ones in the exponent."""
-    half, many = 1 << 15, 1 << (4 if dtype == torch.float64 else 7)
-    return bool(counts[half - many : half].any() or counts[-many:].any())
+def _plain(tensor: Tensor) -> tuple[Any, Any]:
+    """What works with a tensor, and the tensor for it: numpy, which compares faster, or torch."""
+    return (np, tensor.numpy()) if tensor.device.type == "cpu" else (torch, tensor)
 
 
-def _endless(name: str) -> ValueError:
-    return ValueError(f"The scores of {name} must be finite, got NaN or infinity.")
+def _home(values: Any) -> NDArray[Any]:
+    """Plain values where numpy has them."""
+    return values if isinstance(values, np.ndarray) else values.cpu().numpy()
+
+
+def _search(
+    parts: Parts, keep: int, low: float, high: float, dtype: torch.dtype
+) -> tuple[float, int]:
+    """The score of the last that stays, and how many at it stay, by halving what it may be.
+
+    Where two scores are the bounds of a sample they are tried first.
+    """
+    ends = torch.finfo(dtype)
+    least, most = _place(ends.min, dtype), _place(ends.max, dtype)
+    guesses, ties = [_place(low, dtype) - 1, _place(high, dtype)], keep
+    while least < most:
+        guess = guesses.pop() if guesses else (least + most) // 2
+        guess = min(max(guess, least), most - 1)
+        higher = _higher(parts, _number(guess, dtype))
+        if higher < keep:
+            most, ties = guess, keep - higher
+        else:
+            least = guess + 1
+    return _number(least, dtype), ties
+
+
+def _higher(parts: Parts, value: float) -> int:
+    """How many scores are above a value."""
+    higher = 0
+    for pieces in parts.values():
+        for library, score, there in pieces():
+            more = score > value
+            if there is not None:
+                more &= there
+            higher += int(library.count_nonzero(more))
+    return higher
+
+
+def _place(number: float, dtype: torch.dtype) -> int:
+    """The place of a number in the order of all numbers of its dtype, counted from zero."""
+    bits = int(torch.tensor(abs(number), dtype=dtype).view(WHOLE[dtype]))
+    return bits if number >= 0 else -bits
+
+
+def _number(place: int, dtype: torch.dtype) -> float:
+    """The number at a place in that order."""
+    size = float(torch.tensor(abs(place), dtype=WHOLE[dtype]).view(dtype))
+    return size if place >= 0 else -size

@@ -236,6 +236,57 @@ def test_a_sample_changes_nothing_also_within_what_is_left(seed, sample, levels)
     assert all(torch.equal(searched[n], joined[n]) for n in scores)
 
 
+def by_sorting(scores, keep):
+    flat = torch.cat([score.double().flatten() for score in scores.values()])
+    stays = torch.zeros(len(flat), dtype=torch.bool)
+    stays[torch.argsort(flat, descending=True, stable=True)[:keep]] = True
+    parts = stays.split([score.numel() for score in scores.values()])
+    return {n: p.view(s.shape) for (n, s), p in zip(scores.items(), parts, strict=True)}
+
+
+def in_small(monkeypatch, search):
+    for name, value in {"SMALL": 0, "PIECE": 64, "SAMPLE": 500, "STEP": 1}.items():
+        monkeypatch.setattr(ranking, name, value)
+    monkeypatch.setattr(ranking, "_search", search)
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])  # torch is what a GPU takes
+@pytest.mark.parametrize("kinds", [(torch.bfloat16,) * 2, (torch.float16, torch.float64)])
+def test_one_pass_is_enough_for_any_dtypes(monkeypatch, kinds, library):
+    in_small(monkeypatch, None)
+    if library == "torch":
+        monkeypatch.setattr(ranking, "_plain", lambda tensor: (torch, tensor))
+    generator = torch.Generator().manual_seed(2)
+    a, b = torch.randn((2, 50, 60), generator=generator)
+    scores = {"a": a.to(kinds[0]).t(), "b": b.to(kinds[1])}
+    for keep in (1, 300, 5999):
+        masks, expected = highest(scores, keep), by_sorting(scores, keep)
+        assert all(torch.equal(masks[name], expected[name]) for name in scores)
+
+
+@pytest.mark.parametrize("level", [0.0, -1.5])
+def test_a_cut_among_many_equal_scores_takes_three_counts(monkeypatch, level):
+    counts, search, higher = [], ranking._search, ranking._higher
+    in_small(monkeypatch, search)
+    monkeypatch.setattr(ranking, "HELD", 10**6)
+    monkeypatch.setattr(ranking, "_higher", lambda *a: counts.append(a) or higher(*a))
+    scores = {"a": torch.linspace(level - 1, level + 1, 3000)}
+    scores["a"][500:2500] = level
+    scores["a"][1000:1500] *= -1 if level == 0 else 1  # zeros of both signs
+    masks, expected = highest(scores, 1500), by_sorting(scores, 1500)
+    assert torch.equal(masks["a"], expected["a"])
+    assert 1 <= len(counts) <= 3
+
+
+def test_a_sample_that_misleads_changes_nothing(monkeypatch):
+    in_small(monkeypatch, ranking._search)
+    monkeypatch.setattr(ranking, "STEP", 10)
+    scores = {"a": torch.randn(3000, generator=torch.Generator().manual_seed(3))}
+    scores["a"][::11] += 9  # all that the sample sees
+    for keep in (100, 1500, 2900):
+        assert torch.equal(highest(scores, keep)["a"], by_sorting(scores, keep)["a"])
+
+
 def test_infinite_scores_are_found_by_the_sample_s_pass(monkeypatch):
     monkeypatch.setattr(ranking, "SMALL", 0)
     for wrong in (float("nan"), float("inf"), float("-inf")):
