@@ -72,7 +72,8 @@ reproductions: dev
 	$(RUN) -m benchmarks.gale
 
 bench: dev browser
-	$(RUN) benchmarks/page.py --rounds $(ROUNDS)
+	CUDA_VISIBLE_DEVICES= $(RUN) benchmarks/page.py --rounds $(ROUNDS)
+	$(RUN) benchmarks/page.py --rounds $(ROUNDS) --gpu
 	$(RUN) benchmarks/two_workers.py
 	$(RUN) benchmarks/sweep_vs_plain.py --rounds $(ROUNDS)
 	$(RUN) benchmarks/responsiveness.py

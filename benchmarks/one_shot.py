@@ -19,14 +19,14 @@ from torch.nn.utils import prune as peer
 from prunelab.cover import Cover
 from prunelab.experiment import one_thread
 from prunelab.grid import accuracies, highest
-from prunelab.job import prepare
+from prunelab.job import device, prepare
 from prunelab.masks import removed
 from prunelab.measure.quality import quality
 from prunelab.parts import Part
 from prunelab.probes import parameter_names, weights
 from prunelab.scissors import STOPS
 from prunelab.spec import RunSpec
-from prunelab.training import fit
+from prunelab.training import fit, tensors
 
 IMAGES = 1000
 
@@ -34,7 +34,7 @@ IMAGES = 1000
 def trained() -> tuple[nn.Module, Part]:
     """A network that has learned a little of MNIST, and images to try it on."""
     job = prepare(RunSpec(data="mnist", data_knobs={"limit": 3000}, epochs=2))
-    net = job.build()
+    net = job.build().to(device())
     list(fit(net, job.parts, job.recipe, phase="dense", seed=0, cover=Cover({})))
     return net, Part(job.parts.validation.x[:IMAGES], job.parts.validation.y[:IMAGES])
 
@@ -42,6 +42,7 @@ def trained() -> tuple[nn.Module, Part]:
 def loop(net: nn.Module, part: Part) -> list[float]:
     """Prune a copy and measure it, sparsity by sparsity."""
     found = []
+    x, y = tensors(part, device())
     units = sum(w.numel() for w in weights(net).values())
     for sparsity in STOPS:
         pruned = copy.deepcopy(net)
@@ -49,7 +50,7 @@ def loop(net: nn.Module, part: Part) -> list[float]:
         gone = removed(sparsity, units)
         peer.global_unstructured(layers, pruning_method=peer.L1Unstructured, amount=gone)
         with torch.inference_mode():
-            right = pruned(torch.from_numpy(part.x)).argmax(1) == torch.from_numpy(part.y)
+            right = pruned(x).argmax(1) == y
         found.append(float(right.float().mean()))
     return found
 

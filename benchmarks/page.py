@@ -1,8 +1,9 @@
 """Measures every claim about speed and writes docs/benchmarks.md, its figure and its numbers.
 
-    python benchmarks/page.py [--rounds 5] [--only cohorts ...]    # or: make bench ROUNDS=3
+    python benchmarks/page.py [--rounds 5] [--only cohorts ...] [--gpu]  # or: make bench ROUNDS=3
 
-``--only`` measures these scripts anew and keeps the numbers of the others.
+``--only`` measures these scripts anew and keeps the numbers of the others. ``--gpu`` measures the
+same on the GPU of this machine, both ways there, and adds a column; without one it does nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +21,18 @@ from pictures import picture
 from written import DOCS, machine, table
 
 NUMBERS = DOCS / "benchmarks.json"
+Found = Mapping[str, Sequence[Claim]]
 SCRIPTS = ("cohorts", "one_shot", "step_cost", "selection")
+
+
+def of(plain: Mapping[str, Any]) -> dict[str, list[Claim]]:
+    """The claims of each script, from a file."""
+    return {name: [Claim(**claim) for claim in some] for name, some in plain.items()}
+
+
+def plain(found: Found) -> dict[str, Any]:
+    """The same for a file."""
+    return {name: [claim._asdict() for claim in some] for name, some in found.items()}
 
 
 def claims(names: Sequence[str], rounds: int) -> dict[str, list[Claim]]:
@@ -28,17 +40,28 @@ def claims(names: Sequence[str], rounds: int) -> dict[str, list[Claim]]:
     return {name: importlib.import_module(name).claims(rounds) for name in names}
 
 
-def row(script: str, claim: Claim) -> list[str]:
-    """A claim as a row of the table."""
-    spread = f"{claim.median:.2f} ({min(claim.ratios):.2f} to {max(claim.ratios):.2f})"
+def row(script: str, claim: Claim, there: Mapping[str, Claim] | None) -> list[str]:
+    """A claim as a row of the table; ``there``: the same works on a GPU."""
     goal = f"{claim.goal:.2g}: {'met' if claim.met else 'not met'}"
-    return [claim.work, claim.peer, spread, goal, claim.note, f"`{script}.py`"]
+    cells = [claim.work, claim.peer, spread(claim), goal, claim.note, f"`{script}.py`"]
+    if there is not None:
+        cells.insert(4, spread(there[claim.work]) if claim.work in there else "")
+    return cells
 
 
-def page(found: Mapping[str, Sequence[Claim]], where: str) -> str:
-    """The text of docs/benchmarks.md."""
+def spread(claim: Claim) -> str:
+    """The median ratio with the lowest and the highest."""
+    return f"{claim.median:.2f} ({min(claim.ratios):.2f} to {max(claim.ratios):.2f})"
+
+
+def page(found: Found, where: str, gpu: Mapping[str, Any] | None = None) -> str:
+    """The text of docs/benchmarks.md; ``gpu`` has its name and the claims measured there."""
     columns = ["work", "the other way", "times as fast", "goal", "", "benchmarks/"]
-    rows = [row(script, claim) for script, some in found.items() for claim in some]
+    there = None
+    if gpu:
+        columns.insert(4, f"on {gpu['machine']}")
+        there = {c.work: c for some in of(gpu["claims"]).values() for c in some}
+    rows = [row(script, claim, there) for script, some in found.items() for claim in some]
     counts = sorted({len(claim.ratios) for some in found.values() for claim in some})
     rounds = " or ".join(map(str, counts))
     return f"""# Speed, measured
@@ -60,12 +83,13 @@ a trial of a few steps. The runs of a sweep also share one dense network a seed,
 counts: `benchmarks/sweep_vs_plain.py` does.
 
 How fast the app and the command line answer is in [the engine](engine.md).
+Where there is a GPU `make bench` measures both ways there too, and adds a column.
 `benchmarks/selection.py --millions 400` compares all ways at one size,
 `benchmarks/step_cost.py` has a step of every method, `benchmarks/two_workers.py` a long queue.
 """
 
 
-def figure(found: Mapping[str, Sequence[Claim]]) -> Any:
+def figure(found: Found) -> Any:
     """A bar for each claim, a line where its goal is."""
     every = [claim for some in found.values() for claim in some][::-1]
     names = [claim.work for claim in every]
@@ -88,19 +112,29 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", nargs="*", choices=SCRIPTS, default=[])
+    parser.add_argument("--gpu", action="store_true")
     asked = parser.parse_args()
-    where = machine()
-    before = json.loads(NUMBERS.read_text(encoding="utf-8"))["claims"] if asked.only else {}
-    known = {name: [Claim(**claim) for claim in some] for name, some in before.items()}
-    known |= claims(asked.only or SCRIPTS, asked.rounds)
-    found = {name: known[name] for name in SCRIPTS}
-    text = page(found, where[0].upper() + where[1:])
+    if asked.gpu and not torch.cuda.is_available():
+        return
+    if torch.cuda.is_available() and not asked.gpu:
+        raise SystemExit("Hide the GPU (CUDA_VISIBLE_DEVICES=) or measure it (--gpu).")
+    told = json.loads(NUMBERS.read_text(encoding="utf-8"))
+    _measure(told.setdefault("gpu", {}) if asked.gpu else told, asked.only, asked.rounds)
+    found, where = of(told["claims"]), told["machine"]
+    text = page(found, where[0].upper() + where[1:], told.get("gpu"))
     print(text)
     (DOCS / "benchmarks.md").write_text(text, encoding="utf-8")
-    plain = {name: [claim._asdict() for claim in some] for name, some in found.items()}
-    told = {"machine": where, "torch": torch.__version__, "threads": 1, "claims": plain}
     NUMBERS.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     picture(figure(found), DOCS / "benchmarks.png")
+
+
+def _measure(told: dict[str, Any], only: Sequence[str], rounds: int) -> None:
+    """Measure anew, all of it or these scripts, and note where."""
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+    told |= {"machine": gpu or machine(), "torch": torch.__version__, "threads": 1}
+    known = of(told.get("claims", {})) if only else {}
+    known |= claims(only or SCRIPTS, rounds)
+    told["claims"] = plain({name: known[name] for name in SCRIPTS if name in known})
 
 
 if __name__ == "__main__":

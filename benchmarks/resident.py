@@ -1,4 +1,7 @@
-"""The most memory a call needs above what its process had, in a process of its own."""
+"""The most memory a call needs above what its process had, in a process of its own.
+
+Of the GPU, where there is one.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+
+import torch
 
 RETURNED = {"MALLOC_MMAP_THRESHOLD_": "65536"}  # what is freed is no longer resident
 
@@ -22,6 +27,11 @@ def asked(file: str, *words: str) -> int:
 
 def most(call: Callable[[], object]) -> int:
     """The most bytes this process has resident during a call, above those before it (Linux)."""
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        call()
+        return torch.cuda.max_memory_allocated() - before
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forget the peak so far
     before = _resident("VmRSS")
     kept = call()

@@ -7,8 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import language_models as tiny
+import page
 import pretended
 import pytest
+import selection
+import step_cost
 import torch
 
 import prunelab as pl
@@ -192,3 +195,18 @@ def test_a_language_model_is_trained_and_judged():
             assert lm.tokens_per_second({"small": model}, IDS, rounds=2)["small"]["low"] > 0
             ways[place] = losses, judged, shared, said
     assert ways["cpu"] == ways["cuda"]
+
+
+def test_benchmarks_run_there_and_add_their_column(monkeypatch):
+    monkeypatch.setattr(step_cost, "STEPS", 5)
+    with pretended.gpu():
+        step = step_cost.claims(1)
+        masks = [selection.timed(1, "float32", "kthvalue", 10, 1)]
+    here = {"step_cost": [step[0]._replace(ratios=[2.0])], "selection": masks}
+    there = {"machine": "A GPU", "claims": page.plain({"step_cost": step})}
+    text = page.page(here, "Here", there)
+    spread = page.spread(step[0])
+    assert f"| 2.00 (2.00 to 2.00) | 0.91: met | {spread} |" in text
+    assert "| on A GPU |" in text
+    assert "on A GPU" not in page.page(here, "Here")
+    assert masks[0].note.startswith("the same masks")
