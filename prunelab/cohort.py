@@ -23,6 +23,7 @@ from prunelab.stack import Stack
 from prunelab.training import Standing, Training, nothing, set_lr, step
 
 ENOUGH = 0.9  # of the time one after the other: together must take less to be chosen
+LONG = 0.1  # seconds: a trial that has taken more is precise enough
 TRIES, APART, TOGETHER = 3, 4, 16  # of a trial: times, and networks each way at most
 
 
@@ -119,7 +120,9 @@ def _seconds(*calls: Callable[[], object]) -> list[float]:
     """The shortest of some turns of each: processor time, so that others do not count."""
     clock = time.perf_counter if torch.cuda.is_available() else time.process_time
     taken: list[list[float]] = [[] for _ in calls]
-    for _ in range(1 + TRIES):  # the first warms up
+    for number in range(1 + TRIES):  # the first warms up
+        if number > 1 and sum(map(sum, taken)) > LONG:
+            break
         for call, times in zip(calls, taken, strict=True):
             begun = clock()
             call()

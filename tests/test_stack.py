@@ -98,6 +98,20 @@ def test_networks_with_validation_parts_of_their_own_are_measured_one_by_one(par
     assert cohort.Stack(stack.trainings).standings() == [None, None, None]
 
 
+@pytest.mark.parametrize(("takes", "turns"), [(0.001, 4), (0.04, 3), (0.06, 2)])
+def test_a_trial_ends_early_where_its_calls_take_long(takes, turns, monkeypatch):
+    now, called = [0.0], []
+    monkeypatch.setattr(cohort.time, "process_time", lambda: now[0])
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+    def call():
+        called.append(1)
+        now[0] += takes
+
+    assert cohort._seconds(call, lambda: None) == pytest.approx([takes, 0.0])
+    assert len(called) == turns
+
+
 def test_what_a_strand_draws_is_its_own_whatever_others_draw_between():
     def draws():
         np.random.seed(0)  # noqa: NPY002
