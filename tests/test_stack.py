@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ from prunelab import cohort, together, training
 from prunelab.cover import Cover
 from prunelab.measure.quality import quality
 from prunelab.parts import Part, Table, split
+from prunelab.room import affordable
+from prunelab.spec import SpecError
 from prunelab.strands import Strand, ask
 from prunelab.together import Work, side_by_side
 from prunelab.training import Learner, Recipe, Training, fit, seeded, tensors
@@ -110,6 +114,21 @@ def test_a_trial_ends_early_where_its_calls_take_long(takes, turns, monkeypatch)
 
     assert cohort._seconds(call, lambda: None) == pytest.approx([takes, 0.0])
     assert len(called) == turns
+
+
+def test_the_parameters_of_a_network_are_counted_once_and_the_limit_asked_each_time(monkeypatch):
+    built = []
+
+    def make(width, *, depth):
+        built.append((width, depth))
+        return nn.Sequential(*(nn.Linear(width, width) for _ in range(depth)))
+
+    for width, depth in ((3, 1), (3, 1), (3, 2), (4, 2)):
+        affordable(functools.partial(make, width, depth=depth))
+    assert built == [(3, 1), (3, 2), (4, 2)]
+    monkeypatch.setattr("prunelab.room.limits", lambda: SimpleNamespace(parameters=11))
+    with pytest.raises(SpecError, match="would have 12 parameters"):
+        affordable(functools.partial(make, 3, depth=1))
 
 
 def test_what_a_strand_draws_is_its_own_whatever_others_draw_between():
