@@ -6,15 +6,21 @@ The peer trains one network after the other: torch.nn.utils.prune holds the mask
 the same tensors gives the batches. Ours are the same networks, masks, epochs and batches through
 ``prunelab.together``, with all that a training tells after every epoch, of ten validation
 examples. Whether to stack the networks is decided as in a sweep, by trying.
+
+Of a whole sweep the peer trains the dense network anew for every run, as scripts do, prunes it and
+fine-tunes it; ours trains it once for each seed. Epochs, masks and what chooses them are the same.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
+import functools
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from claims import Claim, in_turns
 from torch import nn
@@ -51,7 +57,11 @@ def loop(net: nn.Module, job: Job, recipe: Recipe) -> nn.Module:
 
 def masked(job: Job) -> nn.Module:
     """A fresh network under the mask of its own first values, as torch holds one."""
-    net = job.build()
+    return pruned(job.build(), job)
+
+
+def pruned(net: nn.Module, job: Job) -> nn.Module:
+    """A network under the mask of its own values, as torch holds one."""
     mask = job.choose(net, job.spec.sparsity).mask
     for name, kept in mask.items():
         peer.custom_from_mask(net.get_submodule(name), "weight", kept)
@@ -60,28 +70,84 @@ def masked(job: Job) -> nn.Module:
 
 def joined(job: Job) -> list[Event]:
     """The same training, ours."""
-    net = job.build()
+    return covered(job.build(), job, job.recipe)
+
+
+def covered(net: nn.Module, job: Job, recipe: Recipe) -> list[Event]:
+    """A network trained under the mask of its own values."""
     mask, names = job.choose(net, job.spec.sparsity).mask, parameter_names(net)
     cover = Cover({names[layer]: kept for layer, kept in mask.items()})
-    return list(fit(net, job.parts, job.recipe, phase="train", seed=job.spec.seed, cover=cover))
+    return list(fit(net, job.parts, recipe, phase="train", seed=job.spec.seed, cover=cover))
+
+
+def dense(job: Job) -> nn.Module:
+    """The dense network of a seed, trained."""
+    net = job.build()
+    list(fit(net, job.parts, job.recipe, phase="dense", seed=job.spec.seed, cover=Cover({})))
+    return net
+
+
+def script(job: Job) -> nn.Module:
+    """One run of a sweep as scripts do it: dense training, the mask, fine-tuning."""
+    net = pruned(loop(job.build(), job, job.recipe), job)
+    return loop(net, job, job.retrain)
+
+
+def shared_dense(jobs: Sequence[Job]) -> None:
+    """All runs of a sweep, ours: the dense network of each seed is trained once, by the first."""
+    first = {job.spec.seed: job for job in reversed(jobs)}
+    trained = dict(zip(first, beside(dense, list(first.values())), strict=True))
+    beside(lambda job: covered(copy.deepcopy(trained[job.spec.seed]), job, job.retrain), jobs)
+
+
+def beside(call: Callable[[Job], Any], jobs: Sequence[Job]) -> list[Any]:
+    """What the call makes of every job, side by side."""
+    nowhere = Path(tempfile.gettempdir()) / "none"
+    works = [
+        Work(replace(job.spec, weights="own"), functools.partial(call, job), nowhere)
+        for job in jobs
+    ]
+    return side_by_side(works, lambda: None)
 
 
 def trainings(name: str, specs: Sequence[RunSpec], goal: float, rounds: int) -> Claim:
     """Every spec's network trained under a mask, both ways."""
-    with shared():
-        jobs = [_few(prepare(spec)) for spec in specs]
-    stacked = []
-    plain = cohort.epoch_together
-    together.epoch_together = lambda s, *rest: stacked.append(len(s.trainings)) or plain(s, *rest)
-    nowhere = Path(tempfile.gettempdir()) / "none"
-    works = [
-        Work(replace(job.spec, weights="own"), lambda job=job: joined(job), nowhere) for job in jobs
-    ]
-    ratios = in_turns(
+    jobs = _ready(specs)
+    return _claim(
+        name,
+        goal,
         lambda: [loop(masked(job), job, job.recipe) for job in jobs],
-        lambda: side_by_side(works, lambda: None),
+        lambda: beside(joined, jobs),
         rounds,
     )
+
+
+def swept(name: str, specs: Sequence[RunSpec], goal: float, rounds: int) -> Claim:
+    """A sweep of dense training, pruning and fine-tuning, both ways."""
+    jobs = _ready(specs)
+    claim = _claim(name, goal, lambda: list(map(script, jobs)), lambda: shared_dense(jobs), rounds)
+    long, short = jobs[0].recipe.epochs, jobs[0].retrain.epochs
+    seeds = len({job.spec.seed for job in jobs})
+    fewer = len(jobs) * (long + short) / (seeds * long + len(jobs) * short)
+    return claim._replace(note=f"{claim.note}; sharing alone leaves 1 of {fewer:.1f} epochs")
+
+
+def _ready(specs: Sequence[RunSpec]) -> list[Job]:
+    with shared():
+        return [_few(prepare(spec)) for spec in specs]
+
+
+def _claim(
+    name: str,
+    goal: float,
+    theirs: Callable[[], object],
+    ours: Callable[[], object],
+    rounds: int,
+) -> Claim:
+    stacked: list[int] = []
+    plain = cohort.epoch_together
+    together.epoch_together = lambda s, *rest: stacked.append(len(s.trainings)) or plain(s, *rest)
+    ratios = in_turns(theirs, ours, rounds)
     together.epoch_together = plain
     said = f"stacked, {max(stacked)} at once" if stacked else "one after the other: faster here"
     return Claim(name, "DataLoader loop with torch.nn.utils.prune", goal, ratios, said)
@@ -100,12 +166,25 @@ def claims(rounds: int = 5) -> list[Claim]:
     lenets = sweep(RunSpec(epochs=2, **MNIST), sparsity=ten)
     five = sweep(RunSpec(model="lenet-5", epochs=2), sparsity=ten[:5], seed=range(3))
     residual = sweep(RunSpec(model="resnet-narrow", epochs=2), sparsity=ten)
+    whole = sweep(
+        RunSpec(epochs=10, recover_epochs=1, data="mnist", data_knobs={"limit": 300}),
+        method=["magnitude", "random", "wanda"],
+        sparsity=[0.5, 0.8, 0.9, 0.95, 0.98],
+        seed=range(10),
+    )
     with one_thread():
         return [
             trainings("50 MLPs 64-32-10 on digits", perceptrons, 15, rounds),
             trainings("10 × LeNet-300-100 on 3,000 of MNIST", lenets, 2, rounds),
             trainings("15 × LeNet-5 on digits", five, 2, rounds),
             trainings("10 × ResNet-8, narrow, on digits", residual, 1, rounds),
+            swept(
+                "LeNet-300-100 on 300 of MNIST: 5 sparsities × 3 methods × 10 seeds, "
+                "10 dense epochs and 1 of fine-tuning",
+                whole,
+                10,
+                rounds,
+            ),
         ]
 
 

@@ -56,7 +56,7 @@ class Job:
         make = functools.partial(entry.function, self.parts.shape, classes, **self.spec.model_knobs)
         if "network" in entry.traits:
             affordable(make)
-        torch.manual_seed(seeded(self.spec.seed, "init").initial_seed())
+        _begin_chance(seeded(self.spec.seed, "init").initial_seed())
         return make()
 
     @property
@@ -275,6 +275,12 @@ def call(
     extra = {k: v for k, v in given.items() if k in names}
     knobs = {k: v for k, v in spec.knobs.items() if k in wanted}
     return method.function(model, parts, **extra, **knobs)
+
+
+def _begin_chance(seed: int) -> None:
+    """Seed torch; without a GPU the seed of one would be noted with the whole stack of calls."""
+    every = torch.cuda.is_available()
+    (torch.manual_seed if every else torch.default_generator.manual_seed)(seed)
 
 
 def device() -> torch.device:

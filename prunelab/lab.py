@@ -12,13 +12,14 @@ from torch import Tensor, nn
 from prunelab.checkpoint import Checkpoint, Held, Place, Tensors, part, under
 from prunelab.cover import Cover, apply
 from prunelab.events import Event, Measured, Pruned, Warned
+from prunelab.forward import shown
 from prunelab.histograms import lowest, scores_histogram, weights_histogram
 from prunelab.job import Choice, Job, device
 from prunelab.masks import Masks
 from prunelab.measure.quality import quality
 from prunelab.position import put_values, randomness, set_randomness, values
 from prunelab.probes import reached
-from prunelab.training import Learner, shown
+from prunelab.training import Learner
 
 State = dict[str, Tensor]
 

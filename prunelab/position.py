@@ -79,20 +79,30 @@ class Chance(NamedTuple):
 
 def chance() -> Chance:
     """The state as it is: for this process, quickly."""
-    tensors = {"random/cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        tensors["random/cuda"] = torch.cuda.get_rng_state()
     drawn = np.random.get_state()  # noqa: NPY002 - a method of one's own may use it
-    return Chance(random.getstate(), drawn, tensors)
+    return Chance(random.getstate(), drawn, torch_chance())
 
 
 def set_chance(state: Chance) -> None:
     """Go on with random numbers where ``chance`` was."""
     random.setstate(state.python)
     np.random.set_state(state.numpy)  # noqa: NPY002 - as above
-    torch.set_rng_state(state.torch["random/cpu"])
-    if torch.cuda.is_available() and "random/cuda" in state.torch:
-        torch.cuda.set_rng_state(state.torch["random/cuda"])
+    set_torch_chance(state.torch)
+
+
+def torch_chance() -> Tensors:
+    """The state of torch's random numbers."""
+    tensors = {"random/cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        tensors["random/cuda"] = torch.cuda.get_rng_state()
+    return tensors
+
+
+def set_torch_chance(state: Tensors) -> None:
+    """Go on with torch's random numbers where ``torch_chance`` was."""
+    torch.set_rng_state(state["random/cpu"])
+    if torch.cuda.is_available() and "random/cuda" in state:
+        torch.cuda.set_rng_state(state["random/cuda"])
 
 
 def randomness() -> Held:

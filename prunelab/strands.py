@@ -7,12 +7,15 @@ they share what has no lock: random numbers, warnings, the number of torch threa
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar, copy_context
 from typing import Any
 
-from prunelab.position import chance, set_chance
+import numpy as np
+
+from prunelab.position import set_torch_chance, torch_chance
 
 _MINE: ContextVar[Strand | None] = ContextVar("_MINE", default=None)
 
@@ -23,7 +26,9 @@ class Strand(threading.Thread):
     def __init__(self, call: Callable[[], Any]) -> None:
         super().__init__(daemon=True)
         self.call, self.context = call, copy_context()
-        self.go, self.stopped = threading.Semaphore(0), threading.Semaphore(0)
+        self.go, self.stopped = threading.Lock(), threading.Lock()  # a turn each, so both are held
+        self.go.acquire()
+        self.stopped.acquire()
         self.question: Any = None
         self.answer: Any = None
         self.result: Any = None
@@ -57,6 +62,7 @@ class Strand(threading.Thread):
 
     def _call(self) -> None:
         _MINE.set(self)
+        _own_numpy()
         try:
             self.result = self.call()
         except BaseException as error:  # noqa: BLE001 - whoever began it raises it again
@@ -73,13 +79,24 @@ def mine() -> Strand | None:
 
 def ask(question: Any) -> Any:
     """Stop here until somebody answers; random numbers then go on where they were."""
-    strand, before = _MINE.get(), chance()
+    strand = _MINE.get()
     if strand is None:
         raise RuntimeError("Nobody answers outside a strand.")
+    python, torch = random.getstate(), torch_chance()
+    numpy = np.random.get_bit_generator()  # type: ignore[attr-defined]
     strand.question = question
     strand.stopped.release()
     strand.go.acquire()
-    set_chance(before)
+    random.setstate(python)
+    np.random.set_bit_generator(numpy)  # type: ignore[attr-defined]
+    set_torch_chance(torch)
     if isinstance(strand.answer, BaseException):
         raise strand.answer
     return strand.answer
+
+
+def _own_numpy() -> None:
+    """Give numpy's global numbers a generator of this strand's own: states take long to copy."""
+    state = np.random.get_state()  # noqa: NPY002 - a method of one's own may use it
+    np.random.set_bit_generator(np.random.MT19937())  # type: ignore[attr-defined]
+    np.random.set_state(state)  # noqa: NPY002 - as above

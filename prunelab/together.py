@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 import torch
 
 from prunelab.checkpoint import sharing
-from prunelab.cohort import Stack, epoch_together, kind, pays
+from prunelab.cohort import Passed, epoch_together, kind, pays
 from prunelab.events import Event
 from prunelab.experiment import one_thread
 from prunelab.registry import MODELS
 from prunelab.spec import RunSpec
+from prunelab.stack import Stack
 from prunelab.storage import DENSE
 from prunelab.strands import Strand, ask
 from prunelab.training import PASS, Training, alone
@@ -38,6 +39,7 @@ class Work(NamedTuple):
 class _Question(NamedTuple):
     training: Training
     epoch: int
+    kind: Hashable
     chance: torch.Tensor
 
 
@@ -132,29 +134,29 @@ def _joining(call: Callable[[], Any]) -> Callable[[], Any]:
 
 def _joined(training: Training, epoch: int) -> Generator[Event, None, float]:
     """One pass over the examples, with whoever makes the same at the same time."""
-    if kind(training, epoch) is not None:
-        answer = ask(_Question(training, epoch, torch.get_rng_state()))
+    same = kind(training, epoch)
+    if same is not None:
+        answer = ask(_Question(training, epoch, same, torch.get_rng_state()))
         if answer is not None:
-            loss, chance = answer
-            torch.set_rng_state(chance)
-            return float(loss)
+            training.standing = answer.standing
+            torch.set_rng_state(answer.chance)
+            return float(answer.loss)
     return (yield from alone(training, epoch))
 
 
 def _pass(
     questions: Sequence[_Question | None], paid: dict[Hashable, bool], stacks: list[Stack]
-) -> list[Any]:
-    """The answers: loss and random numbers after a pass made together, None where one is alone.
+) -> list[Passed | None]:
+    """What a pass made together did to each, None where one is alone.
 
     ``stacks`` are those of the last passes; those that went on are used again.
     """
     held, stacks[:] = stacks[:], []
-    answers: list[Any] = [None] * len(questions)
+    answers: list[Passed | None] = [None] * len(questions)
     together: dict[Hashable, list[int]] = {}
     for place, question in enumerate(questions):
         if question is not None:
-            same = kind(question.training, question.epoch)
-            together.setdefault(same, []).append(place)
+            together.setdefault(question.kind, []).append(place)
     for places in together.values():
         asked = [q for q in (questions[i] for i in places) if q is not None]
         trainings, epoch = [q.training for q in asked], asked[0].epoch
@@ -162,8 +164,8 @@ def _pass(
             stack = next((s for s in held if s.holds(trainings)), None) or Stack(trainings)
             stacks.append(stack)
             found = epoch_together(stack, epoch, [q.chance for q in asked])
-            for place, loss, chance in zip(places, *found, strict=True):
-                answers[place] = loss, chance
+            for place, passed in zip(places, found, strict=True):
+                answers[place] = passed
     return answers
 
 

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import hashlib
 import math
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Hashable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from prunelab.checkpoint import Place
 from prunelab.course import Course, Memory
-from prunelab.cover import Cover, apply, mask_gradients, masked, standing_in, zeros_kept
+from prunelab.cover import Cover, apply, mask_gradients, zeros_kept
 from prunelab.events import Epoch, Event
+from prunelab.forward import as_seen, shown
 from prunelab.measure.quality import quality
 from prunelab.parts import Part, Parts
 from prunelab.position import begin_from, go_on, position
-from prunelab.probes import parameter_names, weights
 from prunelab.speech import phrase
 
 
@@ -123,23 +122,44 @@ def fit(
     """
     learner = learner or Learner()
     examples = tensors(parts.train, next(net.parameters()).device)
-    training = Training(net, examples, recipe, cover, learner, recipe.build(net), (seed, phase))
+    optimizer, chance = recipe.build(net), (seed, phase)
+    training = Training(
+        net, examples, recipe, cover, learner, optimizer, chance, validation=parts.validation
+    )
     steps = math.ceil(len(examples[0]) / recipe.batch_size)
-    yield from _begin(net, training.optimizer, cover, learner, (steps, recipe.epochs))
+    yield from _begin(net, optimizer, cover, learner, (steps, recipe.epochs))
     for epoch in range(learner.begin + 1, recipe.epochs + 1):
+        training.standing = None
         loss = yield from PASS.get()(training, epoch)
-        seen = shown(net, cover, learner.course)
-        done = _epoch(seen, parts, cover, (phase, epoch, recipe.epochs), loss)
+        done = _epoch(
+            shown(net, cover, learner.course),
+            parts,
+            cover,
+            (phase, epoch, recipe.epochs),
+            loss,
+            training.standing,
+        )
         learner.told.append(done)
         watched = learner.watched(epoch, recipe.epochs)
         if learner.place and learner.place.kept.due:
-            learner.place.keep(position(net, training.optimizer, learner, epoch))
+            learner.place.keep(position(net, optimizer, learner, epoch))
         yield from (done, *watched)
+
+
+class Standing(NamedTuple):
+    """How a network does: on the validation part, and whether what is pruned is zero."""
+
+    loss: float
+    accuracy: float
+    zeros_kept: bool
 
 
 @dataclass
 class Training:
-    """A training in progress: all that one pass over its examples needs."""
+    """A training in progress: all that one pass over its examples needs.
+
+    ``standing`` is that after the pass, where whoever made it has measured it already.
+    """
 
     net: nn.Module
     examples: tuple[Tensor, Tensor]
@@ -148,12 +168,31 @@ class Training:
     learner: Learner
     optimizer: torch.optim.Optimizer
     chance: tuple[int, str]  # seed and phase: they fix the order of the examples
+    validation: Part | None = None
+    standing: Standing | None = None
+
+    @functools.cached_property
+    def layers(self) -> tuple[nn.Module, ...]:
+        """Every module of the network, found once."""
+        return tuple(self.net.modules())
+
+    @functools.cached_property
+    def layout(self) -> Hashable:
+        """What its tensors are, by name, and how often; None where a value is in several places."""
+        every = list(self.net.named_parameters(remove_duplicate=False))
+        if len(every) > len(list(self.net.parameters())):
+            return None
+        tensors = (*every, *self.net.named_buffers())
+        return tuple((n, tuple(t.shape), t.dtype, t.requires_grad) for n, t in tensors)
+
+    def order(self, epoch: int) -> Tensor:
+        """The examples of an epoch, by number."""
+        x, (seed, phase) = self.examples[0], self.chance
+        return torch.randperm(len(x), generator=seeded(seed, phase, epoch)).to(x.device)
 
     def batches(self, epoch: int) -> tuple[Tensor, ...]:
         """The examples of each step of an epoch, by number."""
-        x, (seed, phase) = self.examples[0], self.chance
-        order = torch.randperm(len(x), generator=seeded(seed, phase, epoch)).to(x.device)
-        return torch.split(order, self.recipe.batch_size)
+        return torch.split(self.order(epoch), self.recipe.batch_size)
 
 
 def alone(training: Training, epoch: int) -> Generator[Event, None, float]:
@@ -201,7 +240,7 @@ def step(training: Training, examples: tuple[Tensor, Tensor]) -> Generator[Event
     """Backward, update, gradients masked, optimiser, weights and its state masked."""
     net, cover, optimizer = training.net, training.cover, training.optimizer
     course, before = training.learner.course, cover.parameters
-    with _as_seen(net, cover, course):
+    with as_seen(net, cover, course):
         loss = course.loss(net(examples[0]), examples)
         optimizer.zero_grad(set_to_none=True)
         (loss + course.penalty() if course.penalty else loss).backward()  # type: ignore[no-untyped-call]
@@ -213,47 +252,6 @@ def step(training: Training, examples: tuple[Tensor, Tensor]) -> Generator[Event
     course.hold = False
     apply(net, cover, optimizer)
     return loss.detach()
-
-
-@contextmanager
-def _as_seen(net: nn.Module, cover: Cover, course: Course) -> Iterator[None]:
-    """Inside, the network computes what the method and the cover make of it."""
-    parameters = dict(net.named_parameters())
-    values: dict[str, Tensor] = {}
-    if cover.latent:
-        values = {n: masked(parameters[n], mask) for n, mask in cover.parameters.items()}
-    if course.seen:
-        names = parameter_names(net)
-        values |= {names[layer]: tensor for layer, tensor in course.seen().items()}
-    with standing_in(net, values), _rewired(net, course):
-        yield
-
-
-@contextmanager
-def _rewired(net: nn.Module, course: Course) -> Iterator[None]:
-    """Inside, some layers compute what the method says instead of their own forward."""
-    layers = {name: net.get_submodule(name) for name in course.forward}
-    for name, layer in layers.items():
-        layer.__dict__["forward"] = functools.partial(course.forward[name], layer)
-    try:
-        yield
-    finally:
-        for layer in layers.values():
-            del layer.__dict__["forward"]
-
-
-@torch.no_grad()
-def shown(net: nn.Module, cover: Cover, course: Course) -> nn.Module:
-    """The network as it counts: itself, or a copy with the weights that the method evaluates."""
-    if not cover.latent and not course.shown:
-        return net
-    seen = copy.deepcopy(net)
-    if course.shown:
-        found = weights(seen)
-        for layer, values in course.shown().items():
-            found[layer].copy_(values)
-    apply(seen, Cover(cover.parameters))
-    return seen
 
 
 def tensors(part: Part, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
@@ -287,24 +285,34 @@ def _astray(net: nn.Module) -> str:
 
 
 def _epoch(
-    net: nn.Module, parts: Parts, cover: Cover, place: tuple[str, int, int], loss: float
+    net: nn.Module,
+    parts: Parts,
+    cover: Cover,
+    place: tuple[str, int, int],
+    loss: float,
+    known: Standing | None,
 ) -> Epoch:
     phase, epoch, epochs = place
     if not math.isfinite(loss):
         raise Diverged(
             f"The loss became {loss} in epoch {epoch} of {epochs} ({phase}){_astray(net)}."
         )
-    if not zeros_kept(net, cover):
+    standing = known or _standing(net, parts, cover)
+    if not standing.zeros_kept:
         raise RuntimeError(f"Pruned weights came back in epoch {epoch} ({phase}).")
-    measured = quality(net, parts.validation, len(parts.classes))
     return Epoch(
         phase=phase,
         epoch=epoch,
         epochs=epochs,
         loss=loss,
-        validation_loss=measured["loss"],
-        accuracy=measured["accuracy"],
+        validation_loss=standing.loss,
+        accuracy=standing.accuracy,
         sparsity=cover.sparsity,
         zeros_kept=True,
         layers=dict(cover.layers or {}),
     )
+
+
+def _standing(net: nn.Module, parts: Parts, cover: Cover) -> Standing:
+    measured = quality(net, parts.validation, len(parts.classes))
+    return Standing(measured["loss"], measured["accuracy"], zeros_kept(net, cover))
