@@ -51,6 +51,14 @@ def test_noise_has_the_mean_and_variance_it_should():
         assert torch.allclose(quiet, layer(x[:4]), atol=1e-3)
 
 
+def test_the_exponential_is_the_exponential_and_its_slope():
+    x = torch.linspace(-30, 5, 200, requires_grad=True)
+    found = noise._Exponential.apply(x)
+    assert torch.allclose(found, x.detach().exp(), rtol=5e-6, atol=0)
+    found.backward(torch.arange(200.0))
+    assert torch.allclose(x.grad, torch.arange(200.0) * x.detach().exp(), rtol=5e-6, atol=0)
+
+
 def test_slopes_of_the_divergence_are_those_of_autograd():
     torch.manual_seed(0)
     w = torch.randn(4, 5, dtype=torch.float64).requires_grad_()
