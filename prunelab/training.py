@@ -149,6 +149,11 @@ class Training:
     optimizer: torch.optim.Optimizer
     chance: tuple[int, str]  # seed and phase: they fix the order of the examples
 
+    @functools.cached_property
+    def names(self) -> dict[str, str]:
+        """The parameter name of each prunable weight, by layer name."""
+        return parameter_names(self.net)
+
     def batches(self, epoch: int) -> tuple[Tensor, ...]:
         """The examples of each step of an epoch, by number."""
         x, (seed, phase) = self.examples[0], self.chance
@@ -201,7 +206,7 @@ def step(training: Training, examples: tuple[Tensor, Tensor]) -> Generator[Event
     """Backward, update, gradients masked, optimiser, weights and its state masked."""
     net, cover, optimizer = training.net, training.cover, training.optimizer
     course, before = training.learner.course, cover.parameters
-    with _as_seen(net, cover, course):
+    with _as_seen(training):
         loss = course.loss(net(examples[0]), examples)
         _forget_gradients(optimizer)
         (loss + course.penalty() if course.penalty else loss).backward()  # type: ignore[no-untyped-call]
@@ -223,12 +228,12 @@ def _forget_gradients(optimizer: torch.optim.Optimizer) -> None:
 
 
 @contextmanager
-def _as_seen(net: nn.Module, cover: Cover, course: Course) -> Iterator[None]:
+def _as_seen(training: Training) -> Iterator[None]:
     """Inside, the network computes what the method and the cover make of it."""
+    net, cover, course = training.net, training.cover, training.learner.course
     values = cover.seen(dict(net.named_parameters())) if cover.latent else {}
     if course.seen:
-        names = parameter_names(net)
-        values |= {names[layer]: tensor for layer, tensor in course.seen().items()}
+        values |= {training.names[layer]: tensor for layer, tensor in course.seen().items()}
     with standing_in(net, values), _rewired(net, course):
         yield
 
