@@ -20,7 +20,8 @@ from torch import Tensor
 
 from prunelab.course import by_classes
 from prunelab.stack import Stack
-from prunelab.training import Standing, Training, nothing, set_lr, step
+from prunelab.standing import Standing
+from prunelab.training import Training, nothing, set_lr, step
 
 ENOUGH = 0.9  # of the time one after the other: together must take less to be chosen
 LONG = 0.1  # seconds: a trial that has taken more is precise enough

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from prunelab.course import Course
-from prunelab.cover import Cover, apply, masked, standing_in
-from prunelab.probes import parameter_names, weights
+from prunelab.cover import Cover, apply, standing_in
+from prunelab.probes import weights
 
 
 @contextmanager
-def as_seen(net: nn.Module, cover: Cover, course: Course) -> Iterator[None]:
-    """Inside, the network computes what the method and the cover make of it."""
-    parameters = dict(net.named_parameters())
-    values: dict[str, Tensor] = {}
-    if cover.latent:
-        values = {n: masked(parameters[n], mask) for n, mask in cover.parameters.items()}
+def as_seen(
+    net: nn.Module, cover: Cover, course: Course, names: Mapping[str, str]
+) -> Iterator[None]:
+    """Inside, the network computes what the method and the cover make of it.
+
+    ``names`` are those of the prunable parameters by layer.
+    """
+    values = cover.seen(dict(net.named_parameters())) if cover.latent else {}
     if course.seen:
-        names = parameter_names(net)
         values |= {names[layer]: tensor for layer, tensor in course.seen().items()}
     with standing_in(net, values), _rewired(net, course):
         yield

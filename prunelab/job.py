@@ -140,8 +140,12 @@ class Job:
         return Choice(scores=scores, mask=mask, notes=notes, asked=asked)
 
     def again(self, scores: Scores, mask: Masks) -> Masks:
-        """As many of each group as stay now, chosen anew by other scores."""
-        return select(scores, {name: int(m.sum()) for name, m in mask.items()})
+        """As many of each group as stay now, chosen anew by other scores, or masks of that size."""
+        keep = {name: int(m.sum()) for name, m in mask.items()}
+        chosen = all(s.dtype == torch.bool for s in scores.values())
+        if chosen and all(int(s.sum()) == keep[name] for name, s in scores.items()):
+            return dict(scores)
+        return select(scores, keep)
 
     def layers_at(self, sparsity: float) -> dict[str, float] | None:
         """Sparsity by layer where the spec gives it, as far along as the whole is."""

@@ -18,7 +18,8 @@ from torch.func import functional_call, vmap
 from prunelab import chain
 from prunelab.cover import INTEGERS
 from prunelab.parts import Part
-from prunelab.training import Standing, Training, tensors
+from prunelab.standing import Standing
+from prunelab.training import Training, tensors
 
 
 class Stack:

@@ -8,20 +8,20 @@ import math
 from collections.abc import Callable, Generator, Hashable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from prunelab.checkpoint import Place
 from prunelab.course import Course, Memory
-from prunelab.cover import Cover, apply, mask_gradients, zeros_kept
+from prunelab.cover import Cover, apply, mask_gradients
 from prunelab.events import Epoch, Event
 from prunelab.forward import as_seen, shown
-from prunelab.measure.quality import quality
 from prunelab.parts import Part, Parts
 from prunelab.position import begin_from, go_on, position
+from prunelab.probes import parameter_names
 from prunelab.speech import phrase
+from prunelab.standing import Standing, standing_of
 
 
 class Diverged(RuntimeError):
@@ -146,14 +146,6 @@ def fit(
         yield from (done, *watched)
 
 
-class Standing(NamedTuple):
-    """How a network does: on the validation part, and whether what is pruned is zero."""
-
-    loss: float
-    accuracy: float
-    zeros_kept: bool
-
-
 @dataclass
 class Training:
     """A training in progress: all that one pass over its examples needs.
@@ -189,6 +181,11 @@ class Training:
         """The examples of an epoch, by number."""
         x, (seed, phase) = self.examples[0], self.chance
         return torch.randperm(len(x), generator=seeded(seed, phase, epoch)).to(x.device)
+
+    @functools.cached_property
+    def names(self) -> dict[str, str]:
+        """The parameter name of each prunable weight, by layer name."""
+        return parameter_names(self.net)
 
     def batches(self, epoch: int) -> tuple[Tensor, ...]:
         """The examples of each step of an epoch, by number."""
@@ -240,9 +237,9 @@ def step(training: Training, examples: tuple[Tensor, Tensor]) -> Generator[Event
     """Backward, update, gradients masked, optimiser, weights and its state masked."""
     net, cover, optimizer = training.net, training.cover, training.optimizer
     course, before = training.learner.course, cover.parameters
-    with as_seen(net, cover, course):
+    with as_seen(net, cover, course, training.names):
         loss = course.loss(net(examples[0]), examples)
-        optimizer.zero_grad(set_to_none=True)
+        _forget_gradients(optimizer)
         (loss + course.penalty() if course.penalty else loss).backward()  # type: ignore[no-untyped-call]
     yield from training.learner.updated()
     if not course.hold:
@@ -252,6 +249,13 @@ def step(training: Training, examples: tuple[Tensor, Tensor]) -> Generator[Event
     course.hold = False
     apply(net, cover, optimizer)
     return loss.detach()
+
+
+def _forget_gradients(optimizer: torch.optim.Optimizer) -> None:
+    """As ``zero_grad``, whose own upkeep takes several times as long."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = None
 
 
 def tensors(part: Part, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
@@ -297,7 +301,7 @@ def _epoch(
         raise Diverged(
             f"The loss became {loss} in epoch {epoch} of {epochs} ({phase}){_astray(net)}."
         )
-    standing = known or _standing(net, parts, cover)
+    standing = known or standing_of(net, parts, cover)
     if not standing.zeros_kept:
         raise RuntimeError(f"Pruned weights came back in epoch {epoch} ({phase}).")
     return Epoch(
@@ -311,8 +315,3 @@ def _epoch(
         zeros_kept=True,
         layers=dict(cover.layers or {}),
     )
-
-
-def _standing(net: nn.Module, parts: Parts, cover: Cover) -> Standing:
-    measured = quality(net, parts.validation, len(parts.classes))
-    return Standing(measured["loss"], measured["accuracy"], zeros_kept(net, cover))

@@ -51,6 +51,22 @@ def test_noise_has_the_mean_and_variance_it_should():
         assert torch.allclose(quiet, layer(x[:4]), atol=1e-3)
 
 
+def test_the_exponential_is_the_exponential_and_its_slope():
+    x = torch.linspace(-30, 5, 200, requires_grad=True)
+    found = noise._Exponential.apply(x)
+    assert torch.allclose(found, x.detach().exp(), rtol=5e-6, atol=0)
+    found.backward(torch.arange(200.0))
+    assert torch.allclose(x.grad, torch.arange(200.0) * x.detach().exp(), rtol=5e-6, atol=0)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.bfloat16])
+def test_the_logarithm_is_the_logarithm_in_every_precision(kind):
+    x = (torch.rand(7, 5) + 1e-8).to(kind)
+    found = noise._log(x)
+    assert found.dtype == kind
+    assert torch.allclose(found, x.log(), rtol=1e-6)
+
+
 def test_slopes_of_the_divergence_are_those_of_autograd():
     torch.manual_seed(0)
     w = torch.randn(4, 5, dtype=torch.float64).requires_grad_()

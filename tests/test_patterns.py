@@ -17,7 +17,7 @@ from prunelab.methods import sr_ste
 from prunelab.methods.n_m import n_m
 from prunelab.probes import weights
 from prunelab.spec import RunSpec, SpecError
-from prunelab.units.patterns import blockwise, pattern, places
+from prunelab.units.patterns import best, blockwise, pattern, places
 
 
 def test_two_of_four_is_the_mask_of_torch():
@@ -91,3 +91,41 @@ def test_places_are_those_of_a_stable_sort():
         order = w.abs().reshape(-1, m).sort(dim=1, descending=True, stable=True).indices
         place = torch.empty_like(order).scatter_(1, order, torch.arange(m).expand_as(order))
         assert torch.equal(places("fc", w, m), -place.reshape(w.shape).float())
+
+
+@pytest.mark.parametrize("shape", [(16, 32), (4, 8, 3, 3)])
+def test_the_best_of_a_block_are_those_of_the_highest_places(shape):
+    torch.manual_seed(0)
+    w = torch.randint(-3, 4, shape).float()  # with many ties
+    for n, m in ((1, 4), (2, 4), (3, 8), (8, 8)):
+        mask = best("l", w, n, m)
+        assert mask.is_contiguous()
+        assert torch.equal(mask, places("l", w, m) > -n)
+
+
+@pytest.mark.parametrize(("sparsity", "kind"), [(0.5, torch.bool), (0.6, torch.float64)])
+def test_sr_ste_offers_the_next_mask_itself_where_it_is_a_pattern(sparsity, kind):
+    job, lab = lab_of("sr-ste", sparsity=sparsity)
+    course = Course(steps=9)
+    method = sr_ste.sr_ste(lab.net, None, course=course, sparsity=sparsity)
+    course.mask = job.select(next(method), sparsity).mask
+    first = {n: m.clone() for n, m in course.mask.items()}
+    with torch.no_grad():
+        for w in weights(lab.net).values():
+            w.copy_(torch.randn_like(w))
+    course.due, course.step = False, 10
+    offered = next(method)
+    again = job.again(offered, course.mask)
+    assert {s.dtype for s in offered.values()} == {kind}
+    for n, w in weights(lab.net).items():
+        expected = select({n: blockwise(n, w, 4)}, {n: int(first[n].sum())})[n]
+        assert torch.equal(again[n], expected)
+        assert not torch.equal(again[n], first[n])
+
+
+def test_masks_that_keep_another_number_are_scores():
+    job, _lab = lab_of("sr-ste", sparsity=0.5)
+    offered = {"l": torch.tensor([False, True, True, False])}
+    assert job.again(offered, {"l": torch.tensor([True, False, False, False])})["l"].tolist() == [
+        *(False, True, False, False)
+    ]

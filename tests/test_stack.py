@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 import prunelab as pl
-from prunelab import cohort, together, training
+from prunelab import cohort, standing, together
 from prunelab.cover import Cover
 from prunelab.measure.quality import quality
 from prunelab.parts import Part, Table, split
@@ -81,7 +81,7 @@ def test_epochs_tell_how_each_network_does_as_alone(parts, tmp_path, monkeypatch
         return [(e.loss, e.validation_loss, e.accuracy) for e in events]
 
     alone = [told(seed) for seed in (0, 1)]
-    monkeypatch.setattr(training, "quality", lambda *_: measured.append(1))
+    monkeypatch.setattr(standing, "quality", lambda *_: measured.append(1))
     works = [Work(pl.RunSpec(seed=s), lambda s=s: told(s), tmp_path) for s in (0, 1)]
     np.testing.assert_allclose(side_by_side(works, lambda: None), alone, rtol=1e-3)
     assert not measured  # nobody measures again what the pass has measured

@@ -165,3 +165,19 @@ def test_zeros_kept_sees_a_single_weight():
     with torch.no_grad():
         again[0].weight[~cover.parameters["0.weight"]] = 1e-30
     assert not zeros_kept(again, cover)
+
+
+def test_what_a_latent_cover_shows_follows_its_mask_and_leaves_the_weights_alone():
+    w = torch.tensor([1.0, -0.0, float("nan"), -2.0], requires_grad=True)
+    cover = Cover({"w": torch.tensor([True, False, False, True])}, latent=True)
+    for _ in range(2):
+        seen = cover.seen({"w": w})["w"]
+        assert seen.tolist() == [1, 0, 0, -2]
+        assert not torch.signbit(seen[1])
+        assert not seen.requires_grad
+    with torch.no_grad():
+        w[0] = 3.0
+    assert cover.seen({"w": w})["w"].tolist() == [3, 0, 0, -2]
+    cover.parameters = {"w": torch.tensor([False, True, False, True])}
+    assert cover.seen({"w": w})["w"].tolist() == [0, 0, 0, -2]
+    assert w[0] == 3

@@ -19,6 +19,8 @@ BETA, LOW, HIGH = 2 / 3, -0.1, 1.1  # temperature and stretch of the hard-concre
 SHUT = -math.log(11)  # log α at which the gate of the test network is 0
 WIDEST = math.log(100)
 _LEAST = 1 / (1 + math.exp(BETA * math.log(-LOW / HIGH) - SHUT))  # P(open) of a gate just shut
+SLOPE = torch.ops.aten.sigmoid_backward.grad_input  # of a sigmoid, from its value
+INSIDE = torch.ops.aten.hardtanh_backward.grad_input  # zero beyond two bounds
 TABLE = 1 << 20  # places at which a window into the table of noise may begin
 
 
@@ -65,15 +67,16 @@ def l0(  # noqa: PLR0913 - most are knobs
     layers = trainable(net)
     like = {n: _gate(w.detach(), gates) for n, w in layers.items()}
     found = memory.parameters("log_alpha", like, start=_start(seed), lr=gate_lr)
-    open_ = {n: w.detach() for n, w in layers.items()}
+    open_ = {n: (w.detach(), w.detach()) for n, w in layers.items()}  # of this step: s and z
     price = penalty / (len(examples(data)[1]) if data is not None else 1)
-    table = _noise(like, seed)
+    table = _noise(like, seed).div_(BETA)
 
     def seen() -> dict[str, Tensor]:
         for name in layers:
             log_alpha = found[name].detach().clamp_(-WIDEST, WIDEST)
-            open_[name] = sample(log_alpha, _window(table, log_alpha, (seed, course.step, name)))
-        return {n: w.detach() * open_[n] for n, w in layers.items()}
+            s = _drawn(log_alpha, _window(table, log_alpha, (seed, course.step, name)))
+            open_[name] = s, _stretched(s)
+        return {n: w.detach() * open_[n][1] for n, w in layers.items()}
 
     learning = not course.mask
     if learning:
@@ -86,7 +89,7 @@ def l0(  # noqa: PLR0913 - most are knobs
     yield _scores(layers, found)
     while learning:
         for name, w in layers.items():
-            _slopes(w, found[name], open_[name], price)
+            _slopes(w, found[name], *open_[name], price)
         learning = not course.due
         if not learning:
             course.note = own_answer("log α > −log 11", _open(layers, found))
@@ -99,14 +102,16 @@ def l0(  # noqa: PLR0913 - most are knobs
 
 def sample(log_alpha: Tensor, noise: Tensor) -> Tensor:
     """A gate in [0, 1] from log u − log(1 − u)."""
-    return (log_alpha + noise).div_(BETA).sigmoid_().mul_(HIGH - LOW).add_(LOW).clamp_(0, 1)
+    return _stretched(_drawn(log_alpha, noise / BETA))
 
 
-def steepness(z: Tensor) -> Tensor:
-    """∂z/∂log α of a sampled gate, from the gate itself: s(1 − s)(ζ − γ)/β, 0 where clipped."""
-    slope = (HIGH - z).mul_(z - LOW).div_((HIGH - LOW) * BETA)
-    inside: Tensor = torch.ops.aten.hardtanh_backward(slope, z, 0.0, 1.0)
-    return inside
+def _drawn(log_alpha: Tensor, noise: Tensor) -> Tensor:
+    """The gate before it is stretched and clipped, from noise that is divided by β already."""
+    return torch.add(noise, log_alpha, alpha=1 / BETA).sigmoid_()
+
+
+def _stretched(s: Tensor) -> Tensor:
+    return torch.add(s.new_tensor(LOW), s, alpha=HIGH - LOW).clamp_(0, 1)
 
 
 def opened(log_alpha: Tensor) -> Tensor:
@@ -119,11 +124,17 @@ def final(log_alpha: Tensor) -> Tensor:
     return (torch.sigmoid(log_alpha) * (HIGH - LOW) + LOW).clamp(0, 1)
 
 
-def _slopes(w: Any, log_alpha: Tensor, z: Tensor, price: float) -> None:
-    """From ∂L/∂(w z), which the backward pass has left, the gradients of w and of log α."""
-    behind = (gradient(w) * w.detach()).sum_to_size(z.shape).mul_(steepness(z))
+def _slopes(w: Any, log_alpha: Tensor, s: Tensor, z: Tensor, price: float) -> None:
+    """From ∂L/∂(w z), which the backward pass has left, the gradients of w and of log α.
+
+    ∂z/∂log α = s(1 − s)(ζ − γ)/β, 0 where clipped.
+    """
+    behind = (gradient(w) * w.detach()).sum_to_size(z.shape)
+    SLOPE(behind, s, grad_input=behind)
+    INSIDE(behind, s, -LOW / (HIGH - LOW), (1 - LOW) / (HIGH - LOW), grad_input=behind)
     p = opened(log_alpha.detach())
-    log_alpha.grad = behind.add_(p.addcmul_(p, p, value=-1), alpha=price * w.numel() / z.numel())
+    SLOPE(p.new_tensor(price * w.numel() / z.numel()), p, grad_input=p)
+    log_alpha.grad = p.add_(behind, alpha=(HIGH - LOW) / BETA)
     gradient(w).mul_(z)
 
 

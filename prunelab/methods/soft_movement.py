@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from typing import Annotated
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from prunelab.course import Course, Memory, own_answer
-from prunelab.cover import blank
+from prunelab.cover import bits, blank
 from prunelab.masks import Scores
 from prunelab.probes import gradient, trainable
 from prunelab.registry import Range, method
 
 THRESHOLD = 0.1  # of σ(S), as published
+SLOPE = torch.ops.aten.sigmoid_backward.grad_input  # of σ, from its value
 
 
 @method(
@@ -49,21 +50,27 @@ def soft_movement(
     """
     layers = trainable(net)
     scores = memory.parameters("scores", layers, lr=score_lr)
-    known, reached = course.mask, _reached(course, sparsity)
+    known, reached, stays = course.mask, _reached(course, sparsity), _stays(course, layers)
     while True:
         yield {name: s.detach() for name, s in scores.items()}
         if course.mask is not known:
             known, reached = course.mask, _reached(course, sparsity)
+            stays = _stays(course, layers)
         for name, w in layers.items():
+            price = w.new_tensor(penalty * reached / (w.numel() * len(layers)))
             gate = torch.sigmoid(scores[name].detach())
-            price = penalty * reached / (w.numel() * len(layers))
-            slope = gradient(w) * w.detach()
-            scores[name].grad = slope.add_(gate.addcmul_(gate, gate, value=-1), alpha=price)
-            if course.mask:
-                blank(course.mask[name], gradient(w))
+            slope = SLOPE(price, gate, grad_input=gate)
+            scores[name].grad = slope.addcmul_(gradient(w), w.detach())
+            if stays:
+                blank(stays[name], gradient(w))
         if course.step == course.steps:
-            stays = {n: torch.sigmoid(s) > THRESHOLD for n, s in scores.items()}
-            course.note = own_answer(f"σ(S) > {THRESHOLD}", stays)
+            own = {n: torch.sigmoid(s) > THRESHOLD for n, s in scores.items()}
+            course.note = own_answer(f"σ(S) > {THRESHOLD}", own)
+
+
+def _stays(course: Course, layers: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The bits of the mask: making them at every step costs more."""
+    return {name: bits(mask, layers[name]) for name, mask in course.mask.items()}
 
 
 def _reached(course: Course, sparsity: float) -> float:
