@@ -62,10 +62,10 @@ def stacked(parts, seeds=(0, 1, 2), make=perceptron):
 def test_standings_are_those_of_each_network_alone(make, parts):
     stack = stacked(parts, make=make)
     found = stack.standings()
-    for one, standing in zip(stack.trainings, found, strict=True):
+    for one, its in zip(stack.trainings, found, strict=True):
         alone = quality(one.net, parts.validation, 3)
-        assert standing.accuracy == alone["accuracy"]
-        assert standing.loss == pytest.approx(alone["loss"], rel=1e-5)
+        assert its.accuracy == alone["accuracy"]
+        assert its.loss == pytest.approx(alone["loss"], rel=1e-5)
         assert one.net.training
     assert all(s.zeros_kept for s in found)
     assert len({s.loss for s in found}) == 3
