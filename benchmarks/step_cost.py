@@ -12,6 +12,7 @@ beside a step of the same optimiser with a mask that stays.
 from __future__ import annotations
 
 import argparse
+import math
 import platform
 import statistics
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ from prunelab.training import Recipe, fit
 PAGE = Path(__file__).parents[1] / "docs" / "step-cost.md"
 GOAL, SECONDS = 1.25, 1.0
 STEPS = 200  # of one turn, an epoch
+TURNS = 5  # of the products alone
 AT_INIT = ("magnitude-at-init", "snip", "iterative-snip", "force", "grasp", "synflow")
 TRAINING = [n for n, m in METHODS.items() if m.when == "training" and "weights" in m.units]
 
@@ -115,6 +117,28 @@ def claims(rounds: int) -> list[Claim]:
     return [Claim(work, "the same step without one", 1 / 1.1, ratios)]
 
 
+def products() -> float:
+    """The sixteen products of a step of variational dropout, beside a plain masked step.
+
+    Means and variances go through every layer, and slopes of both come back (Kingma et al. 2015,
+    local reparameterisation); a plain step has eight. No step of the method can take less.
+    """
+    sizes = zip((784, 300, 100), (300, 100, 10), strict=True)
+    layers = [(torch.randn(100, i), torch.randn(o, i), torch.randn(100, o)) for i, o in sizes]
+
+    def alone() -> None:
+        for _ in range(STEPS):
+            for number, (x, w, slope) in enumerate(layers):
+                for _ in ("means", "variances"):
+                    x @ w.T, slope.T @ x
+                    if number:
+                        slope @ w
+
+    job = job_of("variational-dropout", TURNS + 2, parts())
+    covered = plain(job_of("magnitude", TURNS + 2, job.parts, job.train))
+    return statistics.median(in_turns(alone, lambda: turn(covered), TURNS))
+
+
 def _row(method: str, optimizer: str, taken: dict[str, list[float]]) -> Row:
     pairs = zip(taken[method][1:], taken[optimizer][1:], strict=True)  # the first turn warms up
     ratios = [mine / theirs for mine, theirs in pairs]
@@ -135,7 +159,7 @@ def scoring(method: str) -> list[float]:
     return taken
 
 
-def page(rows: list[Row], scored: dict[str, float]) -> str:
+def page(rows: list[Row], least: float, scored: dict[str, float]) -> str:
     """The text of docs/step-cost.md."""
     doc = (__doc__ or "").strip().split("\n\n", 2)[2]
     return "\n".join(
@@ -157,6 +181,10 @@ def page(rows: list[Row], scored: dict[str, float]) -> str:
                 for r in rows
             ),
             "",
+            "In a step of variational dropout means and variances go through every layer and back.",
+            f"These products alone, without any noise, take {least:.2f} of a plain step while it",
+            "learns; at 80 % of training it settles, and its steps are plain ones.",
+            "",
             "| method before training | processor seconds to score | below 1 s |",
             "| --- | --- | --- |",
             *(f"| {m} | {s:.3f} | {'yes' if s < SECONDS else 'no'} |" for m, s in scored.items()),
@@ -176,13 +204,15 @@ def main() -> None:
     args = parser.parse_args()
     with one_thread():
         rows = steps(args.rounds, args.methods)
+        least = products() if "variational-dropout" in args.methods else math.nan
         scored = {m: statistics.median(scoring(m)) for m in AT_INIT}
     for row in rows:
         print(f"{row.method} ({row.optimizer}): {row.ratio:.2f} ({row.low:.2f}-{row.high:.2f})")
+    print(f"the products of variational dropout alone: {least:.2f}")
     for method, seconds in scored.items():
         print(f"{method}: {seconds:.3f} s")
     if args.write:
-        PAGE.write_text(page(rows, scored), encoding="utf-8")
+        PAGE.write_text(page(rows, least, scored), encoding="utf-8")
 
 
 if __name__ == "__main__":
