@@ -4,7 +4,7 @@ python benchmarks/structured_latency.py [--write]
 
 One thread. An interval is that of the median ratio by order statistics, 95 %. Where there is batch
 normalisation, also with it folded into the convolutions of both; and all of them also as
-onnxruntime runs what ``prunelab export --form onnx`` writes. The last column is the ratio with
+onnxruntime runs what ``prunelab export`` writes. The last column is the ratio with
 2 % of the filters: pruning hardly gets further, as every operation is still there.
 """
 
