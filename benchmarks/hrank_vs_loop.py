@@ -5,7 +5,7 @@ python benchmarks/hrank_vs_loop.py [--write]
 One thread, and its own time on the processor, so that what else runs counts less. The maps are
 those of a small VGG that was trained to tell pieces of two photographs apart, and of one that was
 trained on digits and sees them drawn larger: smooth maps, with singular values all the way down to
-the tolerance.
+the tolerance. Random numbers are maps of full rank.
 
 Beside it the least that any way through AAᵀ takes here: that product and one Cholesky factor in
 float64, for maps of full rank as for all others.
@@ -39,7 +39,12 @@ def main() -> None:
     """Print one line for each size of map, and write them where asked."""
     torch.set_num_threads(1)
     rows = []
-    for name, found in (("photographs", trained_maps(photographs())), ("digits", of_digits())):
+    sources = {
+        "photographs": trained_maps(photographs()),
+        "digits": of_digits(),
+        "random numbers": [torch.randn(COUNT, side, side) for side in (SIDE, SIDE // 2, SIDE // 4)],
+    }
+    for name, found in sources.items():
         for some in found:
             rows.append([name, *line(some)])
             print(*rows[-1])

@@ -12,6 +12,7 @@ import argparse
 import importlib
 import json
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 import plotly.graph_objects as go
@@ -92,16 +93,18 @@ Where there is a GPU `make bench` measures both ways there too, and adds a colum
 def figure(found: Found) -> Any:
     """A bar for each claim, a line where its goal is."""
     every = [claim for some in found.values() for claim in some][::-1]
-    names = [claim.work for claim in every]
+    names = ["<br>".join(wrap(claim.work, 52)) for claim in every]
     colours = ["#0072B2" if claim.met else "#E69F00" for claim in every]
     bars = go.Bar(y=names, x=[c.median for c in every], orientation="h", marker_color=colours,
-                  text=[f"× {c.median:.1f}" for c in every])  # fmt: skip
+                  text=[f"× {c.median:.1f}" for c in every], textposition="inside",
+                  insidetextanchor="start")  # fmt: skip
     goals = go.Scatter(y=names, x=[c.goal for c in every], mode="markers",
                        marker={"symbol": "line-ns-open", "size": 22, "color": "black"})  # fmt: skip
     drawn = go.Figure([bars, goals])
-    drawn.update_xaxes(type="log", title="times as fast as the other way; a black line is the goal")
+    title = "times as fast as the other way; a black line is the goal"
+    drawn.update_xaxes(type="log", title=title, tickvals=[1, 2, 5, 10, 20, 50, 100])
     drawn.update_yaxes(automargin=True)
-    return drawn.update_layout(width=1000, height=90 + 42 * len(every), showlegend=False,
+    return drawn.update_layout(width=1000, height=90 + 48 * len(every), showlegend=False,
                                template="plotly_white", margin={"t": 20, "r": 20})  # fmt: skip
 
 
