@@ -207,7 +207,7 @@ def test_when_to_prune_fills_as_its_runs_end(page, server):
     ready(page)
     expect(page.get_by_text("Each line begins to prune at another moment")).to_be_visible()
     page.get_by_role("button", name="Start 2 runs").click()
-    expect(page.get_by_text("All runs are there")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("All runs are there")).to_be_visible(timeout=240_000)
     expect(page.get_by_text(re.compile("points above"))).to_be_visible(timeout=60_000)
     assert server.store.count(state="finished", method="gradual-magnitude", model="mlp") == 2
 
@@ -223,7 +223,7 @@ def test_a_sweep_grows_from_one_form(page, server):
     ready(page)
     before = server.store.count(state="finished", model="mlp")
     page.get_by_role("button", name=re.compile("Start 8 runs")).click()
-    expect(page.get_by_text("All runs are there")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("All runs are there")).to_be_visible(timeout=240_000)
     expect(page.get_by_text(re.compile("points above"))).to_be_visible(timeout=120_000)
     assert server.store.count(state="finished", model="mlp") == before + 8
     shot(page, "sweep-done-1440-light")
