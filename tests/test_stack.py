@@ -9,13 +9,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from little import images, perceptron
 from torch import nn
 
 import prunelab as pl
 from prunelab import cohort, standing, together
 from prunelab.cover import Cover
 from prunelab.measure.quality import quality
-from prunelab.parts import Part, Table, split
+from prunelab.parts import Part
 from prunelab.room import affordable
 from prunelab.spec import SpecError
 from prunelab.strands import Strand, ask
@@ -25,14 +26,7 @@ from prunelab.training import Learner, Recipe, Training, fit, seeded, tensors
 
 @pytest.fixture(scope="module")
 def parts():
-    rng = np.random.default_rng(0)
-    y = np.repeat(np.arange(3), 40)
-    x = (rng.normal(size=(120, 1, 6, 6)) + y[:, None, None, None] / 2).astype(np.float32)
-    return split(Table(x=x, y=y.astype(np.int64), classes=("a", "b", "c")))
-
-
-def perceptron():
-    return nn.Sequential(nn.Flatten(), nn.Linear(36, 8), nn.ReLU(), nn.Linear(8, 3))
+    return images()
 
 
 def dropping():

@@ -5,15 +5,14 @@ from __future__ import annotations
 import copy
 import shutil
 
-import numpy as np
 import pytest
 import torch
+from little import images, perceptron
 from torch import nn
 
 import prunelab as pl
 from prunelab import chain, cohort, together
 from prunelab.cover import Cover
-from prunelab.parts import Table, split
 from prunelab.store import Store
 from prunelab.strands import Strand, ask
 from prunelab.together import Work, side_by_side
@@ -24,14 +23,7 @@ EXACT = {"rtol": 1e-3, "atol": 1e-4}  # single precision, summed in another orde
 
 @pytest.fixture(scope="module")
 def parts():
-    rng = np.random.default_rng(0)
-    y = np.repeat(np.arange(3), 40)
-    x = (rng.normal(size=(120, 1, 6, 6)) + y[:, None, None, None] / 2).astype(np.float32)
-    return split(Table(x=x, y=y.astype(np.int64), classes=("a", "b", "c")))
-
-
-def perceptron():
-    return nn.Sequential(nn.Flatten(), nn.Linear(36, 8), nn.ReLU(), nn.Linear(8, 3))
+    return images()
 
 
 def again():
