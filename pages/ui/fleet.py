@@ -12,7 +12,7 @@ from pages.ui import desk, show, words
 from prunelab import examples, limits
 from prunelab.catalogue import validate
 from prunelab.spec import RunSpec, SpecError
-from prunelab.speech import _, mark
+from prunelab.speech import _, many, mark
 
 
 def states(specs: Sequence[RunSpec]) -> dict[str, str]:
@@ -30,7 +30,9 @@ def start_button(
     if refused:
         st.warning(show.said(refused))
     waiting = sum(state in desk.ACTIVE for state in known.values())
-    words_ = _("{n} runs on their way", n=waiting) if waiting else _("All runs are there")
+    words_ = _("All runs are there")
+    if waiting:
+        words_ = many("{n} run on its way", "{n} runs on their way", waiting)
     if new:
         words_ = _(label or mark("Start {n} runs"), n=len(new))
     off = bool(refused) or not new
@@ -55,11 +57,11 @@ def refusal(specs: Sequence[RunSpec], new: Sequence[RunSpec]) -> str:
 def forecast(new: Sequence[RunSpec]) -> str:
     """How long it will take, from runs on the same data and model, of the method where any."""
     known, unknown = 0.0, 0
-    for (data, model, method), many in Counter((s.data, s.model, s.method) for s in new).items():
+    for (data, model, method), runs in Counter((s.data, s.model, s.method) for s in new).items():
         times = _times(data=data, model=model, method=method) or _times(data=data, model=model)
         times = times or _shipped(data, model)
-        known += statistics.median(times) * many if times else 0.0
-        unknown += 0 if times else many
+        known += statistics.median(times) * runs if times else 0.0
+        unknown += 0 if times else runs
     if not known:
         return _("time unknown until the first one is done")
     told = _("about {time}", time=words.duration(known / desk.workers()))
