@@ -36,7 +36,7 @@ def test_a_clock_that_jumps_ends_no_run(settings, monkeypatch):
     assert [store.row(spec.key).attempt for spec in specs] == [1, 1]
     told = (settings / "engine.log").read_text(encoding="utf-8")
     stamps = [float(at) for at in re.findall(r'"at": ([0-9.]+)', told)]
-    assert max(stamps) - min(stamps) > 3000, "the clock did not jump"
+    assert min(abs(at - time.time()) for at in stamps) > 3000, "the clock was right"
     store.close()
 
 

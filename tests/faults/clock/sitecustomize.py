@@ -8,9 +8,9 @@ _time = time.time
 
 
 def jumping():
-    """The time, an hour wrong, a day wrong, a week wrong, by turns of half a second."""
+    """The time an hour, a day or a week wrong, by turns of half a second, and never right."""
     now = _time()
-    return now + (0, 3600, -86400, 7 * 86400, -3600)[int(now * 2) % 5]
+    return now + (86400, 3600, -86400, 7 * 86400, -3600)[int(now * 2) % 5]
 
 
 time.time = jumping
