@@ -54,49 +54,62 @@ def effective_rank(maps: Tensor) -> Tensor:
 
 
 def _ranks(maps: Tensor) -> Tensor:
-    x = _wide(maps).double()
-    gram = x @ x.mT
-    square = gram.diagonal(dim1=-2, dim2=-1)
+    if maps.shape[-2] > maps.shape[-1]:
+        maps = maps.mT
+    gram, square = _products(maps)
     if not square.isfinite().all():
         official: Tensor = torch.linalg.matrix_rank(maps)  # it says what it thinks of that
         return official
-    band = _band(max(x.shape[-2:]), len(gram[0]))
+    band = _band(maps.shape[-1])
     rank = (square > 0).sum(-1)
     rest = (~_independent(gram, square, band)).nonzero().flatten()
     if len(rest):
-        rank[rest], sure = _counted(gram[rest], band)
-        doubt = rest[~sure]
-        rank[doubt] = torch.linalg.matrix_rank(maps[doubt])
+        rank[rest] = _by_columns(maps[rest], gram[rest], rank[rest], band)
     return rank
 
 
-def _wide(maps: Tensor) -> Tensor:
-    """The maps or their transposes, with at most as many rows, or of as many fewer not zero."""
-    if maps.shape[-2] != maps.shape[-1]:
-        return maps if maps.shape[-2] < maps.shape[-1] else maps.mT
-    size = maps.abs()
-    rows, columns = ((size.sum(d) != 0).sum(-1) for d in (-1, -2))
-    tall = (rows > columns).nonzero().flatten()
-    return maps.index_copy(0, tall, maps[tall].mT) if len(tall) else maps
+def _products(maps: Tensor) -> tuple[Tensor, Tensor]:
+    """AAᵀ in float64, and a copy of its diagonal."""
+    x = maps.double()
+    gram = torch.bmm(x, x.mT)
+    return gram, gram.diagonal(dim1=-2, dim2=-1).clone()
 
 
-def _band(size: int, small: int) -> Band:
+def _band(size: int) -> Band:
     off = 4 + size / 8
     low, high = (max(0.0, size + way * off) * EPS for way in (-1, 1))
-    return Band(low**2, high**2, 16 * small * torch.finfo(torch.float64).eps)
+    return Band(low**2, high**2, 16 * size * torch.finfo(torch.float64).eps)
 
 
 def _independent(gram: Tensor, square: Tensor, band: Band) -> Tensor:
     """Whether a Cholesky factor proves all rows that are not zero to be independent.
 
-    σ₁² is at most Σσ², the sum of their squares.
+    σ₁² is at most Σσ², the sum of their squares. The products stay as they were.
     """
     whole = square.sum(-1, keepdim=True)
     level = torch.where(whole > TINY, (band.high + band.rounding) * whole, torch.inf)
-    shifted = gram.clone()
-    shifted.diagonal(dim1=-2, dim2=-1).add_(torch.where(square > 0, -level, whole.clamp_min(1.0)))
-    sure: Tensor = torch.linalg.cholesky_ex(shifted).info == 0
+    diagonal = gram.diagonal(dim1=-2, dim2=-1)
+    diagonal.copy_(torch.where(square > 0, square - level, whole.clamp_min(1.0)))
+    sure: Tensor = torch.linalg.cholesky_ex(gram).info == 0
+    diagonal.copy_(square)
     return sure
+
+
+def _by_columns(maps: Tensor, gram: Tensor, rows: Tensor, band: Band) -> Tensor:
+    """Ranks of maps whose rows, as many as are not zero, seem to depend on each other.
+
+    Where fewer columns than rows are not zero, these may be independent.
+    """
+    rank, left = (maps != 0).any(-2).sum(-1), torch.ones_like(rows, dtype=torch.bool)
+    fewer = (rank < rows).nonzero().flatten()
+    if len(fewer):
+        left[fewer] = ~_independent(*_products(maps[fewer].mT), band)
+    rest = left.nonzero().flatten()
+    if len(rest):
+        rank[rest], sure = _counted(gram[rest], band)
+        doubt = rest[~sure]
+        rank[doubt] = torch.linalg.matrix_rank(maps[doubt])
+    return rank
 
 
 def _counted(gram: Tensor, band: Band) -> tuple[Tensor, Tensor]:
