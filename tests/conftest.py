@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,25 @@ def _own_main() -> Iterator[None]:
     main = sys.modules["__main__"]
     yield
     sys.modules["__main__"] = main
+
+
+@pytest.fixture(autouse=True)
+def _timed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a run costs is timed once, not 30 times: only tests of the clock want an interval."""
+    from prunelab.measure import costs
+    from prunelab.measure import latency as clock
+
+    def once(candidates: dict[str, Callable[[], object]]) -> dict[str, dict[str, Any]]:
+        return {name: clock._interval([1000 * took(call)]) for name, call in candidates.items()}
+
+    monkeypatch.setattr(costs, "latency", once)
+
+
+def took(call: Callable[[], object]) -> float:
+    """Seconds of one call."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
 
 
 @pytest.fixture
