@@ -39,9 +39,9 @@ def export(page, to):
 
 
 @pytest.fixture(scope="module")
-def private(tmp_path_factory):
+def private(tmp_path_factory, furnish):
     """The app as it comes: what a browser runs is its own."""
-    home = tmp_path_factory.mktemp("private")
+    home = furnish(tmp_path_factory.mktemp("private"))
     with serve(home, {"PRUNELAB_SHARED": ""}) as running:
         yield running
 

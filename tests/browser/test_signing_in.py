@@ -26,9 +26,9 @@ def provider():
 
 
 @pytest.fixture(scope="module")
-def signing(tmp_path_factory, provider):
+def signing(tmp_path_factory, provider, furnish):
     """The app with an [auth] section: nobody sees anything before signing in."""
-    home, port = tmp_path_factory.mktemp("signing"), free_port()
+    home, port = furnish(tmp_path_factory.mktemp("signing")), free_port()
     secrets = home / "secrets.toml"
     secrets.write_text(
         f'[auth]\nredirect_uri = "http://127.0.0.1:{port}/oauth2callback"\n'
