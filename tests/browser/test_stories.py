@@ -63,7 +63,7 @@ def finished(browser, server):
         expect(headline(page)).to_contain_text("of the weights gone, accuracy", timeout=120_000)
         page.get_by_role("button", name="Why was a weight cut?").click()  # the third that leads on
         expect(page.get_by_text(re.compile("^Why does fc1.* go"))).to_be_visible(timeout=120_000)
-        yield SPEC.key
+    return SPEC.key
 
 
 def test_an_address_that_leads_nowhere_says_so(page):
