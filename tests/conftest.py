@@ -36,6 +36,14 @@ def _own_main() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """What a test draws without a seed of its own is the same in every order of the tests."""
+    import torch
+
+    torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
 def _timed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a run costs is timed once, not 30 times: only tests of the clock want an interval."""
     from prunelab.measure import costs
