@@ -47,7 +47,7 @@ def headline(page):
 
 
 def asked(page):
-    expect(headline(page)).to_have_text("Sign in to use PruneLab", timeout=60_000)
+    expect(headline(page)).to_have_text("Sign in to use PruneLab")
 
 
 def accessible(page):
@@ -59,8 +59,8 @@ def sign_in(page, person):
     page.goto("/runs")
     asked(page)
     page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("link", name=person).click(timeout=60_000)
-    page.wait_for_url(re.compile("127.0.0.1:[0-9]+/$"), wait_until="commit", timeout=60_000)
+    page.get_by_role("link", name=person).click()
+    page.wait_for_url(re.compile("127.0.0.1:[0-9]+/$"), wait_until="commit")
     page.goto("/runs")
     ready(page)
 
