@@ -67,7 +67,7 @@ def finish(store, spec, events=None):
 
 
 def show(page, monkeypatch=None, theme="light", **query):
-    app = AppTest.from_file(str(ROOT / "pages" / f"{page}.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "pages" / f"{page}.py"), default_timeout=200)
     app.session_state["_booted"] = True
     for name, value in query.items():
         app.query_params[name] = value

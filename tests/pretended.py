@@ -18,7 +18,7 @@ import torch
 import torch._dynamo  # now: it must not meet what stands in here
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_map
 
 GPU, CPU = torch.device("cuda", 0), torch.device("cpu")
 MIXED = {"copy_", "set_", "__get__", "__set__", "type_as", "_has_compatible_shallow_copy_type"}
@@ -29,6 +29,9 @@ ASKED = {
     Tensor.is_cuda.__get__: lambda on_gpu: on_gpu,
     Tensor.is_cpu.__get__: lambda on_gpu: not on_gpu,
 }
+
+
+NESTED = (list, tuple, dict)
 
 
 class OnGpu(Tensor):
@@ -55,6 +58,15 @@ def there(x: Any) -> bool:
     return isinstance(x, Tensor) and getattr(x, "_gpu", isinstance(x, OnGpu))
 
 
+def tensors_in(x: Any) -> list[Tensor]:
+    """Every tensor of what a call is given: tree_leaves of torch takes many times as long."""
+    if isinstance(x, Tensor):
+        return [x]
+    if not isinstance(x, NESTED):
+        return []
+    return [found for y in (x.values() if isinstance(x, dict) else x) for found in tensors_in(y)]
+
+
 def means_gpu(device: Any) -> bool:
     return device is not None and torch.device(device).type == "cuda"
 
@@ -74,7 +86,7 @@ class Pretended(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs, name = dict(kwargs or {}), getattr(func, "__name__", "")
-        tensors = [x for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor)]
+        tensors = tensors_in((args, kwargs))
         on_gpu = any(map(there, tensors))
         if func in ASKED:
             return ASKED[func](on_gpu)
@@ -113,7 +125,7 @@ def refuse(func: Any, name: str, args: Any, kwargs: Any, tensors: list[Tensor]) 
     if isinstance(generator, Generator) and not generator._gpu:
         raise RuntimeError("Expected a 'cuda' device type for generator but found 'cpu'")
     if name in ("__getitem__", "__setitem__"):
-        index = [x for x in tree_leaves(args[1]) if isinstance(x, Tensor)]
+        index = tensors_in(args[1])
         values = [x for x in args[2:] if isinstance(x, Tensor) and x.ndim and index]
         mixed = not there(args[0]) and any(map(there, index))
         if mixed or any(there(x) != there(args[0]) for x in values):
@@ -135,15 +147,14 @@ def placed(answer: Any, given: list[Tensor], *, on_gpu: bool) -> Any:
             x._gpu = False
         return x
 
-    return tree_map(place, answer)
+    return tree_map(place, answer) if isinstance(answer, NESTED) else place(answer)
 
 
 def marked(answer: Any, given: list[Tensor]) -> Any:
     """The very tensors that torch made, said to be where the others are."""
     if torch._C._len_torch_dispatch_stack() and any(map(there, given)):
-        for x in tree_leaves(answer):
-            if isinstance(x, Tensor):
-                x._gpu = True
+        for x in tensors_in(answer):
+            x._gpu = True
     return answer
 
 

@@ -115,6 +115,12 @@ def few_images(shape: tuple[int, ...], n: int = 60) -> dict[str, Any]:
     }
 
 
+def files(home: Path) -> list[str]:
+    """What is in a home beside the catalogue it came with."""
+    found = [path for path in home.rglob("*") if path.is_file()]
+    return [path.name for path in found if not path.match("catalogue-*.json")]
+
+
 def no_network(*_: object, **__: object) -> None:
     raise URLError("no route to host")
 
@@ -126,7 +132,7 @@ def test_without_a_network_the_ways_out_are_named(
     monkeypatch.setattr(sklearn.datasets, "fetch_openml", no_network)
     with pytest.raises(SpecError, match=rf"{name} could not be .*no route.* digits, .*PRUNELAB_D"):
         load(name)
-    assert [path for path in home.rglob("*") if path.is_file()] == []
+    assert files(home) == []
 
 
 @pytest.mark.parametrize("name", FETCHED)
@@ -148,7 +154,7 @@ def test_what_is_fetched_is_kept_whole(
     table, again = load(name), load(name)
     assert len(asked) == 1
     assert isinstance(asked[0]["data_id"], int)
-    assert [path.name for path in home.rglob("*") if path.is_file()] == [f"{name}.npz"]
+    assert files(home) == [f"{name}.npz"]
     assert table.test is not None
     assert np.array_equal(table.test.x.reshape(20, -1), (pixels[-20:] / 255).astype(np.float32))
     assert np.array_equal(table.y, np.arange(200) % 10)

@@ -53,7 +53,7 @@ def test_the_app_freezes_what_its_imports_made():
     code = f"""
 import gc
 from streamlit.testing.v1 import AppTest
-app = AppTest.from_file({str(ROOT / "app.py")!r}, default_timeout=60).run()
+app = AppTest.from_file({str(ROOT / "app.py")!r}, default_timeout=200).run()
 assert not app.exception, app.exception
 print(len(app.title), gc.get_freeze_count() > 10_000)
 """

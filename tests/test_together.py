@@ -243,8 +243,7 @@ def test_trying_leaves_no_trace(parts):
     assert all(map(torch.equal, before.values(), after.values()))
 
 
-def test_a_sweep_together_is_the_sweep_one_by_one(home, monkeypatch, always):
-    monkeypatch.setattr("prunelab.measure.latency.RUNS", 1)  # the clock is not what is tried here
+def test_a_sweep_together_is_the_sweep_one_by_one(home, always):
     asked = {
         "model": "mlp", "method": ["magnitude", "random", "gradual-magnitude"], "seed": [0, 1],
         "sparsity": 0.5, "epochs": 2, "recover_epochs": 2, "progress": False,
@@ -265,8 +264,7 @@ def test_a_sweep_together_is_the_sweep_one_by_one(home, monkeypatch, always):
         assert (one.folder / "run.json").exists()
 
 
-def test_a_failed_run_of_a_sweep_is_told_when_all_have_ended(home, monkeypatch):
-    monkeypatch.setattr("prunelab.measure.latency.RUNS", 1)
+def test_a_failed_run_of_a_sweep_is_told_when_all_have_ended(home):
     with pytest.raises(RuntimeError, match=r"failed: The loss became"):
         pl.sweep(lr=[10.0, 0.05], seed=5, epochs=8, recover_epochs=1, progress=False)
     states = [row.state for row in Store().runs(limit=10)]

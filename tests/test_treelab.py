@@ -275,7 +275,7 @@ def _reaped():
         process.wait(120)
 
 
-def wait(folder, seconds=60):
+def wait(folder, seconds=200):  # bounds a hang: the machine may be busy
     deadline = time.monotonic() + seconds
     while (state := treelab.look(folder)).name == "growing" and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -78,11 +78,11 @@ def test_moving_the_slider_is_quick(store, capsys):  # noqa: F811
     app = show("trees")
     taken = []
     for leaves in range(10, 40):
-        began = time.perf_counter()
+        began = time.process_time()
         app.slider(key=cuts.LEAVES).set_value(leaves).run()
-        taken.append(time.perf_counter() - began)
+        taken.append(time.process_time() - began)
     assert not app.exception
-    assert np.median(taken) < 0.25  # a busy machine; alone it is well below 0.1
+    assert np.median(taken) < 0.25  # of the processor; mostly it is well below 0.1
 
 
 def test_the_stops_move_the_slider(store, tree):  # noqa: F811

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,9 +18,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(
+    tmp_path_factory: pytest.TempPathFactory, furnish: Callable[[Path], Path]
+) -> Iterator[Server]:
     """The app, started as a user starts it."""
-    home = tmp_path_factory.mktemp("app")
+    home = furnish(tmp_path_factory.mktemp("app"))
     with serve(home, {}) as running:
         yield running
 

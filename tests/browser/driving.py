@@ -29,7 +29,8 @@ FLAGS = (
 )
 # A deep link makes Streamlit look for its own files beside the page first; it then finds them.
 KNOWN = ("/_stcore/health", "/_stcore/host-config")
-expect.set_options(timeout=15_000)  # the machine may be busy with something else
+BUSY = 60_000  # milliseconds: they bound a hang, for the machine may be busy with something else
+expect.set_options(timeout=BUSY)
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def free_port() -> int:
         return port
 
 
-def wait_for(url: str, seconds: float = 40) -> None:
+def wait_for(url: str, seconds: float = 120) -> None:
     """Until the address answers."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -107,7 +108,7 @@ def visit(
         reduced_motion="reduce",
     )
     opened = context.new_page()
-    opened.set_default_timeout(30_000)
+    opened.set_default_timeout(BUSY)
     errors: list[str] = []
     opened.on("console", lambda message: errors.extend(complaints(message)))
     opened.on("pageerror", lambda error: errors.append(str(error)))

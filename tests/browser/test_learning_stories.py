@@ -46,7 +46,7 @@ def test_a_layer_is_cut_with_the_keys_and_the_cut_becomes_a_run(page, server):
     page.reload()
     expect(numbers.nth(1)).to_contain_text("9,600 of 19,200")
     page.get_by_role("button", name="Cut here and fine-tune").click()
-    expect(page).to_have_url(re.compile("run=digits-lenet-300-100-magnitude-50"), timeout=60_000)
+    expect(page).to_have_url(re.compile("run=digits-lenet-300-100-magnitude-50"))
     (row,) = server.store.runs(method="magnitude", data="digits", limit=1)
     assert row.spec.layers == {"fc1": 0.5}
     server.store.request_cancel(row.key)

@@ -14,7 +14,7 @@ import prunelab as pl
 from prunelab import registry
 from prunelab.spec import RunSpec
 
-LONG = RunSpec(epochs=900, seed=5)
+LONG = RunSpec(epochs=900, seed=5, batch_size=8)
 FORM = "lab?model=mlp&recover=none"
 
 
@@ -39,9 +39,9 @@ def export(page, to):
 
 
 @pytest.fixture(scope="module")
-def private(tmp_path_factory):
+def private(tmp_path_factory, furnish):
     """The app as it comes: what a browser runs is its own."""
-    home = tmp_path_factory.mktemp("private")
+    home = furnish(tmp_path_factory.mktemp("private"))
     with serve(home, {"PRUNELAB_SHARED": ""}) as running:
         yield running
 
@@ -63,12 +63,12 @@ def test_own_weights_are_pruned_exported_and_loaded_back_equal(browser, private,
         ready(page)
         page.get_by_text("Start from your own weights").click()
         page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(file)
-        expect(page.get_by_text("tensors, ", exact=False)).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("tensors, ", exact=False)).to_be_visible()
         shot(page, "own-weights-1440-light")
         run_button(page).click()
         expect(headline(page)).to_contain_text("of the weights gone", timeout=120_000)
         page.reload()  # the browser is known again
-        expect(headline(page)).to_contain_text("of the weights gone", timeout=60_000)
+        expect(headline(page)).to_contain_text("of the weights gone")
         export(page, there)
     (row,) = private.store.runs()
     assert row.owner == row.space != ""
@@ -85,7 +85,7 @@ def test_own_weights_are_pruned_exported_and_loaded_back_equal(browser, private,
 
 def test_nobody_sees_or_stops_anothers_run_by_its_link(browser, private):
     with visit(browser, private, "ann") as ann, visit(browser, private, "bob") as bob:
-        ann.goto(f"/lab?epochs={LONG.epochs}&seed={LONG.seed}")
+        ann.goto(f"/lab?epochs={LONG.epochs}&seed={LONG.seed}&batch_size={LONG.batch_size}")
         ready(ann)
         run_button(ann).click()
         expect(ann.get_by_text(re.compile("epoch [0-9]+ of 900"))).to_be_visible(timeout=120_000)
@@ -105,7 +105,7 @@ def test_nobody_sees_or_stops_anothers_run_by_its_link(browser, private):
         tab.goto(f"/lab?run={LONG.key}")
         ready(tab)
         tab.get_by_role("button", name="Cancel").click()
-        expect(headline(ann)).to_have_text("Cancelled before the end", timeout=30_000)
+        expect(headline(ann)).to_have_text("Cancelled before the end")
 
 
 def test_a_deleted_run_that_is_open_elsewhere_says_so(browser, private):
@@ -126,16 +126,16 @@ def test_a_paused_queue_is_said_and_goes_on(browser, private):
         ready(page)
         private.store.pause()
         run_button(page).click()
-        expect(page.get_by_text("The queue is paused")).to_be_visible(timeout=30_000)
+        expect(page.get_by_text("The queue is paused")).to_be_visible()
         shot(page, "paused-lab-1440-light")
         page.goto("/runs")
         ready(page)
-        expect(page.get_by_text("The queue is paused")).to_be_visible(timeout=30_000)
+        expect(page.get_by_text("The queue is paused")).to_be_visible()
         shot(page, "paused-runs-1440-light")
         page.get_by_role("button", name="Go on").click()
-        expect(page.get_by_text("The queue is paused")).to_have_count(0, timeout=60_000)
+        expect(page.get_by_text("The queue is paused")).to_have_count(0)
         assert not private.store.paused()
-        expect(page.get_by_text("waiting", exact=False)).to_have_count(0, timeout=60_000)
+        expect(page.get_by_text("waiting", exact=False)).to_have_count(0)
         assert private.store.count(state="queued") == 0
 
 

@@ -26,9 +26,9 @@ def provider():
 
 
 @pytest.fixture(scope="module")
-def signing(tmp_path_factory, provider):
+def signing(tmp_path_factory, provider, furnish):
     """The app with an [auth] section: nobody sees anything before signing in."""
-    home, port = tmp_path_factory.mktemp("signing"), free_port()
+    home, port = furnish(tmp_path_factory.mktemp("signing")), free_port()
     secrets = home / "secrets.toml"
     secrets.write_text(
         f'[auth]\nredirect_uri = "http://127.0.0.1:{port}/oauth2callback"\n'
@@ -47,7 +47,7 @@ def headline(page):
 
 
 def asked(page):
-    expect(headline(page)).to_have_text("Sign in to use PruneLab", timeout=60_000)
+    expect(headline(page)).to_have_text("Sign in to use PruneLab")
 
 
 def accessible(page):
@@ -59,8 +59,8 @@ def sign_in(page, person):
     page.goto("/runs")
     asked(page)
     page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("link", name=person).click(timeout=60_000)
-    page.wait_for_url(re.compile("127.0.0.1:[0-9]+/$"), wait_until="commit", timeout=60_000)
+    page.get_by_role("link", name=person).click()
+    page.wait_for_url(re.compile("127.0.0.1:[0-9]+/$"), wait_until="commit")
     page.goto("/runs")
     ready(page)
 

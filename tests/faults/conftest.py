@@ -55,6 +55,15 @@ def settings(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def hold(settings, monkeypatch):
+    """No run ends while this file is there, however slow the machine."""
+    place = settings.parent / "hold"
+    place.touch()
+    monkeypatch.setenv("PRUNELAB_TEST_HOLD", str(place))
+    return place
+
+
+@pytest.fixture
 def cluster(tmp_path, settings, monkeypatch):
     made = Cluster(tmp_path, settings)
     monkeypatch.setenv("PRUNELAB_SCHEDULER", made.address)

@@ -40,7 +40,7 @@ def test_a_clock_that_jumps_ends_no_run(settings, monkeypatch):
     store.close()
 
 
-def test_two_engines_on_one_store_run_everything_once(settings, monkeypatch):
+def test_two_engines_on_one_store_run_everything_once(settings, hold, monkeypatch):
     monkeypatch.setenv("PRUNELAB_WORKERS", "1")
     url = f"sqlite:///{settings.parent / 'shared.db'}"
     homes = [settings, settings.parent / "second"]
@@ -50,6 +50,8 @@ def test_two_engines_on_one_store_run_everything_once(settings, monkeypatch):
     specs = specs_of(8)
     for number, spec in enumerate(specs):
         stores[number % 2].submit(spec)
+    until(lambda: stores[0].count(state="running") == 2)  # each engine has come to its first
+    hold.unlink()
     until(lambda: done(stores[0]))
     all_is_well(stores[0], specs, settings.parent / "acks")
     rows = stores[0].rows(spec.key for spec in specs)
@@ -60,7 +62,7 @@ def test_two_engines_on_one_store_run_everything_once(settings, monkeypatch):
         store.close()
 
 
-def test_hosts_join_and_leave_and_the_scheduler_comes_back(cluster, store):
+def test_hosts_join_and_leave_and_the_scheduler_comes_back(cluster, store, hold):
     specs = specs_of(6, epochs=40)
     for spec in specs:
         engine.submit(store, spec)
@@ -72,6 +74,7 @@ def test_hosts_join_and_leave_and_the_scheduler_comes_back(cluster, store):
     until(lambda: engine.status(store.home).workers == 1)
     cluster.join("--no-nanny")
     until(lambda: store.count(state="running") == 2)
+    hold.unlink()
     cluster.leave(second)
     cluster.scheduler.kill()
     cluster.scheduler.wait()
@@ -92,10 +95,8 @@ def test_a_run_that_wants_a_gpu_waits_for_a_worker_that_has_one(cluster, store):
     engine.submit(store, wants)
     engine.submit(store, other)
     until(lambda: store.state(other.key) == "finished")
-    assert (store.state(wants.key), store.row(wants.key).note) == (
-        "queued",
-        "waits for a worker with a GPU",
-    )
+    until(lambda: store.row(wants.key).note == "waits for a worker with a GPU")
+    assert store.state(wants.key) == "queued"
     worker = cluster.join("--no-nanny", "--resources", "GPU=1")
     until(lambda: store.state(wants.key) == "finished")
     assert f":{worker.pid}:" in store.row(wants.key).worker

@@ -129,15 +129,6 @@ class Scene:
             engine.stop(self.home)
 
 
-@pytest.fixture
-def hold(settings, monkeypatch):
-    """No run ends before the last kill, however slow the machine."""
-    place = settings.parent / "hold"
-    place.touch()
-    monkeypatch.setenv("PRUNELAB_TEST_HOLD", str(place))
-    return place
-
-
 def play(scene, victims, acks, hold=None):
     seed = random.randrange(10**6)
     random.seed(seed)
