@@ -27,6 +27,8 @@ class Stack:
 
     def __init__(self, trainings: Sequence[Training]) -> None:
         self.trainings, first = trainings, trainings[0]
+        for training in trainings:
+            training.net.train()
         self.net, self.chained = first.net, chain.fits(first.net)
         self.values = [dict(t.net.named_parameters()) for t in trainings]
         self.parameters = {
@@ -45,6 +47,8 @@ class Stack:
         self.drops = [m for m in self.net.modules() if type(m) is nn.Dropout and m.p]
         self.chances = [torch.Generator(t.examples[0].device) for t in trainings]
         self.one_source = len({t.examples[0].data_ptr() for t in trainings}) == 1
+        # An example that is one row is copied in one go.
+        self.flat = [part.flatten(1) if part.ndim > 1 else part for part in first.examples]
         self.validation = _shared([t.validation for t in trainings])
 
     def holds(self, trainings: Sequence[Training]) -> bool:
@@ -88,7 +92,7 @@ class Stack:
         self.net.eval()
         for some, truth in zip(torch.split(x, at_once), torch.split(y, at_once), strict=True):
             logits = self._said(some)
-            loss += _losses(logits, truth.expand(rows, *truth.shape)) * len(truth)
+            loss += _losses(_logs(logits), truth.expand(rows, 1, *truth.shape)) * len(truth)
             right += (logits.argmax(2) == truth).flatten(1).sum(1)
         self.net.train()
         measured = loss / len(y), right / y.numel(), self._zeros_kept()
@@ -117,7 +121,8 @@ class Stack:
             return tuple(map(torch.stack, zip(*pairs, strict=True)))
         numbers = batch.flatten()
         return tuple(
-            part.index_select(0, numbers).view(*batch.shape, *part.shape[1:]) for part in every[0]
+            flat.index_select(0, numbers).view(*batch.shape, *part.shape[1:])
+            for flat, part in zip(self.flat, every[0], strict=True)
         )
 
     def _take_states(self) -> None:
@@ -185,14 +190,14 @@ def _cross_entropy(answers: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     In closed form, share less truth: torch's own takes most of a small network's step.
     """
     logs, right = _logs(answers), y.unsqueeze(1)
-    losses = -logs.gather(1, right).flatten(1).mean(1)
+    losses = _losses(logs, right)
     slope = logs.exp_().scatter_add_(1, right, logs.new_full((), -1.0).expand(right.shape))
     return losses, slope.div_(y[0].numel()).transpose(1, 2)
 
 
-def _losses(answers: Tensor, y: Tensor) -> Tensor:
+def _losses(logs: Tensor, right: Tensor) -> Tensor:
     """The mean loss of each row of a stack."""
-    return -_logs(answers).gather(1, y.unsqueeze(1)).flatten(1).mean(1)
+    return logs.gather(1, right).flatten(1).sum(1).div_(-right[0].numel())
 
 
 def _logs(answers: Tensor) -> Tensor:

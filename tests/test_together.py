@@ -224,6 +224,24 @@ def test_gradients_of_a_chain_are_those_of_autograd_step_after_step():
                 torch.testing.assert_close(stack[name].grad[row], own.grad)
 
 
+@pytest.mark.parametrize(
+    "net",
+    [
+        nn.Sequential(nn.ReLU(), nn.Linear(6, 5), nn.Sigmoid(), nn.Tanh(), nn.Linear(5, 3)),
+        nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Sigmoid(), nn.Linear(5, 3), nn.Tanh()),
+    ],
+)
+def test_activations_write_over_nothing_that_somebody_needs(net):
+    stack = {n: nn.Parameter(p.detach().clone()[None]) for n, p in net.named_parameters()}
+    x, slope = torch.randn(1, 7, 6), torch.randn(1, 7, 3)
+    given = x.clone()
+    chain.answers(net, stack, x).backward(slope)
+    assert torch.equal(x, given)
+    net(x[0]).backward(slope[0])
+    for name, own in net.named_parameters():
+        torch.testing.assert_close(stack[name].grad[0], own.grad)
+
+
 def test_trying_leaves_no_trace(parts):
     seen = []
 
