@@ -35,6 +35,7 @@ class Stack:
             name: nn.Parameter(_joined(own), requires_grad=own[0].requires_grad)
             for name, own in _by_name(self.values).items()
         }
+        self.places = [_places(own) for own in self.values]
         buffers = _by_name([dict(t.net.named_buffers()) for t in trainings])
         self.buffers = {name: _joined(own) for name, own in buffers.items()}
         self.optimizer = first.recipe.build(nn.ParameterList(self.parameters.values()))
@@ -54,10 +55,9 @@ class Stack:
     def holds(self, trainings: Sequence[Training]) -> bool:
         """Whether these are the trainings, with the values and masks it has."""
         return list(map(id, trainings)) == list(map(id, self.trainings)) and all(
-            t.cover.parameters is cover
-            and all(p.data_ptr() == self.parameters[n][row].data_ptr() for n, p in own.items())
-            for row, (t, cover, own) in enumerate(
-                zip(trainings, self.covers, self.values, strict=True)
+            t.cover.parameters is cover and _places(own) == places
+            for t, cover, own, places in zip(
+                trainings, self.covers, self.values, self.places, strict=True
             )
         )
 
@@ -213,6 +213,11 @@ def _answers(
     net: nn.Module, parameters: Mapping[str, Tensor], buffers: Mapping[str, Tensor], x: Tensor
 ) -> Tensor:
     return functional_call(net, {**parameters, **buffers}, (x,))  # type: ignore[no-any-return]
+
+
+def _places(own: Mapping[str, Tensor]) -> list[int]:
+    """Where in memory values are: they may have been replaced since."""
+    return [tensor.data_ptr() for tensor in own.values()]
 
 
 def _by_name(every: Sequence[Mapping[str, Tensor]]) -> dict[str, list[Tensor]]:

@@ -192,6 +192,19 @@ def test_together_is_chosen_where_a_network_takes_a_tenth_less(
     assert len(set(steps)) == len(steps) == 4
 
 
+def test_a_trial_is_made_once_for_all_numbers_it_does_not_tell_apart(parts, monkeypatch):
+    tried = []
+    monkeypatch.setattr(together, "pays", lambda some, _: tried.append(len(some)))
+    recipe, net = Recipe(epochs=1), perceptron()
+    one = Training(
+        net, tensors(parts.train), recipe, Cover({}), Learner(), recipe.build(net), (0, "")
+    )
+    paid = {}
+    for many in (2, 64, 22, 16, 2, 3):
+        together._known([one] * many, 1, paid)
+    assert tried == [2, 64, 3]
+
+
 @pytest.mark.parametrize(
     ("net", "is_one"),
     [
