@@ -115,14 +115,14 @@ class Stack:
 
     def _examples(self, batch: Tensor) -> tuple[Tensor, ...]:
         """Those of each network, stacked; read at once where all have the same data."""
-        every = [t.examples for t in self.trainings]
         if not self.one_source:
+            every = [t.examples for t in self.trainings]
             pairs = [(x[row], y[row]) for (x, y), row in zip(every, batch, strict=True)]
             return tuple(map(torch.stack, zip(*pairs, strict=True)))
         numbers = batch.flatten()
         return tuple(
             flat.index_select(0, numbers).view(*batch.shape, *part.shape[1:])
-            for flat, part in zip(self.flat, every[0], strict=True)
+            for flat, part in zip(self.flat, self.trainings[0].examples, strict=True)
         )
 
     def _take_states(self) -> None:
