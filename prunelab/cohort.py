@@ -72,7 +72,7 @@ def epoch_together(stack: Stack, epoch: int, chances: Sequence[Tensor]) -> list[
     with stack.dropping():
         for batch in torch.split(orders, recipe.batch_size, 1):
             set_lr(stack.optimizer, recipe, done / course.steps)
-            total += stack.losses(batch) * batch.shape[1]
+            total.add_(stack.losses(batch), alpha=batch.shape[1])
             done += 1
     for training in trainings:
         training.learner.course.step = done

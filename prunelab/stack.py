@@ -212,12 +212,12 @@ def _cross_entropy(answers: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     logs, right = _logs(answers), y.unsqueeze(1)
     losses = _losses(logs, right)
     slope = logs.exp_().scatter_(1, right, -1.0, reduce="add")
-    return losses, slope.div_(y[0].numel()).transpose(1, 2)
+    return losses, slope.div_(y.numel() // len(y)).transpose(1, 2)
 
 
 def _losses(logs: Tensor, right: Tensor) -> Tensor:
     """The mean loss of each row of a stack."""
-    return logs.gather(1, right).flatten(1).sum(1).div_(-right[0].numel())
+    return logs.gather(1, right).flatten(1).sum(1).div_(-(right.numel() // len(right)))
 
 
 def _logs(answers: Tensor) -> Tensor:
