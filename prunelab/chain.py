@@ -1,8 +1,8 @@
 """Fully connected networks in a stack: each layer is one batched product for all of them.
 
 What ``vmap`` and autograd make of them is the same, with more calls around it. Their slopes are a
-few lines in closed form; gradients are written where those of the last step were, so that no
-memory is asked for.
+few lines in closed form; gradients are written where those of the last step were, and activations
+over what goes into them, so that little memory is asked for.
 """
 
 from __future__ import annotations
@@ -16,9 +16,17 @@ from torch import Tensor, nn
 NARROW = 16  # outputs: below, a product is faster with its factors exchanged
 _aten = torch.ops.aten
 
+# What may be written over what goes in: slopes that need only what comes out.
+OVER: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
+    nn.ReLU: torch.relu_,
+    nn.Tanh: torch.tanh_,
+    nn.Sigmoid: torch.sigmoid_,
+}
 # The slope before an activation, of the one after it, what went in and what came out.
 SLOPES: dict[type[nn.Module], Callable[[Any, Tensor, Tensor, Tensor], Tensor]] = {
-    nn.ReLU: lambda _, slope, x, out: _aten.threshold_backward(slope, out, 0),
+    nn.ReLU: lambda _, slope, x, out: _aten.threshold_backward.grad_input(
+        slope, out, 0, grad_input=slope
+    ),
     nn.Tanh: lambda _, slope, x, out: _aten.tanh_backward(slope, out),
     nn.GELU: lambda gelu, slope, x, out: _aten.gelu_backward(
         slope, x, approximate=gelu.approximate
@@ -40,7 +48,10 @@ class Answers(NamedTuple):
 
     @torch.no_grad()
     def backward(self, slope: Tensor) -> None:
-        """Leave the gradients in ``grad``, by the slope of the loss at the answers."""
+        """Leave the gradients in ``grad``, by the slope of the loss at the answers.
+
+        The slope may be written over.
+        """
         first = next(i for i, (_, own) in enumerate(self.layers) if own)
         for i in range(len(self.layers) - 1, first - 1, -1):
             (layer, own), x = self.layers[i], self.passed[i]
@@ -65,7 +76,9 @@ def answers(net: nn.Module, parameters: Mapping[str, Tensor], x: Tensor) -> Answ
             own = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
             passed.append(_linear(passed[-1], *own))
         else:
-            passed.append(layer(passed[-1]))  # type: ignore[misc]
+            fresh = bool(layers and layers[-1][1])  # a product that nobody else needs
+            over = OVER.get(type(layer)) if fresh else None  # type: ignore[arg-type]
+            passed.append((over or layer)(passed[-1]))  # type: ignore[misc]
         layers.append((layer, own))
     return Answers(layers, passed)
 

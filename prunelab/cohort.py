@@ -12,7 +12,7 @@ import copy
 import time
 import warnings
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -35,7 +35,7 @@ def kind(training: Training, epoch: int) -> Hashable:
     that somebody watches: a hook would see the examples of all in the answers of the first; and
     those with values in several places, which torch cannot stand in for in a stack.
     """
-    course, recipe = training.learner.course, training.recipe
+    course = training.learner.course
     if any(m._forward_hooks or m._forward_pre_hooks for m in training.layers):
         return None
     own = course.forward or course.penalty or course.seen or course.shown
@@ -45,8 +45,7 @@ def kind(training: Training, epoch: int) -> Hashable:
         return None
     states = training.optimizer.state.values()
     age = next((float(s["step"]) for s in states if "step" in s), float(bool(states)))
-    same = astuple(replace(recipe, epochs=0)), len(training.examples[0])
-    return training.layout, same, epoch, recipe.epochs, age
+    return training.layout, training.recipe, len(training.examples[0]), epoch, age
 
 
 class Passed(NamedTuple):
@@ -64,23 +63,23 @@ def epoch_together(stack: Stack, epoch: int, chances: Sequence[Tensor]) -> list[
     """
     trainings, course = stack.trainings, stack.trainings[0].learner.course
     recipe, done = trainings[0].recipe, course.step
-    for generator, state in zip(stack.chances, chances, strict=True):
-        generator.set_state(state)
-    for training in trainings:
-        training.net.train()
+    if stack.drops:
+        for generator, state in zip(stack.chances, chances, strict=True):
+            generator.set_state(state)
+    stack.net.train()
     orders = torch.stack([t.order(epoch) for t in trainings])
     total = torch.zeros(len(trainings), device=orders.device)
     with stack.dropping():
         for batch in torch.split(orders, recipe.batch_size, 1):
             set_lr(stack.optimizer, recipe, done / course.steps)
-            total += stack.losses(batch) * batch.shape[1]
+            total.add_(stack.losses(batch), alpha=batch.shape[1])
             done += 1
     for training in trainings:
         training.learner.course.step = done
     stack.give_states()
     losses = (total / orders.shape[1]).tolist()
     standings = stack.standings()
-    after = [g.get_state() for g in stack.chances]
+    after = [g.get_state() for g in stack.chances] if stack.drops else chances
     return list(map(Passed, losses, standings, after))
 
 

@@ -13,7 +13,7 @@ import torch
 
 from prunelab.budgets import WORDS, meet, rounded
 from prunelab.catalogue import describe, recoveries, unit_of, validate
-from prunelab.masks import Masks, Scores, allocate, removed, select
+from prunelab.masks import Masks, Scores, allocate, choose, removed, select
 from prunelab.parts import Parts
 from prunelab.rating.watching import Watch, Watched, seen
 from prunelab.registry import DATASETS, METHODS, MODELS, UNITS, Entry, Note, Unit, knobs_of
@@ -122,20 +122,18 @@ class Job:
         notes: tuple[str, ...] = (),
     ) -> Choice:
         """Allocate and select by scores that are known already."""
-        keep = allocate(
-            scores,
-            sparsity,
-            self.scope,
-            within=within or None,
-            floor=max(int(self.structured), self.spec.floor),
-            layers=self.layers_at(sparsity),
-        )
-        asked = None
-        if self.spec.round_to > 1:
-            sizes = {name: s.numel() for name, s in scores.items()}
-            keep = rounded(keep, sizes, self.spec.round_to)
-            asked = 1 - sum(keep.values()) / sum(sizes.values())
+        how: dict[str, Any] = {
+            "within": within or None,
+            "floor": max(int(self.structured), self.spec.floor),
+            "layers": self.layers_at(sparsity),
+        }
         whole = self.method.whole_ties
+        if self.spec.round_to <= 1:
+            mask = choose(scores, sparsity, self.scope, **how, whole_ties=whole)
+            return Choice(scores=scores, mask=mask, notes=notes)
+        sizes = {name: s.numel() for name, s in scores.items()}
+        keep = rounded(allocate(scores, sparsity, self.scope, **how), sizes, self.spec.round_to)
+        asked = 1 - sum(keep.values()) / sum(sizes.values())
         mask = select(scores, keep, within=within or None, whole_ties=whole)
         return Choice(scores=scores, mask=mask, notes=notes, asked=asked)
 

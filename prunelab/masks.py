@@ -15,7 +15,7 @@ from torch import Tensor
 from prunelab.ranking import Masks, Scores, count, highest, like
 from prunelab.spec import SpecError
 
-__all__ = ["SCOPES", "Masks", "Scores", "allocate", "highest", "removed", "select"]
+__all__ = ["SCOPES", "Masks", "Scores", "allocate", "choose", "highest", "removed", "select"]
 
 
 def removed(sparsity: float, units: int) -> int:
@@ -86,6 +86,32 @@ def select(
             raise ValueError(f"{name} has {alive} units left, cannot keep {keep[name]}.")
         masks |= highest(scores, keep[name], within, only=name)
     return _whole(scores, masks, within) if whole_ties else masks
+
+
+def choose(
+    scores: Scores,
+    sparsity: float,
+    scope: str = "global",
+    *,
+    within: Mapping[str, Tensor] | None = None,
+    floor: int = 0,
+    layers: Mapping[str, float] | None = None,
+    whole_ties: bool = False,
+) -> Masks:
+    """What ``select`` makes of what ``allocate`` says; one ranking over all groups does for both.
+
+    Raises:
+        ValueError: as they do.
+    """
+    if scope == "global" and not layers:
+        total = sum(score.numel() for score in like(scores).values())
+        keep = total - removed(sparsity, total)
+        masks = highest(scores, keep, within)
+        counts = list(map(count, masks.values()))
+        if 0 < keep == sum(counts) and min(counts) >= floor:
+            return _whole(scores, masks, within) if whole_ties else masks
+    counted = allocate(scores, sparsity, scope, within=within, floor=floor, layers=layers)
+    return select(scores, counted, within=within, whole_ties=whole_ties)
 
 
 def _whole(scores: Scores, masks: Masks, within: Mapping[str, Tensor] | None) -> Masks:

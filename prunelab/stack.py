@@ -27,12 +27,15 @@ class Stack:
 
     def __init__(self, trainings: Sequence[Training]) -> None:
         self.trainings, first = trainings, trainings[0]
+        for training in trainings:
+            training.net.train()
         self.net, self.chained = first.net, chain.fits(first.net)
         self.values = [dict(t.net.named_parameters()) for t in trainings]
         self.parameters = {
             name: nn.Parameter(_joined(own), requires_grad=own[0].requires_grad)
             for name, own in _by_name(self.values).items()
         }
+        self.places = [_places(own) for own in self.values]
         buffers = _by_name([dict(t.net.named_buffers()) for t in trainings])
         self.buffers = {name: _joined(own) for name, own in buffers.items()}
         self.optimizer = first.recipe.build(nn.ParameterList(self.parameters.values()))
@@ -45,15 +48,16 @@ class Stack:
         self.drops = [m for m in self.net.modules() if type(m) is nn.Dropout and m.p]
         self.chances = [torch.Generator(t.examples[0].device) for t in trainings]
         self.one_source = len({t.examples[0].data_ptr() for t in trainings}) == 1
+        # An example that is one row is copied in one go.
+        self.flat = [part.flatten(1) if part.ndim > 1 else part for part in first.examples]
         self.validation = _shared([t.validation for t in trainings])
 
     def holds(self, trainings: Sequence[Training]) -> bool:
         """Whether these are the trainings, with the values and masks it has."""
         return list(map(id, trainings)) == list(map(id, self.trainings)) and all(
-            t.cover.parameters is cover
-            and all(p.data_ptr() == self.parameters[n][row].data_ptr() for n, p in own.items())
-            for row, (t, cover, own) in enumerate(
-                zip(trainings, self.covers, self.values, strict=True)
+            t.cover.parameters is cover and _places(own) == places
+            for t, cover, own, places in zip(
+                trainings, self.covers, self.values, self.places, strict=True
             )
         )
 
@@ -73,8 +77,28 @@ class Stack:
         for name, keep in self.masks.items():  # weights and states are zero there, and stay it
             if (gradient := self.parameters[name].grad) is not None:
                 gradient.view(keep.dtype).bitwise_and_(keep)
-        self.optimizer.step()
+        self._optimise()
         return losses
+
+    @torch.no_grad()
+    def _optimise(self) -> None:
+        """The optimiser's step: of SGD on a chain, the call that torch's own comes down to.
+
+        What torch does around it takes as long as a stack of small networks does in it.
+        """
+        group, state = self.optimizer.param_groups[0], self.optimizer.state
+        plain = self.chained and type(self.optimizer) is torch.optim.SGD and group["momentum"]
+        if not plain or not state:  # the first step makes it
+            self.optimizer.step()
+            return
+        names = ("weight_decay", "momentum", "lr", "dampening", "nesterov", "maximize")
+        torch._fused_sgd_(
+            group["params"],
+            [p.grad for p in group["params"]],
+            [state[p]["momentum_buffer"] for p in group["params"]],
+            **{name: group[name] for name in names},
+            is_first_step=False,
+        )
 
     @torch.no_grad()
     def standings(self) -> Sequence[Standing | None]:
@@ -88,7 +112,7 @@ class Stack:
         self.net.eval()
         for some, truth in zip(torch.split(x, at_once), torch.split(y, at_once), strict=True):
             logits = self._said(some)
-            loss += _losses(logits, truth.expand(rows, *truth.shape)) * len(truth)
+            loss += _losses(_logs(logits), truth.expand(rows, 1, *truth.shape)) * len(truth)
             right += (logits.argmax(2) == truth).flatten(1).sum(1)
         self.net.train()
         measured = loss / len(y), right / y.numel(), self._zeros_kept()
@@ -111,13 +135,14 @@ class Stack:
 
     def _examples(self, batch: Tensor) -> tuple[Tensor, ...]:
         """Those of each network, stacked; read at once where all have the same data."""
-        every = [t.examples for t in self.trainings]
         if not self.one_source:
+            every = [t.examples for t in self.trainings]
             pairs = [(x[row], y[row]) for (x, y), row in zip(every, batch, strict=True)]
             return tuple(map(torch.stack, zip(*pairs, strict=True)))
         numbers = batch.flatten()
         return tuple(
-            part.index_select(0, numbers).view(*batch.shape, *part.shape[1:]) for part in every[0]
+            flat.index_select(0, numbers).view(*batch.shape, *part.shape[1:])
+            for flat, part in zip(self.flat, self.trainings[0].examples, strict=True)
         )
 
     def _take_states(self) -> None:
@@ -185,14 +210,14 @@ def _cross_entropy(answers: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     In closed form, share less truth: torch's own takes most of a small network's step.
     """
     logs, right = _logs(answers), y.unsqueeze(1)
-    losses = -logs.gather(1, right).flatten(1).mean(1)
-    slope = logs.exp_().scatter_add_(1, right, logs.new_full((), -1.0).expand(right.shape))
-    return losses, slope.div_(y[0].numel()).transpose(1, 2)
+    losses = _losses(logs, right)
+    slope = logs.exp_().scatter_(1, right, -1.0, reduce="add")
+    return losses, slope.div_(y.numel() // len(y)).transpose(1, 2)
 
 
-def _losses(answers: Tensor, y: Tensor) -> Tensor:
+def _losses(logs: Tensor, right: Tensor) -> Tensor:
     """The mean loss of each row of a stack."""
-    return -_logs(answers).gather(1, y.unsqueeze(1)).flatten(1).mean(1)
+    return logs.gather(1, right).flatten(1).sum(1).div_(-(right.numel() // len(right)))
 
 
 def _logs(answers: Tensor) -> Tensor:
@@ -208,6 +233,11 @@ def _answers(
     net: nn.Module, parameters: Mapping[str, Tensor], buffers: Mapping[str, Tensor], x: Tensor
 ) -> Tensor:
     return functional_call(net, {**parameters, **buffers}, (x,))  # type: ignore[no-any-return]
+
+
+def _places(own: Mapping[str, Tensor]) -> list[int]:
+    """Where in memory values are: they may have been replaced since."""
+    return [tensor.data_ptr() for tensor in own.values()]
 
 
 def _by_name(every: Sequence[Mapping[str, Tensor]]) -> dict[str, list[Tensor]]:

@@ -98,5 +98,8 @@ def ask(question: Any) -> Any:
 def _own_numpy() -> None:
     """Give numpy's global numbers a generator of this strand's own: states take long to copy."""
     state = np.random.get_state()  # noqa: NPY002 - a method of one's own may use it
-    np.random.set_bit_generator(np.random.MT19937())  # type: ignore[attr-defined]
+    own = np.random.MT19937(
+        0
+    )  # any seed, for a state follows: the system's own takes twice as long
+    np.random.set_bit_generator(own)  # type: ignore[attr-defined]
     np.random.set_state(state)  # noqa: NPY002 - as above

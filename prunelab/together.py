@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 
 from prunelab.checkpoint import sharing
-from prunelab.cohort import Passed, epoch_together, kind, pays
+from prunelab.cohort import TOGETHER, Passed, epoch_together, kind, pays
 from prunelab.events import Event
 from prunelab.experiment import one_thread
 from prunelab.registry import MODELS
@@ -170,11 +170,11 @@ def _pass(
 
 
 def _known(trainings: Sequence[Training], epoch: int, paid: dict[Hashable, bool]) -> bool:
-    """Whether it pays, tried once for so many of the same."""
+    """Whether it pays, tried once for so many of the same as a trial looks at."""
     recipe = trainings[0].recipe
     shapes = tuple(tuple(p.shape) for p in trainings[0].net.parameters())
     masked = sum(bool(t.cover.parameters) for t in trainings) > 0
-    key = (shapes, recipe.batch_size, recipe.optimizer, masked, len(trainings))
+    key = (shapes, recipe.batch_size, recipe.optimizer, masked, min(len(trainings), TOGETHER))
     if key not in paid:
         paid[key] = pays(trainings, epoch)
     return paid[key]

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.utils import prune as peer
 
 from prunelab import ranking
-from prunelab.masks import SCOPES, allocate, highest, removed, select
+from prunelab.masks import SCOPES, allocate, choose, highest, removed, select
 from prunelab.stepwise import exponential
 
 LENET = {"fc1": (300, 784), "fc2": (100, 300), "fc3": (10, 100)}
@@ -298,3 +298,35 @@ def test_infinite_scores_are_found_by_the_sample_s_pass(monkeypatch):
 def test_exponential_rounds_are_those_of_the_paper():
     assert exponential(266200, 5324, 5) == (121735, 55670, 25458, 11642, 5324)
     assert exponential(10, 10, 3) == (10, 10, 10)
+
+
+@pytest.mark.parametrize("whole_ties", [False, True])
+@pytest.mark.parametrize("floor", [0, 1, 200])
+@pytest.mark.parametrize("scope", SCOPES)
+def test_choosing_is_allocating_and_selecting(scope, floor, whole_ties):
+    """Few levels, so that ties are at the cut; the last group has the lowest scores."""
+    scores = {n: (s * 3).round() for n, s in scores_of(LENET).items()}
+    scores["fc3"] -= 9
+    left = {n: torch.rand(s.shape, generator=torch.Generator()) > 0.1 for n, s in scores.items()}
+    for sparsity, within in ((0.9, None), (0.5, left), (0.0, None)):
+        given = {"within": within, "floor": floor}
+        counts = allocate(scores, sparsity, scope, **given)
+        expected = select(scores, counts, within=within, whole_ties=whole_ties)
+        found = choose(scores, sparsity, scope, **given, whole_ties=whole_ties)
+        assert all(torch.equal(found[n], mask) for n, mask in expected.items())
+
+
+def test_one_ranking_over_all_groups_is_made_once(monkeypatch):
+    ranked = []
+    monkeypatch.setattr(
+        "prunelab.masks.highest", lambda *given, **how: ranked.append(1) or highest(*given, **how)
+    )
+    assert sum(map(int, map(torch.sum, choose(scores_of(LENET), 0.9).values()))) == 26620
+    assert len(ranked) == 1
+
+
+def test_what_cannot_be_chosen_is_refused():
+    with pytest.raises(ValueError, match="keep at least one"):
+        choose({"a": torch.rand(3)}, 0.9)
+    with pytest.raises(ValueError, match="only 1 are left"):
+        choose({"a": torch.rand(4)}, 0.5, within={"a": torch.tensor([True, False, False, False])})

@@ -35,9 +35,9 @@ def dropping():
     )
 
 
-def stacked(parts, seeds=(0, 1, 2), make=perceptron):
+def stacked(parts, seeds=(0, 1, 2), make=perceptron, **changed):
     """Trainings as a stack has them, each with a mask of its own."""
-    recipe = Recipe(epochs=2, lr=0.05, batch_size=16)
+    recipe = Recipe(**{"epochs": 2, "lr": 0.05, "batch_size": 16, **changed})
     trainings = []
     for seed in seeds:
         torch.manual_seed(seed)
@@ -79,6 +79,20 @@ def test_epochs_tell_how_each_network_does_as_alone(parts, tmp_path, monkeypatch
     works = [Work(pl.RunSpec(seed=s), lambda s=s: told(s), tmp_path) for s in (0, 1)]
     np.testing.assert_allclose(side_by_side(works, lambda: None), alone, rtol=1e-3)
     assert not measured  # nobody measures again what the pass has measured
+
+
+@pytest.mark.parametrize("changed", [{}, {"momentum": 0.0}, {"optimizer": "adam", "lr": 1e-3}])
+def test_steps_of_a_stack_are_those_of_the_optimiser_to_the_bit(changed, parts, monkeypatch):
+    def after():
+        stack = stacked(parts, **changed)
+        for batch in torch.arange(3 * 3 * 16).view(3, 3, 16) % len(parts.train.y):
+            stack.losses(batch)
+        states = [value for s in stack.optimizer.state.values() for value in s.values()]
+        return [*map(torch.clone, stack.parameters.values()), *filter(torch.is_tensor, states)]
+
+    found = after()
+    monkeypatch.setattr(cohort.Stack, "_optimise", lambda stack: stack.optimizer.step())
+    assert all(map(torch.equal, found, after()))
 
 
 def test_a_weight_that_comes_back_is_seen_where_it_is(parts):

@@ -192,6 +192,19 @@ def test_together_is_chosen_where_a_network_takes_a_tenth_less(
     assert len(set(steps)) == len(steps) == 4
 
 
+def test_a_trial_is_made_once_for_all_numbers_it_does_not_tell_apart(parts, monkeypatch):
+    tried = []
+    monkeypatch.setattr(together, "pays", lambda some, _: tried.append(len(some)))
+    recipe, net = Recipe(epochs=1), perceptron()
+    one = Training(
+        net, tensors(parts.train), recipe, Cover({}), Learner(), recipe.build(net), (0, "")
+    )
+    paid = {}
+    for many in (2, 64, 22, 16, 2, 3):
+        together._known([one] * many, 1, paid)
+    assert tried == [2, 64, 3]
+
+
 @pytest.mark.parametrize(
     ("net", "is_one"),
     [
@@ -222,6 +235,24 @@ def test_gradients_of_a_chain_are_those_of_autograd_step_after_step():
             net(x[row]).backward(slope[row])
             for name, own in net.named_parameters():
                 torch.testing.assert_close(stack[name].grad[row], own.grad)
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        nn.Sequential(nn.ReLU(), nn.Linear(6, 5), nn.Sigmoid(), nn.Tanh(), nn.Linear(5, 3)),
+        nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Sigmoid(), nn.Linear(5, 3), nn.Tanh()),
+    ],
+)
+def test_activations_write_over_nothing_that_somebody_needs(net):
+    stack = {n: nn.Parameter(p.detach().clone()[None]) for n, p in net.named_parameters()}
+    x, slope = torch.randn(1, 7, 6), torch.randn(1, 7, 3)
+    given = x.clone()
+    chain.answers(net, stack, x).backward(slope)
+    assert torch.equal(x, given)
+    net(x[0]).backward(slope[0])
+    for name, own in net.named_parameters():
+        torch.testing.assert_close(stack[name].grad[0], own.grad)
 
 
 def test_trying_leaves_no_trace(parts):
