@@ -98,8 +98,6 @@ def ask(question: Any) -> Any:
 def _own_numpy() -> None:
     """Give numpy's global numbers a generator of this strand's own: states take long to copy."""
     state = np.random.get_state()  # noqa: NPY002 - a method of one's own may use it
-    own = np.random.MT19937(
-        0
-    )  # any seed, for a state follows: the system's own takes twice as long
+    own = np.random.MT19937(0)  # any seed, for a state follows; one of the system's takes longer
     np.random.set_bit_generator(own)  # type: ignore[attr-defined]
     np.random.set_state(state)  # noqa: NPY002 - as above
