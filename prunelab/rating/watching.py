@@ -119,13 +119,14 @@ class Watch:
 
 
 def seen(watching: Generator[Event, None, list[Watched]]) -> list[Watched]:
-    """What a watch returns, its events unheard."""
-    while True:
-        try:
-            next(watching)
-        except StopIteration as end:
-            found: list[Watched] = end.value
-            return found
+    """What a watch returns, its events unheard; torch's random numbers are as before."""
+    with torch.random.fork_rng(devices=[]):
+        while True:
+            try:
+                next(watching)
+            except StopIteration as end:
+                found: list[Watched] = end.value
+                return found
 
 
 @contextmanager
