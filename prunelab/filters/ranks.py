@@ -54,18 +54,28 @@ def effective_rank(maps: Tensor) -> Tensor:
 
 
 def _ranks(maps: Tensor) -> Tensor:
-    if maps.shape[-2] > maps.shape[-1]:
-        maps = maps.mT
-    gram, square = _products(maps)
+    gram, square = _products(_wide(maps))
     if not square.isfinite().all():
         official: Tensor = torch.linalg.matrix_rank(maps)  # it says what it thinks of that
         return official
-    band = _band(maps.shape[-1])
+    band = _band(max(maps.shape[-2:]))
     rank = (square > 0).sum(-1)
     rest = (~_independent(gram, square, band)).nonzero().flatten()
     if len(rest):
-        rank[rest] = _by_columns(maps[rest], gram[rest], rank[rest], band)
+        rank[rest], sure = _counted(gram[rest], band)
+        doubt = rest[~sure]
+        rank[doubt] = torch.linalg.matrix_rank(maps[doubt])
     return rank
+
+
+def _wide(maps: Tensor) -> Tensor:
+    """The maps or their transposes, with at most as many rows, or of as many fewer not zero."""
+    if maps.shape[-2] != maps.shape[-1]:
+        return maps if maps.shape[-2] < maps.shape[-1] else maps.mT
+    size = maps.abs()
+    rows, columns = ((size.sum(d) != 0).sum(-1) for d in (-1, -2))
+    tall = (rows > columns).nonzero().flatten()
+    return maps.index_copy(0, tall, maps[tall].mT) if len(tall) else maps
 
 
 def _products(maps: Tensor) -> tuple[Tensor, Tensor]:
@@ -93,23 +103,6 @@ def _independent(gram: Tensor, square: Tensor, band: Band) -> Tensor:
     sure: Tensor = torch.linalg.cholesky_ex(gram).info == 0
     diagonal.copy_(square)
     return sure
-
-
-def _by_columns(maps: Tensor, gram: Tensor, rows: Tensor, band: Band) -> Tensor:
-    """Ranks of maps whose rows, as many as are not zero, seem to depend on each other.
-
-    Where fewer columns than rows are not zero, these may be independent.
-    """
-    rank, left = (maps != 0).any(-2).sum(-1), torch.ones_like(rows, dtype=torch.bool)
-    fewer = (rank < rows).nonzero().flatten()
-    if len(fewer):
-        left[fewer] = ~_independent(*_products(maps[fewer].mT), band)
-    rest = left.nonzero().flatten()
-    if len(rest):
-        rank[rest], sure = _counted(gram[rest], band)
-        doubt = rest[~sure]
-        rank[doubt] = torch.linalg.matrix_rank(maps[doubt])
-    return rank
 
 
 def _counted(gram: Tensor, band: Band) -> tuple[Tensor, Tensor]:
