@@ -17,7 +17,7 @@ from prunelab.events import Cancelled, Event, Failed, Finished, Started, fold
 from prunelab.files import forget_checkpoint
 from prunelab.job import Job, prepare, score
 from prunelab.manifest import manifest
-from prunelab.masks import allocate, removed, select
+from prunelab.masks import choose, removed
 from prunelab.registry import METHODS, MODELS, UNITS
 from prunelab.spec import RunSpec, SpecError
 from prunelab.speech import mark
@@ -120,8 +120,9 @@ def prune(
     unit = UNITS[name].function()
     spec = RunSpec(method=method, sparsity=sparsity, seed=seed, knobs=knobs)
     scores = score(entry, unit, model, data, spec)
-    keep = allocate(scores, sparsity, scope or entry.scope, floor=int(UNITS[name].structured))
-    return unit.keep(model, data, select(scores, keep, whole_ties=entry.whole_ties))
+    floor, ties = int(UNITS[name].structured), entry.whole_ties
+    mask = choose(scores, sparsity, scope or entry.scope, floor=floor, whole_ties=ties)
+    return unit.keep(model, data, mask)
 
 
 @contextmanager

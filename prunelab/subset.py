@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 
 from prunelab.cover import Cover
 from prunelab.job import device, score, watch_of
-from prunelab.masks import allocate, select
+from prunelab.masks import choose
 from prunelab.parts import Part, Parts
 from prunelab.rating.watching import fresh, seen
 from prunelab.registry import METHODS, MODELS, UNITS
@@ -116,8 +116,7 @@ def prune_examples(
     unit = UNITS["examples"].function()
     trained = chosen if watch else _trained(chosen, parts, recipe, seed)
     scores = score(entry, unit, trained, parts, spec, watched)
-    keep = allocate(scores, sparsity, scope or entry.scope)
-    rows = kept_indices(parts, select(scores, keep))
+    rows = kept_indices(parts, choose(scores, sparsity, scope or entry.scope))
     return Kept(_rows(x, rows), _rows(y, rows), rows)
 
 
