@@ -32,7 +32,7 @@ system: dev
 	@$(RUN) tests/system.py
 
 test: dev browser system
-	$(RUN) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+	$(RUN) -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 slow: dev system
 	$(RUN) -m pytest -m slow --timeout 3600
