@@ -24,7 +24,8 @@ from prunelab.standing import Standing
 from prunelab.training import Training, nothing, set_lr, step
 
 ENOUGH = 0.9  # of the time one after the other: together must take less to be chosen
-LONG = 0.1  # seconds: a trial that has taken more is precise enough
+LONG = 0.1  # seconds: a trial that has taken more is precise enough,
+CLEAR = 2.0  # and one in which a way takes so many times as long as the other
 TRIES, APART, TOGETHER = 3, 4, 16  # of a trial: times, and networks each way at most
 
 
@@ -103,10 +104,12 @@ def pays(trainings: Sequence[Training], epoch: int) -> bool:
             warnings.simplefilter("error")  # torch warns of what it does row by row
             stack = Stack([replace(one, cover=t.cover, examples=t.examples) for t in some])
             with stack.dropping():
-                together, apart = _seconds(lambda: stack.losses(batch), in_turn)
+                together, apart = _seconds(
+                    (lambda: stack.losses(batch), len(some)), (in_turn, len(copies))
+                )
     except (RuntimeError, NotImplementedError, ValueError, UserWarning):
         return False
-    return together / len(some) < ENOUGH * apart / len(copies)
+    return together < ENOUGH * apart
 
 
 def _copied(training: Training) -> Training:
@@ -116,17 +119,22 @@ def _copied(training: Training) -> Training:
     return replace(training, net=net, learner=learner, optimizer=training.recipe.build(net))
 
 
-def _seconds(*calls: Callable[[], object]) -> list[float]:
-    """The shortest of some turns of each: processor time, so that others do not count."""
+def _seconds(*calls: tuple[Callable[[], object], int]) -> list[float]:
+    """The shortest turn of each call, by the networks it trains; the first turn warms up.
+
+    Processor time, so that others do not count. Turns end when it is clear which call is faster.
+    """
     clock = time.perf_counter if torch.cuda.is_available() else time.process_time
     taken: list[list[float]] = [[] for _ in calls]
-    for number in range(1 + TRIES):  # the first warms up
-        if number > 1 and sum(map(sum, taken)) > LONG:
-            break
-        for call, times in zip(calls, taken, strict=True):
+    for number in range(1 + TRIES):
+        for (call, _), times in zip(calls, taken, strict=True):
             begun = clock()
             call()
             if torch.cuda.is_available():
                 torch.cuda.synchronize()
             times.append(clock() - begun)
-    return [min(times[1:]) for times in taken]
+        best = [min(t[1:] or t) / count for t, (_, count) in zip(taken, calls, strict=True)]
+        long = number and sum(map(sum, taken)) > LONG
+        if long or max(best) > CLEAR * min(best):
+            break
+    return best

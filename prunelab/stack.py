@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from prunelab import chain
+from prunelab.chain import Chain, fits
 from prunelab.cover import INTEGERS
 from prunelab.parts import Part
 from prunelab.standing import Standing
@@ -29,12 +29,13 @@ class Stack:
         self.trainings, first = trainings, trainings[0]
         for training in trainings:
             training.net.train()
-        self.net, self.chained = first.net, chain.fits(first.net)
+        self.net = first.net
         self.values = [dict(t.net.named_parameters()) for t in trainings]
         self.parameters = {
             name: nn.Parameter(_joined(own), requires_grad=own[0].requires_grad)
             for name, own in _by_name(self.values).items()
         }
+        self.chain = Chain(self.net, self.parameters) if fits(self.net) else None
         self.places = [_places(own) for own in self.values]
         buffers = _by_name([dict(t.net.named_buffers()) for t in trainings])
         self.buffers = {name: _joined(own) for name, own in buffers.items()}
@@ -64,10 +65,9 @@ class Stack:
     def losses(self, batch: Tensor) -> Tensor:
         """One step of every network, each with the examples of its row; the loss of each."""
         x, y = self._examples(batch)
-        if self.chained:
-            found = chain.answers(self.net, self.parameters, x)
-            losses, slope = _cross_entropy(found.passed[-1], y)
-            found.backward(slope)
+        if self.chain:
+            losses, slope = _cross_entropy(self.chain.answers(x), y)
+            self.chain.backward(slope)
         else:
             self.optimizer.zero_grad(set_to_none=True)
             call = functools.partial(_answers, self.net)
@@ -87,7 +87,7 @@ class Stack:
         What torch does around it takes as long as a stack of small networks does in it.
         """
         group, state = self.optimizer.param_groups[0], self.optimizer.state
-        plain = self.chained and type(self.optimizer) is torch.optim.SGD and group["momentum"]
+        plain = self.chain and type(self.optimizer) is torch.optim.SGD and group["momentum"]
         if not plain or not state:  # the first step makes it
             self.optimizer.step()
             return
@@ -120,9 +120,8 @@ class Stack:
 
     def _said(self, x: Tensor) -> Tensor:
         """What every network says of the same examples."""
-        if self.chained:
-            every = x.expand(len(self.trainings), *x.shape)
-            return chain.answers(self.net, self.parameters, every).passed[-1]
+        if self.chain:
+            return self.chain.answers(x.expand(len(self.trainings), *x.shape))
         call = functools.partial(_answers, self.net)
         said: Tensor = vmap(call, (0, 0, None))(self.parameters, self.buffers, x)
         return said

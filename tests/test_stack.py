@@ -110,18 +110,23 @@ def test_networks_with_validation_parts_of_their_own_are_measured_one_by_one(par
     assert cohort.Stack(stack.trainings).standings() == [None, None, None]
 
 
-@pytest.mark.parametrize(("takes", "turns"), [(0.001, 4), (0.04, 3), (0.06, 2)])
-def test_a_trial_ends_early_where_its_calls_take_long(takes, turns, monkeypatch):
+@pytest.mark.parametrize(
+    ("takes", "other", "turns"), [(1, 1, 4), (20, 20, 2), (15, 15, 3), (1, 3, 1)]
+)
+def test_a_trial_ends_early_where_its_calls_take_long_or_it_is_clear(
+    takes, other, turns, monkeypatch
+):
     now, called = [0.0], []
     monkeypatch.setattr(cohort.time, "process_time", lambda: now[0])
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
 
-    def call():
+    def call(milliseconds):
         called.append(1)
-        now[0] += takes
+        now[0] += milliseconds / 1000
 
-    assert cohort._seconds(call, lambda: None) == pytest.approx([takes, 0.0])
-    assert len(called) == turns
+    ways = (lambda: call(takes), 1), (lambda: call(2 * other), 2)
+    assert cohort._seconds(*ways) == pytest.approx([takes / 1000, other / 1000])
+    assert len(called) == 2 * turns
 
 
 def test_the_parameters_of_a_network_are_counted_once_and_the_limit_asked_each_time(monkeypatch):

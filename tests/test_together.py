@@ -11,7 +11,7 @@ from little import images, perceptron
 from torch import nn
 
 import prunelab as pl
-from prunelab import chain, cohort, together
+from prunelab import cohort, together
 from prunelab.cover import Cover
 from prunelab.store import Store
 from prunelab.strands import Strand, ask
@@ -166,13 +166,13 @@ def test_together_is_chosen_where_a_network_takes_a_tenth_less(
     all_at_once, in_turn, chosen, parts, monkeypatch
 ):
     """The clock is told: so long for 16 networks together, so long for 4 one after the other."""
-    steps = []
+    steps, told = [], iter([all_at_once, in_turn])
     monkeypatch.setattr(cohort, "step", lambda one, _: steps.append(id(one)) or ())
 
-    def clock(joined, apart):
-        apart()
-        assert len(joined()) == 16
-        return [all_at_once, in_turn]
+    def clock(*ways):
+        for call, _ in ways:
+            call()
+        return [next(told) / many for _, many in ways]
 
     monkeypatch.setattr(cohort, "_seconds", clock)
     recipe = Recipe(epochs=1, lr=0.05, batch_size=16)
@@ -203,56 +203,6 @@ def test_a_trial_is_made_once_for_all_numbers_it_does_not_tell_apart(parts, monk
     for many in (2, 64, 22, 16, 2, 3):
         together._known([one] * many, 1, paid)
     assert tried == [2, 64, 3]
-
-
-@pytest.mark.parametrize(
-    ("net", "is_one"),
-    [
-        (nn.Sequential(nn.Flatten(), nn.Linear(36, 5), nn.GELU(), nn.Linear(5, 3)), True),
-        (nn.Sequential(nn.Flatten(), nn.Linear(36, 3, bias=False)), False),
-        (nn.Sequential(nn.Flatten(0), nn.Linear(36, 3)), False),
-        (nn.Sequential(nn.Linear(36, 5), nn.Dropout(), nn.Linear(5, 3)), False),
-        (nn.Sequential(nn.Linear(36, 3)).requires_grad_(False), False),
-        (nn.Linear(36, 3), False),
-        (again(), True),
-    ],
-)
-def test_chains_are_linear_layers_that_learn_and_activations(net, is_one):
-    assert chain.fits(net) is is_one
-
-
-def test_gradients_of_a_chain_are_those_of_autograd_step_after_step():
-    torch.manual_seed(0)
-    net = nn.Sequential(nn.Flatten(), nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3))
-    stack = {n: nn.Parameter(torch.randn(4, *p.shape)) for n, p in net.named_parameters()}
-    for _ in range(2):  # the second writes over the first
-        x, slope = torch.randn(4, 7, 2, 3), torch.randn(4, 7, 3)
-        chain.answers(net, stack, x).backward(slope)
-        for row in range(4):
-            for name, own in net.named_parameters():
-                own.data = stack[name][row].detach()
-            net.zero_grad()
-            net(x[row]).backward(slope[row])
-            for name, own in net.named_parameters():
-                torch.testing.assert_close(stack[name].grad[row], own.grad)
-
-
-@pytest.mark.parametrize(
-    "net",
-    [
-        nn.Sequential(nn.ReLU(), nn.Linear(6, 5), nn.Sigmoid(), nn.Tanh(), nn.Linear(5, 3)),
-        nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Sigmoid(), nn.Linear(5, 3), nn.Tanh()),
-    ],
-)
-def test_activations_write_over_nothing_that_somebody_needs(net):
-    stack = {n: nn.Parameter(p.detach().clone()[None]) for n, p in net.named_parameters()}
-    x, slope = torch.randn(1, 7, 6), torch.randn(1, 7, 3)
-    given = x.clone()
-    chain.answers(net, stack, x).backward(slope)
-    assert torch.equal(x, given)
-    net(x[0]).backward(slope[0])
-    for name, own in net.named_parameters():
-        torch.testing.assert_close(stack[name].grad[0], own.grad)
 
 
 def test_trying_leaves_no_trace(parts):
