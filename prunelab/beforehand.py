@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from prunelab import artefacts
 from prunelab.cover import Cover
@@ -14,8 +15,8 @@ from prunelab.events import Epoch, Event, Warned
 from prunelab.job import Job, device
 from prunelab.keep_examples import emptied, repeated
 from prunelab.lab import Lab, piece
-from prunelab.rating.watching import Watched
 from prunelab.registry import METHODS, UNITS
+from prunelab.shared_scores import Scoring, once, scoring
 from prunelab.training import fit
 from prunelab.units.examples import kept_indices
 
@@ -49,17 +50,20 @@ def is_dense(event: Event) -> bool:
 
 def chosen(job: Job, lab: Lab) -> Iterator[Event]:
     """Which rows of the training part stay, told by the method and noted in the lab."""
-    chooser, watched = _chooser(job), list[Watched]()
-    net = job.build().to(device())
-    if chooser.watch:
-        watched = yield from chooser.watch(job.parts)
-    elif _looks(chooser):
-        cover = Cover({})
-        yield from fit(net, job.parts, job.recipe, phase=ALL, seed=job.spec.seed, cover=cover)
-    choice = chooser.choose(net, chooser.spec.sparsity, watched=watched)
+    chooser, net = _chooser(job), job.build().to(device())
+    rated = yield from once(chooser, net, _scoring(chooser, net), lab.shared)
+    choice = chooser.take(net, rated, chooser.spec.sparsity)
     lab.rows = torch.from_numpy(kept_indices(job.parts, choice.mask))
     yield from (Warned(message=note) for note in choice.notes)
     yield from emptied(chooser.unit.rows(None, job.parts, choice.mask))
+
+
+def _scoring(chooser: Job, net: nn.Module) -> Scoring:
+    """Score the examples, by a network that has learned from all of them where that matters."""
+    if not chooser.watch and _looks(chooser):
+        recipe, seed = chooser.recipe, chooser.spec.seed
+        yield from fit(net, chooser.parts, recipe, phase=ALL, seed=seed, cover=Cover({}))
+    return (yield from scoring(chooser, net, chooser.spec.sparsity))
 
 
 def on_fewer(job: Job, lab: Lab) -> Job:

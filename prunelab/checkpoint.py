@@ -17,23 +17,19 @@ import contextlib
 import hashlib
 import json
 import marshal
-import os
 import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor, uint8
+from safetensors import SafetensorError
+from torch import Tensor
 
 from prunelab.events import Event, Warned, from_json, to_json
+from prunelab.sealed import Held, Tensors, read, write
 
 DENSE, DONE, NOW = "dense", "done", "now"
-
-Tensors = dict[str, Tensor]
 
 
 @dataclass
@@ -45,13 +41,6 @@ class Pace:
 
 
 PACE = Pace()
-
-
-class Held(NamedTuple):
-    """Tensors by name, and plain data about them."""
-
-    tensors: Tensors
-    about: dict[str, Any]
 
 
 class Done(NamedTuple):
@@ -122,7 +111,7 @@ class Checkpoint:
         if self.folder is None:
             return None
         try:
-            return _read(self.folder / f"{name}.safetensors", self.run)
+            return read(self.folder / f"{name}.safetensors", self.run)
         except (OSError, SafetensorError, ValueError, KeyError, TypeError):
             return None  # then the run does that part again
 
@@ -141,7 +130,7 @@ class Checkpoint:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             for name, held in list(self.waiting.items()):
-                _write(self.folder / f"{name}.safetensors", self.run, held)
+                write(self.folder / f"{name}.safetensors", self.run, held)
                 del self.waiting[name]
         except (OSError, SafetensorError) as error:
             self.problem = str(error)
@@ -222,38 +211,3 @@ def _tidy(folder: Path | None) -> None:
         if path.suffix != ".safetensors":
             with contextlib.suppress(OSError):
                 path.unlink()
-
-
-def _write(path: Path, run: str, held: Held) -> None:
-    about = json.dumps({"run": run, **held.about})
-    tensors = {n: t.detach().cpu().contiguous().clone() for n, t in held.tensors.items()}
-    partial = path.with_name(f"{path.stem}.{os.getpid()}.partial")
-    try:
-        save_file(tensors, partial, {"about": about, "sum": _sum(tensors, about)})
-        with partial.open("rb+") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise
-
-
-def _read(path: Path, run: str) -> Held | None:
-    with safe_open(path, framework="pt") as file:
-        header = file.metadata()
-        about = json.loads(header["about"])
-        if about["run"] != run:
-            return None
-        tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-    return Held(tensors, about) if _sum(tensors, header["about"]) == header["sum"] else None
-
-
-def _sum(tensors: Tensors, about: str) -> str:
-    """A checksum: safetensors notices a file cut short, but not a byte that has changed."""
-    total = zlib.crc32(about.encode())
-    for name in sorted(tensors):
-        raw = tensors[name].reshape(-1).view(uint8) if tensors[name].numel() else None
-        total = zlib.crc32(name.encode(), total)
-        total = total if raw is None else zlib.crc32(raw.numpy().data, total)
-    return str(total)

@@ -19,12 +19,13 @@ from prunelab import aside
 from prunelab.experiment import one_thread
 from prunelab.forecasting import trained
 from prunelab.grid import accuracies, highest, masker
-from prunelab.job import Job, prepare, score
+from prunelab.job import Job, prepare
 from prunelab.masks import Masks, Scores, allocate, removed
 from prunelab.parts import Part
 from prunelab.probes import parameter_names
 from prunelab.probes import weights as prunable
 from prunelab.scissors import ALL, FILE
+from prunelab.scoring import score
 from prunelab.spec import RunSpec
 from prunelab.speech import phrase
 

@@ -9,6 +9,7 @@ import contextlib
 import importlib
 import json
 import logging
+import math
 import os
 import shutil
 import signal
@@ -19,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from prunelab import engine, journal, limits, processes, storage
+from prunelab import engine, journal, limits, operations, processes, storage
 from prunelab.child import RUNNER, Order
 from prunelab.files import home as default_home
 from prunelab.log import say
@@ -33,6 +34,7 @@ from prunelab.supervisor import execute
 TICK = 0.1
 BEAT = 1.0
 PAUSE = 2.0  # after a fault
+SPARE = 600.0  # between looks at how much runs share
 SCRATCH = "engine"
 _DENSE = ("", "dense")  # phases of a run that may still train its dense model
 GPU = "GPU"  # what Dask calls it: dask worker --resources GPU=1
@@ -146,6 +148,7 @@ def _serve(store: Store, client: Any, home: Path, ended: threading.Event) -> Non
     flying: dict[str, Any] = {}
     force, touched, idle = NOBODY, 0.0, engine.settings().idle
     beat = used = time.monotonic()
+    spared = -math.inf
     # Whatever was running when an earlier engine ended did not end it.
     _give_back(store, "the engine ended", died=False)
     while not ended.wait(TICK) and (home / engine.LOCK).exists():
@@ -160,6 +163,7 @@ def _serve(store: Store, client: Any, home: Path, ended: threading.Event) -> Non
             if flying or due:
                 _tidy(store, flying)
             _give(store, client, flying, force)
+            spared = _spare(store, now, spared)
         except StoreError as error:
             problem = str(error)
             say("store away", why=problem)
@@ -202,6 +206,16 @@ def _tidy(store: Store, flying: dict[str, Any]) -> None:
     _give_back(store, "its worker ended", died=True)
     for key in store.expire():
         say("lease ended", run=key)
+
+
+def _spare(store: Store, now: float, last: float) -> float:
+    """Bound what runs share, once in a while; when that was last done."""
+    if now - last < SPARE:
+        return last
+    folders, freed = operations.spare(store)
+    if folders:
+        say("disk spared", folders=folders, bytes=freed)
+    return now
 
 
 def _give_back(store: Store, why: str, *, died: bool) -> None:

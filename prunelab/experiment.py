@@ -15,10 +15,11 @@ import torch
 from prunelab import artefacts, run_network, run_tree
 from prunelab.events import Cancelled, Event, Failed, Finished, Started, fold
 from prunelab.files import forget_checkpoint
-from prunelab.job import Job, prepare, score
+from prunelab.job import Job, prepare
 from prunelab.manifest import manifest
 from prunelab.masks import choose, removed
 from prunelab.registry import METHODS, MODELS, UNITS
+from prunelab.scoring import score
 from prunelab.spec import RunSpec, SpecError
 from prunelab.speech import mark
 from prunelab.subset import prune_examples

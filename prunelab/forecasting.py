@@ -18,10 +18,11 @@ from prunelab.events import Epoch
 from prunelab.experiment import one_thread
 from prunelab.files import home
 from prunelab.foresight import FILE, OWN, WAYS
-from prunelab.job import Job, device, prepare, score
+from prunelab.job import Job, device, prepare
 from prunelab.lab import Lab, state
 from prunelab.masks import Masks, Scores, allocate, removed, select
 from prunelab.paths import Live, live
+from prunelab.scoring import asks, score
 from prunelab.spec import RunSpec
 from prunelab.speech import phrase
 
@@ -79,7 +80,7 @@ def _compute(ordered: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     for place, (name, job) in enumerate(jobs.items()):
         begun = TRAINING + (1 - TRAINING) * place / len(jobs)
         net = nets[_moment(job)]
-        known = None if _follows(job) else _score(job, net, 0.5)
+        known = None if asks(job.method, "sparsity") else _score(job, net, 0.5)
         seen = Outlook(job, net, ordered["floor"], known)
         for step, sparsity in enumerate(_possible(ordered["sparsities"], seen)):
             share = step / len(ordered["sparsities"]) * (1 - TRAINING) / len(jobs)
@@ -102,12 +103,6 @@ def _moment(job: Job) -> str:
     """The network a method would score first."""
     from_start = job.method.when == "training" and job.method.schedule == "one-shot"
     return "init" if from_start or job.method.when == "init" else "trained"
-
-
-def _follows(job: Job) -> bool:
-    """Whether a method scores anew for each sparsity."""
-    code = job.method.function.__code__
-    return "sparsity" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 
 def _score(job: Job, net: nn.Module, sparsity: float) -> Scores:

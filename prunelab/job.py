@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import math
 import warnings
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -19,10 +19,11 @@ from prunelab.rating.watching import Watch, Watched, seen
 from prunelab.registry import DATASETS, METHODS, MODELS, UNITS, Entry, Note, Unit, knobs_of
 from prunelab.room import affordable
 from prunelab.schedules import SCHEDULES
+from prunelab.scoring import score, watch_of
 from prunelab.spec import RunSpec
 from prunelab.speech import phrase
 from prunelab.subject import parts_of
-from prunelab.training import Learner, Recipe, seeded
+from prunelab.training import Recipe, seeded
 
 RETRAIN_LR = 0.1  # Han et al. 2015: retrain at a tenth of the learning rate
 BATCH = 64  # of a budget of time
@@ -84,19 +85,28 @@ class Job:
         watched: Sequence[Watched] = (),
     ) -> Choice:
         """Score, allocate, select: which units of the model stay at a sparsity."""
+        return self.take(model, self.rate(model, sparsity, watched), sparsity, within)
+
+    def rate(self, model: Any, sparsity: float, watched: Sequence[Watched] = ()) -> Rated:
+        """The scores of the model's units."""
         if self.watch and not watched:
             watched = seen(self.watch(self.parts))
         with warnings.catch_warnings(record=True) as heard:
             warnings.simplefilter("always", Note)
             spec = replace(self.spec, sparsity=sparsity)
             scores = dict(score(self.method, self.unit, model, self.parts, spec, watched))
-        notes = tuple(str(w.message) for w in heard)
+        return Rated(scores, tuple(str(w.message) for w in heard))
+
+    def take(
+        self, model: Any, rated: Rated, sparsity: float, within: Masks | None = None
+    ) -> Choice:
+        """Allocate and select by the scores of a model, within the budget where there is one."""
         if self.spec.budget:
-            return self._within_budget(model, scores, sparsity, notes)
-        return self.select(scores, sparsity, within, notes)
+            return self._within_budget(model, *rated, sparsity)
+        return self.select(rated.scores, sparsity, within, rated.notes)
 
     def _within_budget(
-        self, model: Any, scores: Scores, sparsity: float, notes: tuple[str, ...]
+        self, model: Any, scores: Scores, notes: tuple[str, ...], sparsity: float
     ) -> Choice:
         """As few units go as the budget allows; the sparsity is a share of its cost."""
         units, kind = sum(s.numel() for s in scores.values()), self.spec.budget
@@ -184,6 +194,13 @@ class Job:
         return {"kept": of - removed(self.spec.examples_sparsity, of), "of": of}
 
 
+class Rated(NamedTuple):
+    """Scores by group, and what the method had to say."""
+
+    scores: Scores
+    notes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Choice:
     """Scores and the mask they led to, by group."""
@@ -225,58 +242,6 @@ def prepare(spec: RunSpec) -> Job:
         steps=schedule(spec.sparsity, **knobs),
         structured=unit_entry.structured,
     )
-
-
-def watch_of(
-    method: Entry, spec: RunSpec, recipe: Recipe, build: Callable[[int], Any]
-) -> Watch | None:
-    """The trainings a method wants to see, by its knobs ``runs`` or ``folds``, and ``share``."""
-    if not method.watch:
-        return None
-    knobs = {knob.name: knob.default for knob in method.knobs} | dict(spec.knobs)
-    return Watch(
-        kind=method.watch,
-        build=build,
-        recipe=recipe,
-        runs=knobs[method.watch],
-        share=knobs["share"],
-        seed=spec.seed,
-    )
-
-
-def score(
-    method: Entry,
-    unit: Unit,
-    model: Any,
-    parts: Any,
-    spec: RunSpec,
-    watched: Sequence[Watched] = (),
-) -> Scores:
-    """The scores of a method, in the order the unit obeys; of one that learns, its first ones."""
-    scores = call(method, unit, model, parts, spec, Learner(), watched)
-    if isinstance(scores, Generator):
-        scores = next(scores)
-    return unit.order(model, scores) if unit.order else scores
-
-
-def call(
-    method: Entry,
-    unit: Unit,
-    model: Any,
-    parts: Any,
-    spec: RunSpec,
-    learner: Learner,
-    watched: Sequence[Watched] = (),
-) -> Any:
-    """Call a method's function with its knobs and whatever it asks for by name."""
-    given = {"unit": unit, "seed": spec.seed, "sparsity": spec.sparsity}
-    given |= {"memory": learner.memory, "course": learner.course, "watched": watched}
-    wanted = method.function.__kwdefaults__ or {}
-    code = method.function.__code__
-    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    extra = {k: v for k, v in given.items() if k in names}
-    knobs = {k: v for k, v in spec.knobs.items() if k in wanted}
-    return method.function(model, parts, **extra, **knobs)
 
 
 def _begin_chance(seed: int) -> None:

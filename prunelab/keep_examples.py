@@ -24,7 +24,7 @@ from prunelab.job import Choice, Job
 from prunelab.lab import Lab, piece, put, validated
 from prunelab.parts import Part, Parts
 from prunelab.rating.record import record
-from prunelab.rating.watching import Watched
+from prunelab.shared_scores import once, scoring
 from prunelab.training import Learner, fit
 from prunelab.units.examples import kept_indices
 
@@ -48,17 +48,18 @@ def keep_examples(job: Job, lab: Lab, files: Path | None) -> Iterator[Event]:
 
 
 def _score_and_train(job: Job, lab: Lab, files: Path | None) -> Iterator[Event]:
-    choice = yield from chosen(job, lab.net, files)
+    choice = yield from chosen(job, lab.net, files, lab.shared)
     put(job, lab, choice.mask)
     yield from _train(job, lab, FEWER)
 
 
-def chosen(job: Job, model: Any, files: Path | None) -> Generator[Event, None, Choice]:
-    """Watch the trainings a method wants to see, choose which examples stay, say and keep which."""
-    watched: list[Watched] = []
-    if job.watch:
-        watched = yield from job.watch(job.parts)
-    choice = job.choose(model, job.steps[-1], watched=watched)
+def chosen(
+    job: Job, model: Any, files: Path | None, shared: Path | None = None
+) -> Generator[Event, None, Choice]:
+    """Choose which examples stay; say and keep which."""
+    sparsity = job.steps[-1]
+    rated = yield from once(job, model, scoring(job, model, sparsity), shared)
+    choice = job.take(model, rated, sparsity)
     if files:
         artefacts.save_examples(files, record(model, job.parts, choice.scores, choice.mask))
     yield from _told(job, choice)

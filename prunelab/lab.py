@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
-from prunelab.checkpoint import Checkpoint, Held, Place, Tensors, part, under
+from prunelab.checkpoint import Checkpoint, Place, part, under
 from prunelab.cover import Cover, apply
 from prunelab.events import Event, Measured, Pruned, Warned
 from prunelab.forward import shown
@@ -19,6 +20,7 @@ from prunelab.masks import Masks
 from prunelab.measure.quality import quality
 from prunelab.position import put_values, randomness, set_randomness, values
 from prunelab.probes import reached
+from prunelab.sealed import Held, Tensors
 from prunelab.training import Learner
 
 State = dict[str, Tensor]
@@ -38,6 +40,7 @@ class Lab:
     pruned: nn.Module | None = None  # right after the last pruning
     rows: Tensor | None = None  # of the training part, where not all are learned from
     kept: Checkpoint = field(default_factory=Checkpoint)
+    shared: Path | None = None  # the folder of what runs share
 
 
 def piece(job: Job, lab: Lab, name: str, steps: Iterator[Event]) -> Iterator[Event]:

@@ -7,9 +7,10 @@ from typing import Any
 
 from prunelab.cover import Cover, apply
 from prunelab.events import Event, Warned
-from prunelab.job import Job, call
+from prunelab.job import Job
 from prunelab.lab import Lab, place, prune, put
 from prunelab.masks import Scores
+from prunelab.scoring import call
 from prunelab.training import Learner, fit
 from prunelab.watch import Watch
 

@@ -67,19 +67,30 @@ def doctor(home: Path | None = None, url: str | None = None) -> list[Check]:
 def vacuum(
     store: Store, *, days: float = DENSE_DAYS, megabytes: float = DENSE_MEGABYTES
 ) -> Vacuumed:
-    """Remove folders that belong to no run, and dense models that are old or too many.
-
-    A dense model goes when nobody used it for ``days``, and the least used ones until all take no
-    more than ``megabytes``; those of waiting and running runs stay. A run that needs a model that
-    went trains it again.
-    """
+    """Remove folders that belong to no run, and dense models that are old or too many."""
     orphans = list(_orphans(store))
-    dense = list(_superfluous(store, days, megabytes))
-    freed = sum(map(_size, [*orphans, *dense]))
-    for path in [*orphans, *dense]:
+    freed = sum(map(_size, orphans))
+    for path in orphans:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+    dense, spared = spare(store, days=days, megabytes=megabytes)
     store.compact()
-    return Vacuumed(len(orphans), len(dense), freed)
+    return Vacuumed(len(orphans), dense, freed + spared)
+
+
+def spare(
+    store: Store, *, days: float = DENSE_DAYS, megabytes: float = DENSE_MEGABYTES
+) -> tuple[int, int]:
+    """Remove what runs shared and no longer need; how many folders went, and bytes.
+
+    A dense model, or scores kept beside it, goes when nobody used it for ``days``, and the least
+    used ones until all take no more than ``megabytes``; models of waiting and running runs stay. A
+    run that needs what went works it out again.
+    """
+    gone = list(_superfluous(store, days, megabytes))
+    freed = sum(map(_size, gone))
+    for path in gone:
+        shutil.rmtree(path, ignore_errors=True)
+    return len(gone), freed
 
 
 def _looked(check: Callable[[], tuple[State, str]]) -> tuple[State, str]:

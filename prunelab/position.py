@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from prunelab.checkpoint import Held, Tensors, part, under
+from prunelab.checkpoint import part, under
 from prunelab.events import from_json, to_json
+from prunelab.sealed import Held, Tensors
 
 if TYPE_CHECKING:
     from prunelab.training import Learner

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from prunelab.after import distillation, recalibrate
-from prunelab.checkpoint import Held, Place
+from prunelab.checkpoint import Place
 from prunelab.course import Loss
 from prunelab.cover import Cover
 from prunelab.events import Event
@@ -21,6 +21,7 @@ from prunelab.lab import Lab, put, state
 from prunelab.masks import Masks
 from prunelab.measure.macs import ideal_macs, macs
 from prunelab.probes import weights
+from prunelab.sealed import Held
 from prunelab.training import Learner, Recipe, fit, seeded
 from prunelab.watch import Watch
 

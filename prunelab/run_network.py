@@ -27,13 +27,16 @@ from prunelab.measure.quality import agreement, answered
 from prunelab.parts import Part
 from prunelab.rating.answers import answers
 from prunelab.registry import MODELS
+from prunelab.shared_scores import once, scoring
 from prunelab.training import Learner, fit
 
 
 def run_network(job: Job, files: Path | None, dense: Path | None) -> Iterator[Event]:
     """The events of a run on a network, from its first values to the measured result."""
     net = job.build().to(device())
-    lab = Lab(net=net, first=state(net), mask={}, cover=Cover({}), kept=_kept(job, files))
+    lab = Lab(
+        net=net, first=state(net), mask={}, cover=Cover({}), kept=_kept(job, files), shared=dense
+    )
     yield weights_histogram(net, "start")
     chosen = []
     for event in beforehand.choose(job, lab, dense):
@@ -131,7 +134,9 @@ PATHS = {"init": _init, "trained": _trained, "training": _training}
 
 def _round(job: Job, lab: Lab, number: int, sparsity: float) -> Iterator[Event]:
     """Choose a mask, apply it, and recover."""
-    choice = job.choose(lab.net, sparsity, lab.mask)
+    steps = scoring(job, lab.net, sparsity)
+    rated = yield from once(job, lab.net, steps, lab.shared if number == 1 else None)
+    choice = job.take(lab.net, rated, sparsity, lab.mask)
     yield from prune(job, lab, choice, number, sparsity)
     if job.recover != "none":
         yield from recover.recover(job, lab, number)

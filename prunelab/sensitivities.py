@@ -14,8 +14,9 @@ from prunelab.bearing import bearable, borne
 from prunelab.experiment import one_thread
 from prunelab.forecasting import trained
 from prunelab.grid import accuracies
-from prunelab.job import Job, prepare, score
+from prunelab.job import Job, prepare
 from prunelab.masks import Scores, removed, select
+from prunelab.scoring import score
 from prunelab.spec import RunSpec, SpecError
 
 SPARSITIES = tuple(n / 10 for n in range(1, 10))

@@ -21,11 +21,12 @@ from prunelab.experiment import one_thread
 from prunelab.filters.maps import maps
 from prunelab.filters.ranks import effective_rank, numerical_rank
 from prunelab.forecasting import Tell, trained
-from prunelab.job import Job, prepare, score
+from prunelab.job import Job, prepare
 from prunelab.masks import Scores
 from prunelab.measure.macs import OTHERS, macs
 from prunelab.parts import Parts
 from prunelab.reasoning import choices
+from prunelab.scoring import score
 from prunelab.sensitivities import SPARSITIES, scan
 from prunelab.spec import RunSpec, SpecError
 from prunelab.structure import PEERS, PICTURES, SCAN, STUDY

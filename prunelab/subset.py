@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from prunelab.cover import Cover
-from prunelab.job import device, score, watch_of
+from prunelab.job import device
 from prunelab.masks import choose
 from prunelab.parts import Part, Parts
 from prunelab.rating.watching import fresh, seen
 from prunelab.registry import METHODS, MODELS, UNITS
+from prunelab.scoring import score, watch_of
 from prunelab.spec import RunSpec, SpecError
 from prunelab.training import Recipe, fit
 from prunelab.units.examples import kept_indices

@@ -11,7 +11,7 @@ import pytest
 import torch
 from resuming import SPECS, stopped, the_same
 
-from prunelab import checkpoint
+from prunelab import checkpoint, sealed
 from prunelab.events import Finished, Warned
 from prunelab.experiment import run
 from prunelab.files import CHECKPOINT
@@ -93,7 +93,7 @@ def test_a_method_written_in_a_notebook_has_code_too():
 def test_a_full_disk_is_a_warning_and_leaves_nothing_half_written(
     when, eager, monkeypatch, tmp_path
 ):
-    spec, calls, plain = SPECS["finetune"], [], checkpoint.save_file
+    spec, calls, plain = SPECS["finetune"], [], sealed.save_file
 
     def full(tensors, path, about):
         calls.append(path)
@@ -103,7 +103,7 @@ def test_a_full_disk_is_a_warning_and_leaves_nothing_half_written(
         plain(tensors, path, about)
 
     whole = list(run(spec, files=tmp_path / "whole"))
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr(sealed, "save_file", full)
     going = run(spec, files=tmp_path / "full")
     told = list(itertools.islice(going, 14))
     assert not [p for p in (tmp_path / "full").rglob("*") if b"half" in _content(p)]
@@ -137,7 +137,7 @@ def test_nothing_is_written_more_often_than_it_is_worth(took, apart, monkeypatch
         writings.append(now[0])
 
     monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(checkpoint, "_write", write)
+    monkeypatch.setattr(checkpoint, "write", write)
     kept = checkpoint.Checkpoint(tmp_path)
     for _ in range(1500):
         now[0] += 0.1
@@ -148,5 +148,5 @@ def test_nothing_is_written_more_often_than_it_is_worth(took, apart, monkeypatch
 
 
 def test_a_run_that_keeps_no_files_keeps_no_checkpoint(eager, monkeypatch):
-    monkeypatch.setattr(checkpoint, "_write", lambda *a: 1 / 0)
+    monkeypatch.setattr(checkpoint, "write", lambda *a: 1 / 0)
     assert isinstance(list(run(SPECS["finetune"]))[-1], Finished)

@@ -26,6 +26,7 @@ from prunelab.supervisor import execute
 ROOT = Path(__file__).parents[1]
 ENDED = ("finished", "failed", "cancelled")
 LONG = {"epochs": 1000, "pause": 0.02}
+AGES = {"old": 31, "scores-old": 31, "new": 1}  # days since somebody used what runs share
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -41,6 +42,11 @@ def _settings():
 def store(tmp_path_factory):
     """A store whose engine all tests of this file share."""
     opened = Store(home=tmp_path_factory.mktemp("engine"))
+    for name, age in AGES.items():
+        folder = opened.home / "files" / "dense" / name
+        folder.mkdir(parents=True)
+        (folder / "file").touch()
+        os.utime(folder / "file", times=(time.time() - age * 86400,) * 2)
     yield opened
     engine.stop(opened.home)
     opened.close()
@@ -326,6 +332,13 @@ def test_an_identity_outlives_no_process():
     assert not processes.gone("elsewhere:1:1")
     assert not processes.gone("process 12")
     assert not processes.gone("")
+
+
+def test_what_runs_shared_long_ago_goes_by_itself(store):
+    end_of(store, submit(store, 60))
+    dense = store.home / "files" / "dense"
+    until(lambda: not any((dense / name).exists() for name in ("old", "scores-old")))
+    assert (dense / "new").exists()
 
 
 def test_after_a_reboot_the_same_pid_is_another_process(tmp_path, monkeypatch):

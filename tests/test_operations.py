@@ -128,6 +128,7 @@ def test_vacuum_takes_what_no_run_needs_and_nothing_else(store):
         folder(store.home / "cache" / "deleted-run", days=1),
         folder(files / "dense" / "abc.f00", days=1),
         folder(files / "dense" / "old", days=31),
+        folder(files / "dense" / "scores-old", days=31),
     ]
     waiting = RunSpec(seed=5)
     store.submit(waiting)
@@ -137,7 +138,7 @@ def test_vacuum_takes_what_no_run_needs_and_nothing_else(store):
         folder(files / "dense" / "new", days=29),
         folder(files / "dense" / waiting.dense_key, days=99),
     ]
-    assert operations.vacuum(store) == (3, 1, 4000)
+    assert operations.vacuum(store) == (3, 2, 5000)
     assert not any(path.exists() for path in gone)
     assert all(path.exists() for path in kept)
     assert operations.vacuum(store) == (0, 0, 0)

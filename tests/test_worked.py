@@ -14,10 +14,10 @@ from paging import show, specs, store  # noqa: F401 - a fixture among them
 
 from prunelab import cards, figures, worked
 from prunelab.__main__ import main
-from prunelab.job import score
 from prunelab.masks import allocate, select
 from prunelab.probes import weights
 from prunelab.registry import METHODS, method
+from prunelab.scoring import score
 from prunelab.worked import seen
 from prunelab.worked.formulas import n
 from prunelab.worked.seen import SPARSITY

@@ -22,8 +22,9 @@ from prunelab.filters.maps import inputs
 from prunelab.filters.norms import norms, used
 from prunelab.filters.ranked import makers
 from prunelab.filters.readers import readers
-from prunelab.job import Job, prepare, score
+from prunelab.job import Job, prepare
 from prunelab.measure.costs import batches, timed
+from prunelab.scoring import score
 from prunelab.spec import RunSpec, SpecError
 from prunelab.units.filters import planned
 
