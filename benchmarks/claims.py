@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import torch
 
+LONG = 5.0  # seconds: what takes longer warms up in passing
+
 
 class Claim(NamedTuple):
     """A ratio: the peer's processor time by ours, over rounds in which the two take turns."""
@@ -31,16 +33,18 @@ class Claim(NamedTuple):
 
 
 def in_turns(peer: Callable[[], object], ours: Callable[[], object], rounds: int) -> list[float]:
-    """The peer's time by ours in each round, after one that does not count."""
-    ratios = []
-    for number in range(rounds + 1):
+    """The peer's time by ours in each round, after one that does not count if it is short."""
+    ratios: list[float] = []
+    warm = False
+    while len(ratios) < rounds:
         taken = []
         for call in (peer, ours):
             begun = clock()
             call()
             taken.append(clock() - begun)
-        if number:
+        if warm or min(taken) > LONG:
             ratios.append(taken[0] / taken[1])
+        warm = True
     return ratios
 
 

@@ -164,10 +164,10 @@ def claims(rounds: int = 5) -> list[Claim]:
     ten = [0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.92, 0.95, 0.97, 0.98]
     perceptrons = sweep(RunSpec(model="mlp", epochs=10), sparsity=ten, seed=range(5))
     lenets = sweep(RunSpec(epochs=2, **MNIST), sparsity=ten)
-    five = sweep(RunSpec(model="lenet-5", epochs=2), sparsity=ten[:5], seed=range(3))
+    five = sweep(RunSpec(model="lenet-5", epochs=5), sparsity=ten[:5], seed=range(3))
     residual = sweep(RunSpec(model="resnet-narrow", epochs=2), sparsity=ten)
     whole = sweep(
-        RunSpec(epochs=10, recover_epochs=1, data="mnist", data_knobs={"limit": 300}),
+        RunSpec(epochs=10, recover_epochs=1, data="mnist", data_knobs={"limit": 2000}),
         method=["magnitude", "random", "wanda"],
         sparsity=[0.5, 0.8, 0.9, 0.95, 0.98],
         seed=range(10),
@@ -179,7 +179,7 @@ def claims(rounds: int = 5) -> list[Claim]:
             trainings("15 × LeNet-5 on digits", five, 2, rounds),
             trainings("10 × ResNet-8, narrow, on digits", residual, 1, rounds),
             swept(
-                "LeNet-300-100 on 300 of MNIST: 5 sparsities × 3 methods × 10 seeds, "
+                "LeNet-300-100 on 2,000 of MNIST: 5 sparsities × 3 methods × 10 seeds, "
                 "10 dense epochs and 1 of fine-tuning",
                 whole,
                 10,

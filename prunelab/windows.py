@@ -120,7 +120,7 @@ class Pooling(Link):
         super().__init__(layer, own, fresh)
         sizes = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
         self.way = (*map(_pair, sizes), layer.ceil_mode)
-        self.before = Room()
+        self.before, self.shape = Room(), torch.Size()
 
     @staticmethod
     def fits(layer: Any) -> bool:
@@ -129,9 +129,14 @@ class Pooling(Link):
 
     def forward(self, x: Tensor) -> Tensor:
         """Torch's own, for which the examples are channels that come last."""
-        self.x, self.to = x, x.shape[:2]
-        out, self.where = _aten.max_pool2d_with_indices(_channels(x), *self.way)
-        return self._images(out)
+        self.x = x
+        if x.shape == self.shape:  # memory of the last time
+            held = {"out": self.out, "indices": self.where}
+            _aten.max_pool2d_with_indices.out(_channels(x), *self.way, **held)
+        else:
+            self.out, self.where = _aten.max_pool2d_with_indices(_channels(x), *self.way)
+            self.shape = x.shape
+        return self._images(self.out)
 
     def backward(self, slope: Tensor) -> Tensor:
         """To the largest."""
@@ -144,7 +149,7 @@ class Pooling(Link):
 
     def _images(self, x: Tensor) -> Tensor:
         x = x.permute(0, 2, 3, 1)
-        return x.reshape(*self.to, *x.shape[1:])
+        return x.reshape(*self.shape[:2], *x.shape[1:])
 
 
 def _channels(x: Tensor) -> Tensor:
