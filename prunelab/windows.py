@@ -121,6 +121,7 @@ class Pooling(Link):
         sizes = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
         self.way = (*map(_pair, sizes), layer.ceil_mode)
         self.before, self.shape = Room(), torch.Size()
+        self.out, self.where = torch.empty(0), torch.empty(0)
 
     @staticmethod
     def fits(layer: Any) -> bool:
