@@ -97,7 +97,7 @@ class Killed:
 def test_a_process_killed_at_any_moment_goes_on(home):
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
-    spec = RunSpec(method="movement", sparsity=0.5, recover="finetune", epochs=100)
+    spec = RunSpec(method="movement", sparsity=0.5, recover="finetune", epochs=20, recover_epochs=5)
     whole = list(run(spec, files=home / "whole"))
     store = Store(home=home)
     store.submit(spec)

@@ -181,7 +181,7 @@ def _frame() -> None:
     )
     st.logo(str(PAGES / "ui" / "logo.svg"), icon_image=str(PAGES / "ui" / "icon.svg"))
     st.html(PAGES / "ui" / "style.css")
-    window.watch()
+    window.watch(theme())
 
 
 @st.cache_resource

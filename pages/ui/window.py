@@ -1,10 +1,12 @@
-"""How wide the reader's window is: told by the browser, first guessed from what it calls itself."""
+"""How the reader's window looks: told by the browser, its width first guessed from its name."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import streamlit as st
+
+from prunelab.figures import Theme
 
 NARROW = 640  # px, below which names of lines no longer fit beside a plot
 _KEPT = "_narrow"
@@ -21,12 +23,12 @@ def narrow() -> bool:
     return bool(st.session_state.get(_KEPT, guess))
 
 
-def watch() -> None:
-    """Have the browser say when its window gets narrow, or wide again."""
+def watch(theme: Theme) -> None:
+    """Have the browser say when its window gets narrow or wide, or its theme is not this one."""
     with st.container(key="unseen-window"):
         told = _component(
-            data={"narrow": narrow(), "below": NARROW}, key="window", height=1,
-            on_narrow_change=lambda: None,
+            data={"narrow": narrow(), "below": NARROW, "theme": theme}, key="window", height=1,
+            on_narrow_change=lambda: None, on_theme_change=lambda: None,
         )  # fmt: skip
     if isinstance(told.narrow, bool):
         st.session_state[_KEPT] = told.narrow

@@ -14,10 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from axe_playwright_python.sync_playwright import Axe
 from install import BROWSERS
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from prunelab import engine
+from prunelab.figures.look import PALETTES
 from prunelab.store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -133,6 +135,29 @@ def ready(page: Page) -> None:
     state = page.locator("[data-testid=stApp][data-test-script-state=notRunning]")
     expect(state).to_be_attached(timeout=90_000)
     expect(page.locator("[data-testid=stAppSkeleton], [data-testid=stSkeleton]")).to_have_count(0)
+
+
+FOLLOWED = """ink => document.getAnimations().every(a => !(a instanceof CSSTransition)) &&
+  [...document.querySelectorAll(".js-plotly-plot")].every(p => p._fullLayout?.font.color === ink)"""
+
+
+def seen_in(page: Page, theme: str) -> None:
+    """Until the page is in this theme and so are its figures, which the server draws."""
+    told = page.locator(f".st-key-unseen-window span[data-theme={theme}]")
+    expect(told).to_be_attached()
+    ready(page)
+    page.wait_for_function(FOLLOWED, arg=PALETTES[theme].ink)
+
+
+COLOURED = ["color-contrast", "link-in-text-block"]  # the rules of axe that look at colours
+
+
+def accessible(page: Page, rules: list[str] | None = None) -> None:
+    """What axe finds wrong and not minor, which is nothing; what is right it need not report."""
+    options = {"reporter": "no-passes"} | ({"runOnly": rules} if rules else {})
+    found = Axe().run(page, options=options).response["violations"]
+    bad = [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] != "minor"]
+    assert not bad, (page.url, page.viewport_size, bad)
 
 
 def shot(page: Page, name: str) -> None:

@@ -6,8 +6,7 @@ import hashlib
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from driving import free_port, ready, serve, shot, visit
+from driving import accessible, free_port, ready, serve, shot, visit
 from playwright.sync_api import expect
 from provider import CLIENT, Provider
 
@@ -48,11 +47,6 @@ def headline(page):
 
 def asked(page):
     expect(headline(page)).to_have_text("Sign in to use PruneLab")
-
-
-def accessible(page):
-    found = Axe().run(page).response["violations"]
-    assert [v["id"] for v in found if v["impact"] != "minor"] == []
 
 
 def sign_in(page, person):

@@ -6,10 +6,10 @@ import json
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from driving import ready, serve, shot, visit
+from driving import COLOURED, accessible, ready, seen_in, serve, shot, visit
 from playwright.sync_api import expect
 
+from prunelab.figures.look import PALETTES
 from prunelab.spec import RunSpec
 
 # Short, yet long enough to be watched: the first run also starts the engine.
@@ -253,23 +253,50 @@ def _first_row(page):
     return box["x"] + 18, box["y"] + 52
 
 
-@pytest.mark.parametrize("part", range(3))  # a whole walk comes near the time limit of a test
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_page_fits_its_window_and_is_accessible(browser, server, theme, part, finished):
-    """Each page is opened once, and its window made smaller then, as by a hand that drags it."""
+@pytest.mark.parametrize("part", range(4))  # a whole walk comes near the time limit of a test
+def test_every_page_fits_its_window_and_is_accessible(browser, server, part, finished):
+    """Each page is opened once, made smaller, then seen in the other theme: dark first for some.
+
+    A theme changes colours alone, so that in the second only their rules are asked again.
+    """
     views = (f"lab?run={finished}&view=Trade-off", WHY)
-    with visit(browser, server, f"all-{theme}-{part}", 1440, theme) as page:
-        for address in (*PAGES, *views)[part::3]:
+    themes = ("light", "dark")
+    with visit(browser, server, f"all-{part}", 1440, themes[0]) as page:
+        for address in (*PAGES, *views)[part::4]:
             page.set_viewport_size({"width": 1440, "height": 900})
             page.goto(f"/{address}")
-            for width in (1440, 800):
-                page.set_viewport_size({"width": width, "height": 900})
-                ready(page)
-                expect(headline(page)).to_have_count(1)
-                wide = page.get_by_test_id("stMain").evaluate("m => m.scrollWidth - m.clientWidth")
-                assert wide <= 0, f"{address} is {wide} px too wide at {width}"
-                name = re.sub(r"\W+", "-", address.replace(finished, "run")) or "home"
-                shot(page, f"{name}-{width}-{theme}")
-                found = Axe().run(page).response["violations"]
-                bad = [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] != "minor"]
-                assert not bad, (address, width, theme, bad)
+            name = re.sub(r"\W+", "-", address.replace(finished, "run")) or "home"
+            for theme in themes:
+                page.emulate_media(color_scheme=theme)
+                for width in (1440, 800):
+                    page.set_viewport_size({"width": width, "height": 900})
+                    seen_in(page, theme)
+                    fits(page)
+                    shot(page, f"{name}-{width}-{theme}")
+                    accessible(page, None if theme == themes[0] else COLOURED)
+            themes = themes[::-1]  # the next is opened in the theme that is on
+
+
+def fits(page):
+    expect(headline(page)).to_have_count(1)
+    wide = page.get_by_test_id("stMain").evaluate("m => m.scrollWidth - m.clientWidth")
+    assert wide <= 0, f"{page.url} is {wide} px too wide at {page.viewport_size}"
+
+
+@pytest.mark.parametrize("theme", ["Dark", "Light"])
+def test_the_figures_of_an_open_page_follow_its_theme(browser, server, theme):
+    before, after = ("light", "dark") if theme == "Dark" else ("dark", "light")
+    with visit(browser, server, f"turned-{after}", theme=before) as page:
+        page.goto("/lab?run=example&view=Layers")
+        seen_in(page, before)
+        chart = page.locator(".js-plotly-plot .xtick text").first
+        expect(chart).to_have_css("fill", rgb(PALETTES[before].muted))
+        page.get_by_test_id("stMainMenu").get_by_role("button").click()
+        page.get_by_role("menuitemradio", name=theme).click()
+        expect(chart).to_have_css("fill", rgb(PALETTES[after].muted))
+        seen_in(page, after)
+        shot(page, f"turned-1440-{after}")
+
+
+def rgb(colour):
+    return "rgb({}, {}, {})".format(*bytes.fromhex(colour[1:]))
