@@ -9,7 +9,7 @@ export default function ({ data, parentElement, setStateValue }) {
   // Streamlit calls this again when the reader changes the theme, but does not run the page again.
   const seen = parentElement.querySelector("span");
   const theme = getComputedStyle(seen).colorScheme;
-  if (theme !== data.theme) setStateValue("theme", theme);
+  if (["light", "dark"].includes(theme) && theme !== data.theme) setStateValue("theme", theme);
   seen.dataset.theme = data.theme;
   return () => query.removeEventListener("change", tell);
 }
