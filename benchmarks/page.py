@@ -82,8 +82,8 @@ In the rows of training the other way validates nothing; ours measures ten valid
 every epoch and writes down what it found. Whether networks are stacked is decided as in a sweep, by
 a trial of a few steps. What can be gained there lies between the products: most of a step of the
 smallest networks, a third to a half of one of LeNet-300-100 and of LeNet-5, whose convolutions are
-products too, of what each window shows. The runs of a sweep also share one dense network a seed: one
-row counts it, and `benchmarks/sweep_vs_plain.py` does for a sweep as it is usually asked for.
+products too, of what each window shows. The runs of a sweep also share one dense network a seed:
+one row counts it, and `benchmarks/sweep_vs_plain.py` does for a sweep as it is usually asked for.
 
 How fast the app and the command line answer is in [the engine](engine.md).
 Where there is a GPU `make bench` measures both ways there too, and adds a column.
