@@ -59,7 +59,7 @@ def checksum(tensors: Mapping[str, Tensor], about: str) -> str:
     """A checksum: safetensors notices a file cut short, but not a byte that has changed."""
     total = zlib.crc32(about.encode())
     for name in sorted(tensors):
-        raw = tensors[name].reshape(-1).view(uint8) if tensors[name].numel() else None
+        raw = tensors[name].cpu().reshape(-1).view(uint8) if tensors[name].numel() else None
         total = zlib.crc32(name.encode(), total)
         total = total if raw is None else zlib.crc32(raw.numpy().data, total)
     return str(total)

@@ -15,7 +15,7 @@ import step_cost
 import torch
 
 import prunelab as pl
-from prunelab import foresight, lm, reasoning, scissors, structure, structuring
+from prunelab import foresight, lm, reasoning, scissors, shared_scores, structure, structuring
 from prunelab.artefacts import load_model
 from prunelab.events import Epoch, Measured
 from prunelab.experiment import run
@@ -109,7 +109,11 @@ def test_networks_that_become_smaller(model, recover, budget):
         told(spec("l1-filter", model=model, recover=recover, budget=budget, sparsity=0.5))
 
 
-def test_what_a_run_leaves_is_read_on_the_processor_and_a_dense_network_is_shared(tmp_path):
+def test_what_a_run_leaves_is_read_on_the_processor_and_what_is_shared_is_used_on_the_gpu(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(shared_scores, "LONG", 0.0)  # however quick they come
+    monkeypatch.setattr(shared_scores, "RATE", 10**12)
     with pretended.gpu():
         for number, sparsity in enumerate((0.5, 0.9)):
             events = list(
