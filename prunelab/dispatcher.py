@@ -212,9 +212,10 @@ def _spare(store: Store, now: float, last: float) -> float:
     """Bound what runs share, once in a while; when that was last done."""
     if now - last < SPARE:
         return last
-    folders, freed = operations.spare(store)
-    if folders:
-        say("disk spared", folders=folders, bytes=freed)
+    with contextlib.suppress(OSError):  # a run is writing there: then the next time
+        folders, freed = operations.spare(store)
+        if folders:
+            say("disk spared", folders=folders, bytes=freed)
     return now
 
 

@@ -88,16 +88,14 @@ class Convolution(Link):
 
     def _windows(self, x: Tensor) -> Tensor:
         """(networks, channels, kernel height and width, places down and across, examples)."""
-        sizes = zip(x.shape[2:4], *map(_pair, self._geometry()), strict=True)
-        down, across = ((n - reach * (k - 1) - 1) // s + 1 for n, k, s, reach in sizes)
-        (network, channel, row, column, example) = x.stride()
-        (_, (s, t), (reach, far)) = self._geometry()
-        shape = (*x.shape[:2], *self.layer.kernel_size, down, across, x.shape[4])
-        steps = (row * reach, column * far, row * s, column * t)
-        return x.as_strided(shape, (network, channel, *steps, example))
-
-    def _geometry(self) -> tuple[Any, Any, Any]:
-        return self.layer.kernel_size, self.layer.stride, self.layer.dilation
+        kernel, stride, reach = self.layer.kernel_size, self.layer.stride, self.layer.dilation
+        sizes = zip(x.shape[2:4], kernel, stride, reach, strict=True)
+        places = ((n - far * (k - 1) - 1) // step + 1 for n, k, step, far in sizes)
+        shape = (*x.shape[:2], *kernel, *places, x.shape[4])
+        network, channel, *along, example = x.stride()
+        inside = (a * far for a, far in zip(along, reach, strict=True))
+        between = (a * step for a, step in zip(along, stride, strict=True))
+        return x.as_strided(shape, (network, channel, *inside, *between, example))
 
     def _columns(self, some: slice) -> Tensor:
         """What the windows show: (networks, numbers of a window, places and examples)."""

@@ -341,6 +341,20 @@ def test_what_runs_shared_long_ago_goes_by_itself(store):
     assert (dense / "new").exists()
 
 
+def test_a_folder_that_changes_while_it_is_looked_at_is_no_fault(store, monkeypatch):
+    seen = []
+
+    def vanished(_):
+        seen.append(1)
+        raise FileNotFoundError("scores.1.partial")
+
+    monkeypatch.setattr(dispatcher.operations, "spare", vanished)
+    later = 2 * dispatcher.SPARE
+    assert dispatcher._spare(store, later, 0.0) == later
+    assert dispatcher._spare(store, later + 1, later) == later
+    assert seen == [1]
+
+
 def test_after_a_reboot_the_same_pid_is_another_process(tmp_path, monkeypatch):
     """As the machine counts ticks from its start, pid and start time may both come again."""
     store = Store(home=tmp_path)

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from driving import COLOURED, accessible, ready, seen_in, serve, shot, visit
+from driving import accessible, ready, seen_in, serve, shot, visit
 from playwright.sync_api import expect
 
 from prunelab.figures.look import PALETTES
@@ -255,10 +255,7 @@ def _first_row(page):
 
 @pytest.mark.parametrize("part", range(4))  # a whole walk comes near the time limit of a test
 def test_every_page_fits_its_window_and_is_accessible(browser, server, part, finished):
-    """Each page is opened once, made smaller, then seen in the other theme: dark first for some.
-
-    A theme changes colours alone, so that in the second only their rules are asked again.
-    """
+    """Each page is opened once, made smaller, then seen in the other theme: dark first for some."""
     views = (f"lab?run={finished}&view=Trade-off", WHY)
     themes = ("light", "dark")
     with visit(browser, server, f"all-{part}", 1440, themes[0]) as page:
@@ -273,7 +270,7 @@ def test_every_page_fits_its_window_and_is_accessible(browser, server, part, fin
                     seen_in(page, theme)
                     fits(page)
                     shot(page, f"{name}-{width}-{theme}")
-                    accessible(page, None if theme == themes[0] else COLOURED)
+                    accessible(page)
             themes = themes[::-1]  # the next is opened in the theme that is on
 
 
