@@ -253,13 +253,13 @@ def _first_row(page):
     return box["x"] + 18, box["y"] + 52
 
 
-@pytest.mark.parametrize("part", range(4))  # a whole walk comes near the time limit of a test
+@pytest.mark.parametrize("part", range(6))  # a whole walk comes near the time limit of a test
 def test_every_page_fits_its_window_and_is_accessible(browser, server, part, finished):
     """Each page is opened once, made smaller, then seen in the other theme: dark first for some."""
     views = (f"lab?run={finished}&view=Trade-off", WHY)
     themes = ("light", "dark")
     with visit(browser, server, f"all-{part}", 1440, themes[0]) as page:
-        for address in (*PAGES, *views)[part::4]:
+        for address in (*PAGES, *views)[part::6]:
             page.set_viewport_size({"width": 1440, "height": 900})
             page.goto(f"/{address}")
             name = re.sub(r"\W+", "-", address.replace(finished, "run")) or "home"
