@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import platform
 import re
 from pathlib import Path
+
+from prunelab.layer_times import processor
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -22,8 +23,17 @@ def put(page: str, name: str, text: str) -> None:
 
 def machine() -> str:
     """Where it was measured, and how busy it was before."""
-    load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
-    return f"{platform.machine()}, {os.cpu_count()} cores, load {load} before it began"
+    return f"{named()}, load {load()} before it began"
+
+
+def named() -> str:
+    """The processor and its cores."""
+    return f"{processor()}, {os.cpu_count()} cores"
+
+
+def load() -> str:
+    """How many programs want to run."""
+    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
 
 
 def table(columns: list[str], rows: list[list[str]]) -> str:

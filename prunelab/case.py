@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import functools
+import tempfile
+import weakref
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -33,8 +36,20 @@ class Case:
 
     @functools.cached_property
     def events(self) -> list[Event]:
-        """What a run says; it runs once for all laws that only read it."""
-        return list(run(self.job.spec))
+        """What a run says; it runs once for all laws that only read it, or what it left."""
+        return list(run(self.job.spec, files=self._kept))
+
+    @property
+    def folder(self) -> Path:
+        """What that run left on disk."""
+        self.events  # noqa: B018 - it has run
+        return self._kept
+
+    @functools.cached_property
+    def _kept(self) -> Path:
+        held = tempfile.TemporaryDirectory()
+        weakref.finalize(self, held.cleanup)
+        return Path(held.name)
 
 
 def outputs(case: Case, model: Any, x: Any = None) -> Any:

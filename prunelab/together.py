@@ -25,7 +25,8 @@ from prunelab.storage import DENSE
 from prunelab.strands import Strand, ask
 from prunelab.training import PASS, Training, alone
 
-MOST = 64  # runs side by side: each holds a few copies of its network
+MOST = 64  # runs side by side: each holds a few copies of its network,
+ROOM = 1 << 24  # bytes, all of them once: more leave the processor's cache, and cost new memory
 
 
 class Work(NamedTuple):
@@ -72,7 +73,8 @@ def _carry_out(
     stacks: list[Stack] = []
     while waiting or live:
         for number in waiting[:]:
-            if len(live) < MOST and _may_begin(works[number], [works[i] for i in live]):
+            free = len(live) < MOST and _held([strands[i].question for i in live]) < ROOM
+            if free and _may_begin(works[number], [works[i] for i in live]):
                 waiting.remove(number)
                 live.append(number)
                 strands[number].resume()
@@ -122,6 +124,12 @@ def _may_begin(work: Work, live: Sequence[Work]) -> bool:
     if work.spec.weights or (work.dense / key).exists():
         return True
     return all(other.spec.dense_key != key for other in live)
+
+
+def _held(questions: Sequence[_Question | None]) -> int:
+    """The bytes of all networks that wait for a pass."""
+    nets = [question.training.net for question in questions if question]
+    return sum(p.nbytes for net in nets for p in net.parameters())
 
 
 def _joining(call: Callable[[], Any]) -> Callable[[], Any]:

@@ -217,11 +217,13 @@ def test_benchmarks_run_there_and_add_their_column(monkeypatch):
     with pretended.gpu():
         step = step_cost.claims(1)
         masks = [selection.timed(1, "float32", "kthvalue", 10, 1)]
+    about = {"load": "0.1", "torch": "2"}
     here = {"step_cost": [step[0]._replace(ratios=[2.0])], "selection": masks}
-    there = {"machine": "A GPU", "claims": page.plain({"step_cost": step})}
-    text = page.page(here, "Here", there)
-    spread = page.spread(step[0])
-    assert f"| 2.00 (2.00 to 2.00) | 0.91: met | {spread} |" in text
-    assert "| on A GPU |" in text
-    assert "on A GPU" not in page.page(here, "Here")
+    places = {"Here": here, "A GPU": {"step_cost": [step[0]._replace(ratios=[0.5])]}}
+    machines = [about | {"name": n, "claims": page.plain(c)} for n, c in places.items()]
+    text = page.page(machines)
+    assert "| 0.91 | 2.00 (2.00 to 2.00) | 0.50 (0.50 to 0.50), not met |" in text
+    assert "| times as fast on Here | times as fast on A GPU |" in text
+    assert "A GPU" not in page.page(machines[:1])
+    assert [t.name for t in page.figure(machines).data] == ["Here", "goal", "A GPU"]
     assert masks[0].note.startswith("the same masks")

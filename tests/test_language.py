@@ -197,6 +197,9 @@ def test_wanda_is_the_definition_row_by_row():
 def test_wanda_s_scores_and_ties():
     assert importance(torch.tensor([[1.0, -3.0]]), torch.tensor([5.0, 1.0])).tolist() == [[5, 3]]
     assert places(torch.tensor([[2.0, 2.0, 1.0, 4.0]])).tolist() == [[0.5, 0.25, 0.0, 0.75]]
+    rows = torch.stack([torch.randperm(300), torch.randint(0, 40, (300,))])  # one without ties
+    order = rows.argsort(dim=1, descending=True, stable=True)
+    assert torch.equal(places(rows.double()).argsort(dim=1, descending=True), order)
 
 
 def test_norms_leave_no_trace_and_add_up_over_batches(monkeypatch):

@@ -93,6 +93,17 @@ def test_values_and_events_are_those_of_a_training_alone(make, optimizer, parts,
         assert [(p == 0).sum() for p in other.parameters()] == zeros
 
 
+def test_no_more_begin_than_there_is_room_for(parts, tmp_path, always, monkeypatch):
+    recipe = Recipe(epochs=2, batch_size=16)
+    size = sum(p.nbytes for p in perceptron().parameters())
+    monkeypatch.setattr(together, "ROOM", 2 * size)
+    alone, joined = both(perceptron, parts, recipe, tmp_path, seeds=range(5))
+    assert always == [2, 2, 2, 2]  # the fifth has nobody left to go with
+    for (net, _), (other, _) in zip(alone, joined, strict=True):
+        for mine, theirs in zip(net.parameters(), other.parameters(), strict=True):
+            torch.testing.assert_close(theirs, mine, **EXACT)
+
+
 def test_one_that_diverges_does_not_harm_the_others(parts, tmp_path, always):
     recipe = Recipe(epochs=2, lr=0.05, batch_size=16)
 
