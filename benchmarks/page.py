@@ -90,10 +90,11 @@ that Python does around it, twice as fast is the limit; where it takes longer, l
 a sweep also share one dense network a seed: one row counts it, and `benchmarks/sweep_vs_plain.py`
 does for a sweep as it is usually asked for.
 
-How fast the app and the command line answer is in [the engine](engine.md).
+How fast the app and the command line answer, and how well two workers share a long queue, is in
+[the engine](engine.md).
 `make bench` adds the column of the machine it runs on, and one of its GPU, where both ways run.
 `benchmarks/selection.py --millions 400` compares all ways at one size,
-`benchmarks/step_cost.py` has a step of every method, `benchmarks/two_workers.py` a long queue.
+`benchmarks/step_cost.py` has a step of every method.
 """
 
 

@@ -1,6 +1,6 @@
 """A hundred runs on two workers: the time on the wall beside the sum of the runs' own times by two.
 
-    python benchmarks/two_workers.py [--runs 100]
+    python benchmarks/two_workers.py [--runs 100] [--write]    # --write: into docs/engine.md
 
 Starting a process for each run, sharing the dense network and writing the store are what it loses.
 On a busy machine both sides take longer; the share says what the engine itself costs.
@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from written import machine
+from written import machine, put
 
 from prunelab import engine
 from prunelab.spec import RunSpec
@@ -27,7 +27,9 @@ def main() -> None:
     """Queue them all, wait for the last, print the share."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=100)
-    runs = parser.parse_args().runs
+    parser.add_argument("--write", action="store_true")
+    asked = parser.parse_args()
+    runs = asked.runs
     os.environ |= {"PRUNELAB_WORKERS": str(WORKERS), "OMP_NUM_THREADS": "1"}
     where = machine()
     with tempfile.TemporaryDirectory() as home:
@@ -40,8 +42,14 @@ def main() -> None:
         taken = time.perf_counter() - begun
         own = sum(store.result(key).seconds for key in keys)
         engine.stop(Path(home))
-    print(f"{where}\n{runs} runs of {own / runs:.2f} s on {WORKERS} workers took {taken:.1f} s:")
-    print(f"{own / WORKERS / taken:.0%} of the ideal, the sum of their times by {WORKERS}")
+    said = (
+        f"{where[0].upper()}{where[1:]}. {runs} runs of {own / runs:.2f} s on {WORKERS} workers "
+        f"took {taken:.1f} s: {own / WORKERS / taken:.0%} of the ideal, the sum of their times by "
+        f"{WORKERS}."
+    )
+    print(said)
+    if asked.write:
+        put("engine.md", "workers", said)
 
 
 def _wait(store: Store, runs: int) -> None:
