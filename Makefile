@@ -75,6 +75,7 @@ bench: dev browser
 	CUDA_VISIBLE_DEVICES= $(RUN) benchmarks/page.py --rounds $(ROUNDS)
 	$(RUN) benchmarks/page.py --rounds $(ROUNDS) --gpu
 	$(RUN) benchmarks/two_workers.py
+	$(RUN) benchmarks/threads.py
 	$(RUN) benchmarks/sweep_vs_plain.py --rounds $(ROUNDS)
 	$(RUN) benchmarks/responsiveness.py
 	$(RUN) benchmarks/load.py
