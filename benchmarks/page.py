@@ -42,6 +42,15 @@ def claims(names: Sequence[str], rounds: int) -> dict[str, list[Claim]]:
     return {name: importlib.import_module(name).claims(rounds) for name in names}
 
 
+def works(everywhere: Sequence[Found]) -> list[tuple[str, Claim]]:
+    """Each work once, as the first machine has it that measured it."""
+    found = {}
+    for script in SCRIPTS:
+        for claim in (c for one in everywhere for c in one.get(script, ())):
+            found.setdefault((script, claim.work), claim)
+    return [(script, claim) for (script, _), claim in found.items()]
+
+
 def row(script: str, claim: Claim, everywhere: Sequence[Found]) -> list[str]:
     """A claim as a row of the table, with what was found of it on each machine."""
     cells = []
@@ -59,11 +68,9 @@ def spread(claim: Claim) -> str:
 def page(machines: Sequence[Mapping[str, Any]]) -> str:
     """The text of docs/benchmarks.md, by what was found on each machine; this one comes first."""
     everywhere = [of(machine["claims"]) for machine in machines]
-    named = [f"times as fast on {machine['name']}" for machine in machines]
-    columns = ["work", "the other way", "goal", *named, "", "benchmarks/"]
-    rows = [
-        row(script, claim, everywhere) for script, some in everywhere[0].items() for claim in some
-    ]
+    ratios = [f"times as fast on {machine['name']}" for machine in machines]
+    columns = ["work", "the other way", "goal", *ratios, "", "benchmarks/"]
+    rows = [row(script, claim, everywhere) for script, claim in works(everywhere)]
     measured = [claim for found in everywhere for some in found.values() for claim in some]
     counts = sorted({len(claim.ratios) for claim in measured})
     rounds = " or ".join(map(str, counts))

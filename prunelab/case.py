@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import itertools
 import tempfile
 import weakref
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from prunelab.events import Event
+from prunelab.checkpoint import eager
+from prunelab.events import Epoch, Event
 from prunelab.experiment import run
 from prunelab.job import Job
 
@@ -37,16 +39,18 @@ class Case:
     @functools.cached_property
     def events(self) -> list[Event]:
         """What a run says; it runs once for all laws that only read it, or what it left."""
-        return list(run(self.job.spec, files=self._kept))
-
-    @property
-    def folder(self) -> Path:
-        """What that run left on disk."""
-        self.events  # noqa: B018 - it has run
-        return self._kept
+        return list(run(self.job.spec, files=self.home / "whole"))
 
     @functools.cached_property
-    def _kept(self) -> Path:
+    def stopped(self) -> list[Event]:
+        """What the same run of a network says again until it is stopped after its last epoch."""
+        last = max(i for i, event in enumerate(self.events) if isinstance(event, Epoch))
+        with eager():
+            return list(itertools.islice(run(self.job.spec, files=self.home / "stopped"), last + 1))
+
+    @functools.cached_property
+    def home(self) -> Path:
+        """A folder for what these runs leave on disk."""
         held = tempfile.TemporaryDirectory()
         weakref.finalize(self, held.cleanup)
         return Path(held.name)

@@ -10,8 +10,8 @@ import copy
 import functools
 import importlib.util
 import inspect
-import itertools
 import math
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ from prunelab import artefacts, checkpoint
 from prunelab.case import Broken, Case, outputs, same, trace
 from prunelab.catalogue import describe, fits, fits_data, validate
 from prunelab.cover import Cover, apply
-from prunelab.events import Epoch, Finished, Measured, Pruned, Started, fold, to_json
+from prunelab.events import Finished, Measured, Pruned, Started, fold, to_json
 from prunelab.experiment import one_thread, run
 from prunelab.files import CHECKPOINT
 from prunelab.job import prepare
@@ -156,13 +156,9 @@ def a_run_is_whole(case: Case) -> None:
 
 
 def a_run_repeats(case: Case) -> None:
-    """The same spec gives the same numbers, bit for bit, apart from what was timed.
-
-    Of a network the run that goes on where it was stopped shows it.
-    """
-    if case.network:
-        return
-    first, second = fold(case.events), fold(run(case.job.spec))
+    """The same spec gives the same numbers, bit for bit, apart from what was timed."""
+    again = case.stopped if case.network else list(run(case.job.spec))
+    first, second = fold(case.events[: len(again)]), fold(again)
     for one, two in zip(_numbers(first), _numbers(second), strict=True):
         if one != two:
             raise Broken(f"{one} became {two}")
@@ -172,25 +168,26 @@ def a_run_goes_on_where_it_was_stopped(case: Case) -> None:
     """Stopped after its last epoch and run again, it says the same, bit for bit."""
     if not case.network:
         return
-    last = max(i for i, event in enumerate(case.events) if isinstance(event, Epoch))
+    case.stopped  # noqa: B018 - it has run
     with tempfile.TemporaryDirectory() as folder, checkpoint.eager():
-        list(itertools.islice(run(case.job.spec, files=Path(folder)), last + 1))
-        if not (Path(folder) / CHECKPOINT).exists():
+        files = shutil.copytree(case.home / "stopped", Path(folder) / "again")
+        if not (files / CHECKPOINT).exists():
             raise Broken("it kept no checkpoint")
-        again = fold(run(case.job.spec, files=Path(folder)))
+        again = fold(run(case.job.spec, files=files))
     if _numbers(again) != _numbers(fold(case.events)):
         raise Broken("a run that was stopped ended otherwise than one that was not")
 
 
 def a_saved_model_loads_equal(case: Case) -> None:
     """What a run leaves on disk loads without pickle to bit-equal outputs."""
-    model, again = (artefacts.load_model(case.folder) for _ in range(2))
+    events, folder = case.events, case.home / "whole"
+    model, again = (artefacts.load_model(folder) for _ in range(2))
     if not np.array_equal(outputs(case, model), outputs(case, again)):
         raise Broken("two loads differ")
     _zeros_are_those_of_the_mask(case, model)
     part = case.job.parts.test_once()
     accuracy = float((outputs(case, model, part.x).argmax(1) == part.y).mean())
-    told = fold(case.events).recovered["accuracy"]
+    told = fold(events).recovered["accuracy"]
     if abs(accuracy - told) > 1e-9:
         raise Broken(f"the loaded model scores {accuracy}, the run said {told}")
 
@@ -198,7 +195,7 @@ def a_saved_model_loads_equal(case: Case) -> None:
 def _zeros_are_those_of_the_mask(case: Case, model: Any) -> None:
     if not case.network or case.job.structured or case.job.examples:
         return
-    masks = load_file(case.folder / artefacts.MASKS)
+    masks = load_file(case.home / "whole" / artefacts.MASKS)
     for name, weight in weights(model).items():
         if weight[~masks[name].bool()].count_nonzero():
             raise Broken(f"the saved {name} holds values where its mask has none")

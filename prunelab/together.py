@@ -73,8 +73,9 @@ def _carry_out(
     stacks: list[Stack] = []
     while waiting or live:
         for number in waiting[:]:
-            free = len(live) < MOST and _held([strands[i].question for i in live]) < ROOM
-            if free and _may_begin(works[number], [works[i] for i in live]):
+            if len(live) == MOST or _held([strands[i].question for i in live]) >= ROOM:
+                break
+            if _may_begin(works[number], [works[i] for i in live]):
                 waiting.remove(number)
                 live.append(number)
                 strands[number].resume()

@@ -225,5 +225,6 @@ def test_benchmarks_run_there_and_add_their_column(monkeypatch):
     assert "| 0.91 | 2.00 (2.00 to 2.00) | 0.50 (0.50 to 0.50), not met |" in text
     assert "| times as fast on Here | times as fast on A GPU |" in text
     assert "A GPU" not in page.page(machines[:1])
+    assert masks[0].work in page.page(machines[::-1])  # what another machine has stays
     assert [t.name for t in page.figure(machines).data] == ["Here", "goal", "A GPU"]
     assert masks[0].note.startswith("the same masks")

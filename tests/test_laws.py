@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 
 import pytest
+import torch
 
 from prunelab import checks, registry
 from prunelab.catalogue import describe
@@ -63,3 +64,16 @@ def test_laws_catch_a_method_that_breaks_them():
     bad = replace(case.job, method=replace(entry, function=meddling))
     with pytest.raises(checks.Broken, match="scoring changed the model"):
         checks.scoring_leaves_no_trace(checks.Case(bad, copy.deepcopy(case.model)))
+
+
+def test_laws_catch_a_method_that_draws_anew_each_time(monkeypatch):
+    chance = torch.Generator().manual_seed(0)
+
+    def drawing(net, data):
+        return {n: torch.rand(w.shape, generator=chance) for n, w in weights(net).items()}
+
+    entry = replace(registry.METHODS["magnitude"], function=drawing)
+    monkeypatch.setitem(registry.METHODS, "magnitude", entry)
+    case = checks.case.__wrapped__("magnitude", "lenet-300-100")
+    with pytest.raises(checks.Broken, match="became"):
+        checks.a_run_repeats(case)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import platform
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import torch
 
 from benchmarks.reproductions import runs
 from benchmarks.reproductions.row import ROWS, Row
+from prunelab.layer_times import processor
 
 FILE = Path(__file__).parents[2] / "docs" / "reproductions.json"
 MODULES = (
@@ -61,8 +61,4 @@ def keep(name: str, record: dict[str, Any]) -> None:
 
 def machine() -> str:
     """The processor and how many of its cores there are."""
-    about = Path("/proc/cpuinfo")
-    lines = about.read_text(encoding="utf-8").splitlines() if about.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    name = names[0] if names else platform.processor() or platform.machine()
-    return f"{name}, {os.cpu_count()} cores, one thread"
+    return f"{processor()}, {os.cpu_count()} cores, one thread"
