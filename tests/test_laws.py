@@ -73,7 +73,7 @@ def test_laws_catch_a_method_that_draws_anew_each_time(monkeypatch):
         return {n: torch.rand(w.shape, generator=chance) for n, w in weights(net).items()}
 
     entry = replace(registry.METHODS["magnitude"], function=drawing)
-    monkeypatch.setitem(registry.METHODS, "magnitude", entry)
+    monkeypatch.setitem(registry.METHODS._entries, "magnitude", entry)
     case = checks.case.__wrapped__("magnitude", "lenet-300-100")
     with pytest.raises(checks.Broken, match="became"):
         checks.a_run_repeats(case)
